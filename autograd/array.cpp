@@ -1,0 +1,114 @@
+#include "array.hpp"
+
+#include <bit>
+#include <mutex>
+#include <new>
+#include <ostream>
+
+namespace unroll {
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  out << '(';
+  for (std::size_t k = 0; k < shape.size(); ++k) out << (k ? ", " : "") << shape[k];
+  return out << (shape.size() == 1 ? ",)" : ")");
+}
+
+namespace {
+
+// Sizes in lines of 64 bytes, four classes to each power of two: at most a quarter of a block is unused.
+constexpr std::uint32_t classes = 4 * 60;
+
+std::uint32_t class_of(std::size_t bytes) {
+  const std::size_t n = bytes ? (bytes - 1) / 64 : 0;
+  if (n < 4) return static_cast<std::uint32_t>(n);
+  const auto shift = static_cast<std::uint32_t>(std::bit_width(n)) - 3;
+  return 4 * shift + static_cast<std::uint32_t>(n >> shift);
+}
+
+std::size_t bytes_of(std::uint32_t size_class) {
+  if (size_class < 4) return 64 * (size_class + 1);
+  return 64 * (std::size_t(size_class % 4 + 5) << (size_class / 4 - 1));
+}
+
+struct FreeList {
+  Block* head = nullptr;
+  std::size_t count = 0;
+
+  void push(Block* block) {
+    block->next = std::exchange(head, block);
+    ++count;
+  }
+  Block* pop() {
+    --count;
+    return std::exchange(head, head->next);
+  }
+  void move_to(FreeList& other, std::size_t most) {
+    while (head && most-- > 0) other.push(pop());
+  }
+};
+
+// Blocks that threads exchange. It is never destroyed, since arrays with static storage outlive every destructor here.
+struct Depot {
+  std::mutex mutex;
+  std::array<FreeList, classes> lists;
+};
+Depot& depot() {
+  static Depot& shared = *new Depot;
+  return shared;
+}
+
+constexpr std::size_t batch = 64;  // blocks moved at a time, so that the depot's lock costs nothing
+
+// A block may be released after its thread's cache is gone.
+thread_local bool ended = false;
+
+struct Cache {
+  std::array<FreeList, classes> lists;
+
+  ~Cache() {
+    ended = true;
+    const std::lock_guard lock(depot().mutex);
+    for (std::uint32_t k = 0; k < classes; ++k) lists[k].move_to(depot().lists[k], lists[k].count);
+  }
+};
+
+Cache* cache() {
+  thread_local Cache mine;
+  return ended ? nullptr : &mine;
+}
+
+}  // namespace
+
+Block* Block::make(std::size_t bytes) {
+  const std::uint32_t k = class_of(bytes);
+  Cache* const mine = cache();
+  FreeList none;
+  FreeList& list = mine ? mine->lists[k] : none;
+  if (!list.head) {
+    const std::lock_guard lock(depot().mutex);
+    depot().lists[k].move_to(list, mine ? batch : 1);
+  }
+  if (list.head) {
+    Block* const block = list.pop();
+    block->references.store(1, std::memory_order_relaxed);
+    return block;
+  }
+  Block* const block = new (::operator new(sizeof(Block) + bytes_of(k), std::align_val_t(64))) Block;
+  block->size_class = k;
+  return block;
+}
+
+void Block::recycle() {
+  Cache* const mine = cache();
+  FreeList single;
+  FreeList& list = mine ? mine->lists[size_class] : single;
+  list.push(this);
+  // Small blocks come in thousands; a thread keeps few of the large ones, for they may be wanted elsewhere.
+  const std::size_t keep = mine ? (size_class < 36 ? 4096 : batch) : 0;
+  if (list.count > keep) {
+    const std::lock_guard lock(depot().mutex);
+    list.move_to(depot().lists[size_class], mine ? batch : 1);
+  }
+}
+
+}  // namespace unroll

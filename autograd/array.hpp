@@ -1,0 +1,210 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "error.hpp"
+#include "xtensor.hpp"
+
+namespace unroll {
+
+/// The sizes of an array along its axes, held inline; at most Shape::most axes.
+class Shape {
+ public:
+  using value_type = std::size_t;
+  using size_type = std::size_t;
+  static constexpr std::size_t most = 6;
+
+  Shape() = default;
+  Shape(std::initializer_list<std::size_t> sizes) : Shape(sizes.begin(), sizes.end()) {}
+  template <class Range>
+  requires requires(const Range& range) { std::size_t(*range.begin()); }
+  Shape(const Range& sizes) : Shape(sizes.begin(), sizes.end()) {}
+  template <std::input_iterator Iterator>
+  Shape(Iterator first, Iterator last) {
+    for (; first != last; ++first) push_back(static_cast<std::size_t>(*first));
+  }
+
+  std::size_t size() const { return rank_; }
+  bool empty() const { return rank_ == 0; }
+  std::size_t* begin() { return sizes_.data(); }
+  std::size_t* end() { return sizes_.data() + rank_; }
+  const std::size_t* begin() const { return sizes_.data(); }
+  const std::size_t* end() const { return sizes_.data() + rank_; }
+  std::size_t& operator[](std::size_t axis) { return sizes_[axis]; }
+  std::size_t operator[](std::size_t axis) const { return sizes_[axis]; }
+  std::size_t& back() { return sizes_[rank_ - 1]; }
+  std::size_t back() const { return sizes_[rank_ - 1]; }
+  void push_back(std::size_t size) {
+    require(rank_ < most, "shape", "more than ", most, " axes; at most ", most, " are supported");
+    sizes_[rank_++] = size;
+  }
+  void insert(std::size_t axis, std::size_t size) {
+    push_back(size);
+    for (std::size_t k = rank_ - 1; k > axis; --k) std::swap(sizes_[k], sizes_[k - 1]);
+  }
+  void erase(std::size_t axis) {
+    for (std::size_t k = axis; k + 1 < rank_; ++k) sizes_[k] = sizes_[k + 1];
+    --rank_;
+  }
+
+  /// The product of the sizes of the axes first, ..., last - 1.
+  std::size_t product(std::size_t first, std::size_t last) const {
+    std::size_t n = 1;
+    for (std::size_t k = first; k < last; ++k) n *= sizes_[k];
+    return n;
+  }
+  std::size_t elements() const { return product(0, rank_); }
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    bool same = a.rank_ == b.rank_;
+    for (std::size_t k = 0; same && k < a.rank_; ++k) same = a.sizes_[k] == b.sizes_[k];
+    return same;
+  }
+
+ private:
+  std::array<std::size_t, most> sizes_;
+  std::size_t rank_ = 0;
+};
+
+/// Prints as (3, 4).
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
+/// Memory with a reference count, 64-byte aligned, padded to 64 bytes and recycled.
+struct alignas(64) Block {
+  std::atomic<std::uint32_t> references{1};
+  std::uint32_t size_class = 0;
+  Block* next = nullptr;  // in a list of free blocks
+
+  static Block* make(std::size_t bytes);
+  void* data() { return this + 1; }
+  Block* share() {
+    references.fetch_add(1, std::memory_order_relaxed);
+    return this;
+  }
+  bool unique() const { return references.load(std::memory_order_acquire) == 1; }
+  void release() {
+    if (unique() || references.fetch_sub(1, std::memory_order_acq_rel) == 1) recycle();
+  }
+
+ private:
+  void recycle();
+};
+
+/// The storage of an Array: a value (copies are deep) over a Block, which the engine may share.
+template <class T>
+class Buffer {
+ public:
+  using value_type = T;
+  using allocator_type = std::allocator<T>;
+  using size_type = std::size_t;
+  using difference_type = std::ptrdiff_t;
+  using reference = T&;
+  using const_reference = const T&;
+  using pointer = T*;
+  using const_pointer = const T*;
+  using iterator = T*;
+  using const_iterator = const T*;
+  using reverse_iterator = std::reverse_iterator<T*>;
+  using const_reverse_iterator = std::reverse_iterator<const T*>;
+
+  Buffer() = default;
+  /// `size` elements, not initialised.
+  explicit Buffer(std::size_t size)
+      : block_(Block::make(size * sizeof(T))), data_(static_cast<T*>(block_->data())), size_(size) {}
+  Buffer(std::size_t size, const T& value) : Buffer(size) { std::fill(begin(), end(), value); }
+  template <std::input_iterator Iterator>
+  Buffer(Iterator first, Iterator last) : Buffer(static_cast<std::size_t>(std::distance(first, last))) {
+    std::copy(first, last, begin());
+  }
+  Buffer(std::initializer_list<T> values) : Buffer(values.begin(), values.end()) {}
+  Buffer(const Buffer& other) : Buffer(other.begin(), other.end()) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Buffer() {
+    if (block_) block_->release();
+  }
+  void swap(Buffer& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+  friend void swap(Buffer& a, Buffer& b) noexcept { a.swap(b); }
+
+  /// The same memory from `offset` on: for the engine, whose arrays do not change once they are shared.
+  Buffer share(std::size_t offset, std::size_t size) const {
+    Buffer part;
+    part.block_ = block_ ? block_->share() : nullptr;
+    part.data_ = data_ + offset;
+    part.size_ = size;
+    return part;
+  }
+  bool unique() const { return !block_ || block_->unique(); }
+
+  void resize(std::size_t size) {
+    if (size != size_) *this = Buffer(size);
+  }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+  T& front() { return data_[0]; }
+  const T& front() const { return data_[0]; }
+  T& back() { return data_[size_ - 1]; }
+  const T& back() const { return data_[size_ - 1]; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  const T* cbegin() const { return begin(); }
+  const T* cend() const { return end(); }
+  reverse_iterator rbegin() { return reverse_iterator(end()); }
+  reverse_iterator rend() { return reverse_iterator(begin()); }
+  const_reverse_iterator rbegin() const { return const_reverse_iterator(end()); }
+  const_reverse_iterator rend() const { return const_reverse_iterator(begin()); }
+  const_reverse_iterator crbegin() const { return rbegin(); }
+  const_reverse_iterator crend() const { return rend(); }
+  friend bool operator==(const Buffer& a, const Buffer& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+
+ private:
+  Block* block_ = nullptr;
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The array type of all values: row-major, made from and read as any xtensor expression.
+template <class T>
+using Array = xt::xarray_container<Buffer<T>, xt::layout_type::row_major, xt::dynamic_shape<std::size_t>>;
+
+/// Tokens, labels, lengths.
+using Indices = Array<std::int64_t>;
+
+/// An array of this shape whose elements are not initialised.
+template <class T>
+Array<T> uninitialised(const Shape& shape) {
+  return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+}
+
+}  // namespace unroll
+
+namespace xt {
+template <class X, class T>
+struct rebind_container<X, unroll::Buffer<T>> {
+  using type = unroll::Buffer<X>;
+};
+}  // namespace xt

@@ -1,0 +1,43 @@
+#include "blas.hpp"
+
+#include <algorithm>
+
+#if __has_include(<xtensor-blas/xblas.hpp>)
+#include <xtensor-blas/xblas.hpp>
+#endif
+
+namespace unroll {
+
+template <class T>
+void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                       Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
+  using xt::blas_index_t;
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
+    return;
+  }
+  const auto size = [](std::size_t x) { return static_cast<blas_index_t>(x); };
+  const auto flag = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
+  const T beta = add ? T(1) : T(0);
+  if (m == 1) {
+    // One row is several times faster as a product with a vector: c = bᵀ a.
+    cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(!transposed_b), size(transposed_b ? n : k),
+                                size(transposed_b ? k : n), T(1), b.data, size(b.pitch), a.data,
+                                size(transposed_a ? a.pitch : 1), beta, c.data, blas_index_t(1));
+  } else if (n == 1) {
+    cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(transposed_a), size(transposed_a ? k : m),
+                                size(transposed_a ? m : k), T(1), a.data, size(a.pitch), b.data,
+                                size(transposed_b ? 1 : b.pitch), beta, c.data, size(c.pitch));
+  } else {
+    cxxblas::gemm<blas_index_t>(cxxblas::RowMajor, flag(transposed_a), flag(transposed_b), size(m), size(n), size(k),
+                                T(1), a.data, size(a.pitch), b.data, size(b.pitch), beta, c.data, size(c.pitch));
+  }
+}
+
+template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const float>, bool, Matrix<const float>,
+                                bool, Matrix<float>, bool);
+template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const double>, bool, Matrix<const double>,
+                                bool, Matrix<double>, bool);
+
+}  // namespace unroll

@@ -1,0 +1,20 @@
+// The one place that calls BLAS.
+#pragma once
+
+#include <cstddef>
+
+namespace unroll {
+
+/// A matrix in memory: rows of neighbouring elements, `pitch` apart.
+template <class T>
+struct Matrix {
+  T* data;
+  std::size_t pitch;
+};
+
+/// c = a b, or c += a b.   shapes: (m, k) (k, n) (m, n), with a and b stored transposed on request
+template <class T>
+void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                       Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add);
+
+}  // namespace unroll

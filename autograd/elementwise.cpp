@@ -1,0 +1,113 @@
+#include "kernels.hpp"
+#include "ops.hpp"
+#include "parts.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+
+namespace {
+
+template <const auto& f, class T, class... More>
+Variable<T> vectorised(const Variable<T>& x, const More&... more) {
+  return apply<T>(f, vector_loops<T>(f), x, more...);
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> add(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::add>(a, b);
+}
+
+template <class T>
+Variable<T> subtract(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::subtract>(a, b);
+}
+
+template <class T>
+Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::multiply>(a, b);
+}
+
+template <class T>
+Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::divide>(a, b);
+}
+
+template <class T>
+Variable<T> negate(const Variable<T>& x) {
+  return vectorised<functions::negate>(x);
+}
+
+template <class T>
+Variable<T> exp(const Variable<T>& x) {
+  return vectorised<functions::exp>(x);
+}
+
+template <class T>
+Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::exp_difference>(a, b);
+}
+
+template <class T>
+Variable<T> log(const Variable<T>& x) {
+  return vectorised<functions::log>(x);
+}
+
+template <class T>
+Variable<T> tanh(const Variable<T>& x) {
+  return vectorised<functions::tanh>(x);
+}
+
+template <class T>
+Variable<T> sigmoid(const Variable<T>& x) {
+  return vectorised<functions::sigmoid>(x);
+}
+
+template <class T>
+Variable<T> relu(const Variable<T>& x) {
+  return vectorised<functions::relu>(x);
+}
+
+template <class T>
+Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::where>(condition, a, b);
+}
+
+template <class T>
+Variable<T> less(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::less>(a, b);
+}
+
+template <class T>
+Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::less_equal>(a, b);
+}
+
+template <class T>
+Variable<T> equal(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::equal>(a, b);
+}
+
+template <class T>
+Variable<T> contiguous(const Variable<T>& x) {
+  return x.tensor().contiguous() ? x : vectorised<functions::copy>(x);
+}
+
+template <class T>
+Variable<T> packed_copy(const Variable<T>& x) {
+  return evaluate<T>("copy", vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1});
+}
+
+template <class T>
+struct Instances {
+  using Unary = Variable<T> (*)(const Variable<T>&);
+  using Binary = Variable<T> (*)(const Variable<T>&, const Variable<T>&);
+  static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, relu, contiguous, packed_copy};
+  static constexpr Binary binary[] = {add, subtract, multiply, divide, exp_difference, less, less_equal, equal};
+  static constexpr auto ternary = &where<T>;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll

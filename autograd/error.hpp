@@ -1,0 +1,33 @@
+#pragma once
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace unroll {
+
+/// What every refusal of this library throws: `where: what was given; what must hold`, then the open scopes.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+[[noreturn]] void throw_error(std::string_view where, const std::string& what);
+
+/// Throws Error with the parts, streamed one after the other.
+template <class... Parts>
+[[noreturn]] void fail(std::string_view where, const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw_error(where, text.str());
+}
+
+/// Throws unless `holds`; the parts are only streamed when it does not.
+template <class... Parts>
+void require(bool holds, std::string_view where, const Parts&... parts) {
+  if (!holds) [[unlikely]]
+    fail(where, parts...);
+}
+
+}  // namespace unroll

@@ -1,0 +1,145 @@
+// The elementwise functions of the library, each with its value and its rules as maths: generic over numbers, vectors
+// of numbers (the fused sweep) and Variables (the recorded sweep).
+#pragma once
+
+#include <cmath>
+
+#include "loops.hpp"
+
+namespace unroll {
+
+/// a where the condition holds, else b.
+template <class X>
+constexpr X select(bool condition, const X& a, const X& b) {
+  return condition ? a : b;
+}
+
+/// Whether x ≠ 0, as a condition for select.
+template <class X>
+constexpr auto nonzero(const X& x) {
+  return x != X(0);
+}
+
+namespace functions {
+
+inline constexpr Pass pass;
+
+/// y = x                                         x̄ = ȳ
+inline constexpr auto copy = function<keep::nothing>(
+    "copy", [](const auto& x) { return x; }, pass);
+
+/// y = a + b                                     ā = ȳ,  b̄ = ȳ
+inline constexpr auto add = function<keep::nothing>(
+    "add", [](const auto& a, const auto& b) { return a + b; }, pass, pass);
+
+/// y = a − b                                     ā = ȳ,  b̄ = −ȳ
+inline constexpr auto subtract = function<keep::nothing>(
+    "subtract", [](const auto& a, const auto& b) { return a - b; }, pass, [](const auto& g) { return -g; });
+
+/// y = a ⊙ b                                     ā = ȳ ⊙ b,  b̄ = ȳ ⊙ a
+inline constexpr auto multiply = function<keep::other>(
+    "multiply", [](const auto& a, const auto& b) { return a * b; }, [](const auto& g, const auto& b) { return g * b; },
+    [](const auto& g, const auto& a) { return g * a; });
+
+/// y = a / b                                     ā = ȳ / b,  b̄ = −ȳ ⊙ y / b
+inline constexpr auto divide = function<keep::result | keep::second>(
+    "divide", [](const auto& a, const auto& b) { return a / b; },
+    [](const auto& g, const auto&, const auto& b) { return g / b; },
+    [](const auto& g, const auto& y, const auto& b) { return -g * y / b; });
+
+/// y = −x                                        x̄ = −ȳ
+inline constexpr auto negate = function<keep::nothing>(
+    "negate", [](const auto& x) { return -x; }, [](const auto& g) { return -g; });
+
+/// y = eˣ                                        x̄ = ȳ ⊙ y
+inline constexpr auto exp = function<keep::result>(
+    "exp",
+    [](const auto& x) {
+      using std::exp;
+      return exp(x);
+    },
+    [](const auto& g, const auto& y) { return g * y; });
+
+/// y = e^(a − b)                                 ā = ȳ ⊙ y,  b̄ = −ȳ ⊙ y
+inline constexpr auto exp_difference = function<keep::result>(
+    "exp_difference",
+    [](const auto& a, const auto& b) {
+      using std::exp;
+      return exp(a - b);
+    },
+    [](const auto& g, const auto& y) { return g * y; }, [](const auto& g, const auto& y) { return -g * y; });
+
+/// y = ln x                                      x̄ = ȳ / x
+inline constexpr auto log = function<keep::first>(
+    "log",
+    []<class X>(const X& x) {
+      using std::log;
+      // xsimd's logarithm is wrong for subnormal numbers, so small ones are scaled up first.
+      const X small(1e-30f), factor(1e32f);
+      return log(select(x < small, x * factor, x)) - select(x < small, log(factor), X(0));
+    },
+    [](const auto& g, const auto& x) { return g / x; });
+
+/// y = tanh x                                    x̄ = ȳ ⊙ (1 − y²)
+inline constexpr auto tanh = function<keep::result>(
+    "tanh",
+    [](const auto& x) {
+      using std::tanh;
+      return tanh(x);
+    },
+    [](const auto& g, const auto& y) { return g * (1 - y * y); });
+
+/// y = σ(x) = 1 / (1 + e⁻ˣ)                      x̄ = ȳ ⊙ y ⊙ (1 − y)
+inline constexpr auto sigmoid = function<keep::result>(
+    "sigmoid",
+    [](const auto& x) {
+      using std::exp;
+      return 1 / (1 + exp(-x));
+    },
+    [](const auto& g, const auto& y) { return g * (y * (1 - y)); });
+
+/// y = max(x, 0)                                 x̄ = ȳ where y > 0, else 0
+inline constexpr auto relu = function<keep::result>(
+    "relu", []<class X>(const X& x) { return select(x <= X(0), X(0), x); },
+    []<class X>(const X& g, const X& y) { return select(y > X(0), g, X(0)); });
+
+/// y = a where c ≠ 0, else b                     ā = ȳ where c ≠ 0, else 0;  b̄ = 0 where c ≠ 0, else ȳ
+inline constexpr auto where = function<keep::first>(
+    "where", []<class X>(const X& c, const X& a, const X& b) { return select(nonzero(c), a, b); }, NoRule{},
+    []<class X>(const X& g, const X& c) { return select(nonzero(c), g, X(0)); },
+    []<class X>(const X& g, const X& c) { return select(nonzero(c), X(0), g); });
+
+/// y = 1 where a < b, else 0                     constant
+inline constexpr auto less =
+    function<keep::nothing>("less", []<class X>(const X& a, const X& b) { return select(a < b, X(1), X(0)); });
+
+/// y = 1 where a ≤ b, else 0                     constant
+inline constexpr auto less_equal =
+    function<keep::nothing>("less_equal", []<class X>(const X& a, const X& b) { return select(a <= b, X(1), X(0)); });
+
+/// y = 1 where a = b, else 0                     constant
+inline constexpr auto equal =
+    function<keep::nothing>("equal", []<class X>(const X& a, const X& b) { return select(a == b, X(1), X(0)); });
+
+template <class F>
+F plain(const F&);  // only for decltype: the type without const
+
+/// A list of functions.
+template <const auto&... function>
+struct List {
+  static constexpr int size = sizeof...(function);
+  /// The position of a function in the list.
+  template <class F>
+  static constexpr int index_of() {
+    int index = 0;
+    (void)((same<decltype(plain(function)), F> || (++index, false)) || ...);
+    return index;
+  }
+};
+
+/// The functions that have vector kernels.
+using Vectorised = List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, log, tanh, sigmoid, relu,
+                        where, less, less_equal, equal>;
+
+}  // namespace functions
+}  // namespace unroll

@@ -1,0 +1,308 @@
+// The operations on Variables. Axes may be negative: -1 is the last one. Operands broadcast as in NumPy: shapes are
+// aligned at their last axes, and a size of 1 repeats.
+#pragma once
+
+#include <vector>
+
+#include "variable.hpp"
+
+namespace unroll {
+
+template <class T>
+T element_of(const Variable<T>*);  // only for decltype: the T of a Variable or Parameter
+
+template <class X>
+concept VariableLike = requires(const std::decay_t<X>* x) {
+  element_of(x);
+};
+
+template <class... X>
+concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> || Expression<X>)&&...);
+
+/// Some operands are numbers or xtensor expressions, but not all.
+template <class... X>
+concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
+
+template <class X, class... More>
+struct ElementOf : ElementOf<More...> {};
+template <VariableLike X, class... More>
+struct ElementOf<X, More...> {
+  using type = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
+};
+
+/// An operand as a Variable with the element type of those that are Variables already.
+template <class... All, class X>
+decltype(auto) as_variable(const X& x) {
+  using T = typename ElementOf<All...>::type;
+  if constexpr (VariableLike<X>)
+    return static_cast<const Variable<T>&>(x);
+  else
+    return Variable<T>(x);
+}
+
+// Elementwise
+
+/// y = a + b
+template <class T>
+Variable<T> add(const Variable<T>& a, const Variable<T>& b);
+/// y = a − b
+template <class T>
+Variable<T> subtract(const Variable<T>& a, const Variable<T>& b);
+/// y = a ⊙ b
+template <class T>
+Variable<T> multiply(const Variable<T>& a, const Variable<T>& b);
+/// y = a / b
+template <class T>
+Variable<T> divide(const Variable<T>& a, const Variable<T>& b);
+/// y = −x
+template <class T>
+Variable<T> negate(const Variable<T>& x);
+/// y = eˣ
+template <class T>
+Variable<T> exp(const Variable<T>& x);
+/// y = ln x; ln 0 = −∞, and NaN below
+template <class T>
+Variable<T> log(const Variable<T>& x);
+/// y = tanh x
+template <class T>
+Variable<T> tanh(const Variable<T>& x);
+/// y = σ(x) = 1 / (1 + e⁻ˣ)
+template <class T>
+Variable<T> sigmoid(const Variable<T>& x);
+/// y = max(x, 0); its derivative at 0 is 0
+template <class T>
+Variable<T> relu(const Variable<T>& x);
+/// y = a where the condition is not 0, else b; what is not selected may be NaN and gets gradient 0. The condition is
+/// constant.
+template <class T>
+Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b);
+/// 1 where a < b, else 0; constant
+template <class T>
+Variable<T> less(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a ≤ b, else 0; constant
+template <class T>
+Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a = b, else 0; constant
+template <class T>
+Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
+/// y = e^(a − b)
+template <class T>
+Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
+/// y = x² , one multiplication
+template <class T>
+Variable<T> square(const Variable<T>& x) {
+  return multiply(x, x);
+}
+
+template <class A, class B>
+requires Operands<A, B>
+auto operator+(A&& a, B&& b) { return add(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator-(A&& a, B&& b) { return subtract(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator*(A&& a, B&& b) { return multiply(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator/(A&& a, B&& b) { return divide(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator<(A&& a, B&& b) { return less(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator<=(A&& a, B&& b) { return less_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator>(A&& a, B&& b) { return less(as_variable<A, B>(b), as_variable<A, B>(a)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator>=(A&& a, B&& b) { return less_equal(as_variable<A, B>(b), as_variable<A, B>(a)); }
+template <VariableLike X>
+auto operator-(const X& x) {
+  return negate(as_variable<X>(x));
+}
+template <class C, class A, class B>
+requires MixedOperands<C, A, B>
+auto where(const C& condition, const A& a, const B& b) {
+  return where(as_variable<C, A, B>(condition), as_variable<C, A, B>(a), as_variable<C, A, B>(b));
+}
+template <class A, class B>
+requires MixedOperands<A, B>
+auto equal(const A& a, const B& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+
+// What rules that choose are written with (functions.hpp).
+template <class T>
+Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  return where(condition, a, b);
+}
+template <class T>
+const Variable<T>& nonzero(const Variable<T>& x) {
+  return x;
+}
+
+// Matrix product
+
+struct Transposed {
+  bool a = false, b = false;
+};
+
+/// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.
+/// shape: (..., m, k) (..., k, n) → (..., m, n). The last two axes of a or b are exchanged on request, without a copy.
+template <class T>
+Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
+template <class A, class B>
+requires MixedOperands<A, B>
+auto matmul(const A& a, const B& b, Transposed transposed = {}) {
+  return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
+}
+/// y = x Wᵀ + b        shapes: (..., k) (n, k) (n) → (..., n); an empty handle for b stands for no bias
+template <class T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
+
+// Reductions
+
+/// Some axes of an array, or all.
+class Axes {
+ public:
+  Axes() = default;
+  Axes(int axis) : axes_{axis}, all_(false) {}
+  Axes(std::initializer_list<int> axes) : axes_(axes), all_(false) {}
+  Axes(std::vector<int> axes) : axes_(std::move(axes)), all_(false) {}
+
+  /// The shape with these axes of size 1.
+  Shape kept(const char* where, const Shape& shape) const;
+  /// The shape without these axes.
+  Shape dropped(const char* where, const Shape& shape) const;
+
+ private:
+  std::vector<bool> mask(const char* where, const Shape& shape) const;
+  std::vector<int> axes_;
+  bool all_ = true;
+};
+
+/// The axis counted from the front; throws if there is none such.
+std::size_t normal_axis(const char* where, int axis, std::size_t rank);
+
+/// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
+template <class T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = Σx / n over the axes; throws over nothing.
+template <class T>
+Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = max x over the axes; equal maxima share the gradient evenly; NaN if there is one; throws over nothing.
+template <class T>
+Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
+template <class T>
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = eˣ / Σeˣ along an axis
+template <class T>
+Variable<T> softmax(const Variable<T>& x, int axis = -1);
+/// y = x − ln Σeˣ along an axis
+template <class T>
+Variable<T> log_softmax(const Variable<T>& x, int axis = -1);
+/// x summed over the axes along which `shape` would have to be broadcast to x.
+template <class T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
+
+// Shape
+
+/// A shape in which one size may be -1: what the others leave.
+class Sizes {
+ public:
+  struct Size {
+    std::int64_t value;
+    template <std::integral I>
+    Size(I size) : value(static_cast<std::int64_t>(size)) {}
+  };
+  Sizes(const Shape& shape) : Sizes(std::vector<Size>(shape.begin(), shape.end())) {}
+  Sizes(std::initializer_list<Size> sizes) : sizes_(sizes) {}
+  Sizes(std::vector<Size> sizes) : sizes_(std::move(sizes)) {}
+  /// The shape of an array of this many elements.
+  Shape of(std::size_t elements) const;
+
+ private:
+  std::vector<Size> sizes_;
+};
+
+/// x with another shape of as many elements, without a copy where rows stay whole.
+template <class T>
+Variable<T> reshape(const Variable<T>& x, const Sizes& shape);
+/// x with its axes in another order; without one, reversed.
+template <class T>
+Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order = {});
+/// x repeated along axes of size 1 and new leading axes.
+template <class T>
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
+/// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
+/// from the end.
+template <class T>
+Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end);
+/// x cut into parts of these sizes along an axis.
+template <class T>
+std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis = -1);
+/// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x);
+template <std::size_t n, class T>
+std::array<Variable<T>, n> split(const Variable<T>& x, int axis = -1) {
+  const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
+  require(size % n == 0, "split", "the axis has size ", size, "; it must be a multiple of ", n);
+  const auto parts = split(x, std::vector<std::size_t>(n, size / n), axis);
+  std::array<Variable<T>, n> result;
+  std::copy(parts.begin(), parts.end(), result.begin());
+  return result;
+}
+/// The parts of x at each index of an axis, without that axis.
+template <class T>
+std::vector<Variable<T>> unstack(const Variable<T>& x, int axis = 0);
+/// Arrays one after the other along an axis.
+template <class T>
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis = 0);
+template <class T>
+Variable<T> concatenate(std::initializer_list<Variable<T>> xs, int axis = 0) {
+  return concatenate(std::vector<Variable<T>>(xs), axis);
+}
+/// Arrays of one shape along a new axis.
+template <class T>
+Variable<T> stack(const std::vector<Variable<T>>& xs, int axis = 0);
+template <class T>
+Variable<T> stack(std::initializer_list<Variable<T>> xs, int axis = 0) {
+  return stack(std::vector<Variable<T>>(xs), axis);
+}
+/// x in reverse order along the axes.
+template <class T>
+Variable<T> flip(const Variable<T>& x, const Axes& axes);
+
+// Selection
+
+/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...)
+template <class T>
+Variable<T> take(const Variable<T>& x, const Indices& indices);
+/// Zeros of shape (count, ...) with row i of g added at indices[i]: what `take` is the derivative of.
+template <class T>
+Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);
+/// y[..., i, ...] = x[..., indices[..., i, ...], ...]: elements of x by index along an axis.
+/// shape: that of the indices, which equals that of x except along the axis
+template <class T>
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, int axis = -1);
+/// Zeros of a shape with the elements of g added where take_along would take them.
+template <class T>
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis, const Shape& shape);
+
+// Constants
+
+/// The array of x as a constant, without gaps between its rows.
+template <class T>
+Variable<T> detach(const Variable<T>& x);
+template <class T>
+Variable<T> full(const Shape& shape, T value);
+template <class T>
+Variable<T> zeros(const Shape& shape) {
+  return full<T>(shape, 0);
+}
+template <class T>
+Variable<T> ones(const Shape& shape) {
+  return full<T>(shape, 1);
+}
+
+}  // namespace unroll

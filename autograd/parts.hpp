@@ -1,0 +1,24 @@
+// Values that share the memory of others, and values put together from parts: each is the other's derivative.
+#pragma once
+
+#include "tape.hpp"
+
+namespace unroll {
+
+/// x in memory of its own.
+template <class T>
+Variable<T> packed_copy(const Variable<T>& x);
+
+/// x without gaps between its rows: x itself if there are none, else a recorded copy.
+template <class T>
+Variable<T> contiguous(const Variable<T>& x);
+
+/// Another view of the memory of x, `offset` elements from where x begins.
+template <class T>
+Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset, std::size_t run, std::size_t pitch);
+
+/// Zeros with values added at their parts of the memory.
+template <class T>
+Variable<T> assemble(const Shape& shape, const std::vector<std::pair<Part, Variable<T>>>& values);
+
+}  // namespace unroll

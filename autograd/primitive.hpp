@@ -1,0 +1,241 @@
+#pragma once
+
+#include <optional>
+#include <tuple>
+
+#include "functions.hpp"
+#include "tape.hpp"
+
+namespace unroll {
+
+/// Memory seen as an array: runs of `run` neighbouring elements, `pitch` apart.
+template <class T>
+struct View {
+  T* data;
+  Shape shape;
+  std::size_t run, pitch;
+
+  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
+};
+
+template <class T>
+View<const T> view(const Variable<T>& x) {
+  const Tensor<T>& tensor = x.tensor();
+  return {tensor.data(), tensor.shape, tensor.run, tensor.pitch};
+}
+
+/// Memory seen through the distance between neighbours along each axis.
+template <class T>
+struct Strided {
+  T* data;
+  std::array<std::ptrdiff_t, Shape::most> strides;
+};
+
+/// x as it looks when it is broadcast to a shape: distance 0 along the axes that are repeated.
+template <class T>
+Strided<T> strided(const View<T>& x, const Shape& shape);
+
+/// The array of x as a constant, without gaps between its rows.
+template <class T>
+Variable<T> detach(const Variable<T>& x);
+
+/// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
+Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
+
+/// Runs a loop over a shape. Where `out` repeats an element, it must be added to or take the maximum.
+template <class T>
+void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
+              Strided<T> out, Write write);
+
+/// The value of an elementwise function.
+template <class T>
+Variable<T> evaluate(const char* name, Loop<T> loop, const void* function, std::span<const Variable<T>> operands);
+
+/// Adds the value of an elementwise function, summed over the axes along which the adjoint was broadcast.
+template <class T>
+void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, std::span<const Variable<T>> operands);
+
+/// Calls f(std::integral_constant) for the k-th of n.
+template <std::size_t n, class F>
+void select_index(std::size_t k, const F& f) {
+  [&]<std::size_t... index>(std::index_sequence<index...>) {
+    (void)((k == index && (f(std::integral_constant<std::size_t, index>{}), true)) || ...);
+  }
+  (std::make_index_sequence<n>{});
+}
+
+template <class T, class F>
+class ElementwiseNode final : public Node<T> {
+ public:
+  static constexpr std::size_t count = F::operands;
+  using Indices = std::array<std::uint32_t, count>;
+
+  ElementwiseNode(const Variable<T>& result, const F& f, const Loops<T>& loops, const Indices& indices,
+                  const std::array<Variable<T>, count>& x)
+      : Node<T>(f.name, result.shape()), function_(f), loops_(loops), indices_(indices) {
+    std::size_t n = 0;
+    if constexpr (F::kept == keep::other) {
+      // What only the rule of a constant would need is not kept.
+      for (; n < 2; ++n)
+        if (indices[n] != Node<T>::constant) kept_[n] = x[1 - n];
+    } else {
+      if constexpr ((F::kept & keep::result) != 0) kept_[n++] = result;
+      for (std::size_t k = 0; k < count; ++k)
+        if (F::kept & (keep::first << k)) kept_[n++] = x[k];
+    }
+  }
+
+  std::span<const std::uint32_t> operands() const override { return indices_; }
+
+  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+    select_index<count>(k, [&](auto index) { pull<int(index)>(g, into); });
+  }
+
+ private:
+  static constexpr std::size_t keeps = RuleOf<0>::count(F::kept) - 1 + (F::kept == keep::other);
+
+  template <int k>
+  void pull(const Variable<T>& g, Adjoint<T>& into) {
+    using Rule = RuleOf<k>;
+    if constexpr (Rule::template none<F>) {
+      return;
+    } else if constexpr (same<decltype(Rule::of(function_)), const Pass&>) {
+      into += g;
+    } else {
+      constexpr int arguments = Rule::template arguments<F>;
+      std::array<Variable<T>, arguments> x{g};
+      std::copy_n(kept_.begin() + (F::kept == keep::other ? k : 0), arguments - 1, x.begin() + 1);
+      if (Tape<T>::innermost())
+        into += spread<arguments>(Rule::of(function_), x.data());
+      else
+        accumulate<T>(into, loops_.rules[k], &function_, x);
+    }
+  }
+
+  [[no_unique_address]] F function_;
+  const Loops<T>& loops_;
+  Indices indices_;
+  std::array<Variable<T>, keeps> kept_;
+};
+
+/// An elementwise function of operands that broadcast: evaluated, and recorded if the tape has recorded one of them.
+template <class T, class F, class... More>
+Variable<T> apply(const F& f, const Loops<T>& loops, const Variable<T>& x, const More&... more) {
+  const std::array<Variable<T>, F::operands> operands{x, more...};
+  Variable<T> y = evaluate<T>(f.name, loops.value, &f, operands);
+  if constexpr (F::differentiable) {
+    if (Tape<T>* tape = Tape<T>::innermost()) {
+      std::array<std::uint32_t, F::operands> indices;
+      bool any = false;
+      for (std::size_t k = 0; k < indices.size(); ++k) {
+        indices[k] = loops.rules[k] ? tape->index_of(operands[k]) : Node<T>::constant;
+        any |= indices[k] != Node<T>::constant;
+      }
+      if (any) return tape->template record<ElementwiseNode<T, F>>(y, f, loops, indices, operands);
+    }
+  }
+  return y;
+}
+
+/// An elementwise primitive: operands, value, and a rule for each operand, all of them maths on numbers and Variables
+/// alike. A rule is given the adjoint g of the result and then what is kept: `keep::result`, `keep::first`, ...
+///
+///     elementwise<keep::first>("cube", x, [](auto x) { return x * x * x; }, [](auto g, auto x) { return 3 * g * x * x;
+///     })
+template <unsigned Keep, class T, class Value, class Rule>
+Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rule rule) {
+  using F = Function<Keep, Value, Rule>;
+  static constexpr Loops<T> loops = loops_of<T, Portable, F>();
+  return apply<T>(F{name, value, rule}, loops, x);
+}
+
+template <unsigned Keep, class T, class Value, class A, class B>
+Variable<T> elementwise(const char* name, const Variable<T>& a, const std::type_identity_t<Variable<T>>& b, Value value,
+                        A rule_a, B rule_b) {
+  using F = Function<Keep, Value, A, B>;
+  static constexpr Loops<T> loops = loops_of<T, Portable, F>();
+  return apply<T>(F{name, value, rule_a, rule_b}, loops, a, b);
+}
+
+template <class T, class... Rules>
+class RuleNode final : public Node<T> {
+ public:
+  using Indices = std::array<std::uint32_t, sizeof...(Rules)>;
+
+  RuleNode(const Variable<T>& result, const char* name, const Indices& indices, const Rules&... rules)
+      : Node<T>(name, result.shape()), indices_(indices) {
+    std::size_t k = 0;
+    // The rule of a constant is not stored, and so what it captured is not kept.
+    std::apply(
+        [&](auto&... stored) { ((indices[k++] != Node<T>::constant ? void(stored.emplace(rules)) : void()), ...); },
+        rules_);
+    if constexpr (needs_result) result_ = result;
+  }
+
+  std::span<const std::uint32_t> operands() const override { return indices_; }
+
+  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+    select_index<sizeof...(Rules)>(k, [&](auto index) {
+      const auto& rule = *std::get<index>(rules_);
+      if constexpr (std::is_invocable_v<decltype(rule), const Variable<T>&>)
+        into += rule(g);
+      else
+        into += rule(g, result_);
+    });
+  }
+
+ private:
+  static constexpr bool needs_result = !(std::is_invocable_v<const Rules&, const Variable<T>&> && ...);
+  struct Nothing {};
+
+  Indices indices_;
+  std::tuple<std::optional<Rules>...> rules_;
+  [[no_unique_address]] std::conditional_t<needs_result, Variable<T>, Nothing> result_;
+};
+
+/// A primitive: its operands, its value, and for each operand a rule, which takes the adjoint g of the result to what
+/// the operand's adjoint gains, in Variable operations; it may take the result too, (g, y).
+///
+///     primitive("outer", {a, b}, value, [b](auto& g) { return matmul(g, b); }, [a](auto& g) { return matmul(a, g); })
+template <class T, std::size_t N, class... Rules>
+Variable<T> primitive(const char* name, const Variable<T> (&operands)[N],
+                      const std::type_identity_t<Variable<T>>& value, const Rules&... rules) {
+  static_assert(sizeof...(Rules) == N, "a primitive has one rule for each operand");
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape) return value;
+  std::array<std::uint32_t, N> indices;
+  bool any = false;
+  for (std::size_t k = 0; k < N; ++k) any |= (indices[k] = tape->index_of(operands[k])) != Node<T>::constant;
+  if (!any) return value;
+  return tape->template record<RuleNode<T, Rules...>>(detach(value), name, indices, rules...);
+}
+
+template <class T, class Rule>
+class ManyNode final : public Node<T> {
+ public:
+  ManyNode(const Variable<T>& result, const char* name, std::vector<std::uint32_t> indices, const Rule& rule)
+      : Node<T>(name, result.shape()), indices_(std::move(indices)), rule_(rule) {}
+
+  std::span<const std::uint32_t> operands() const override { return indices_; }
+  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override { into += rule_(k, g); }
+
+ private:
+  std::vector<std::uint32_t> indices_;
+  Rule rule_;
+};
+
+/// A primitive of any number of operands with one rule (k, g) for all of them.
+template <class T, class Rule>
+Variable<T> primitive(const char* name, const std::vector<Variable<T>>& operands,
+                      const std::type_identity_t<Variable<T>>& value, const Rule& rule) {
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape) return value;
+  std::vector<std::uint32_t> indices;
+  bool any = false;
+  for (const Variable<T>& operand : operands)
+    any |= (indices.emplace_back(tape->index_of(operand))) != Node<T>::constant;
+  if (!any) return value;
+  return tape->template record<ManyNode<T, Rule>>(detach(value), name, std::move(indices), rule);
+}
+
+}  // namespace unroll

@@ -1,0 +1,133 @@
+#include "blas.hpp"
+#include "ops.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+namespace {
+
+template <class T>
+Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
+
+// A product that has not been computed, so that a sweep can add it to what is there.
+// shapes: (m, k) (k, n), or with the same leading axis for a batch of products
+template <class T>
+struct Product {
+  Variable<T> a, b;
+  Transposed transposed;
+
+  Shape shape() const {
+    Shape result = a.shape();
+    const std::size_t rank = result.size();
+    if (transposed.a) result[rank - 2] = result[rank - 1];
+    result[rank - 1] = b.shape()[rank - (transposed.b ? 2 : 1)];
+    return result;
+  }
+
+  void run(const View<T>& c, bool add) const {
+    const View<const T> from_a = view(a), from_b = view(b);
+    const std::size_t rank = c.shape.size();
+    const std::size_t m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
+    const auto matrix = [&]<class X>(const View<X>& x, std::size_t batch) {
+      const std::size_t row = x.shape[rank - 1];
+      return Matrix<X>{x.data + batch * x.stride(x.shape[rank - 2] * row), std::max<std::size_t>(x.stride(row), 1)};
+    };
+    for (std::size_t batch = 0; batch < (rank == 3 ? c.shape[0] : 1); ++batch)
+      multiply_matrices<T>(m, n, k, matrix(from_a, batch), transposed.a, matrix(from_b, batch), transposed.b,
+                           matrix(c, batch), add);
+  }
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost()) {
+      into += product(a, b, transposed);
+    } else {
+      const auto memory = into.open(true);
+      run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
+    }
+  }
+};
+
+/// y = a b                                       ā = ȳ bᵀ,  b̄ = aᵀ ȳ, and likewise where a or b is transposed
+template <class T>
+Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+  const Product<T> y{a, b, t};
+  Shared<Tensor<T>> value(new Tensor<T>(y.shape()));
+  y.run({value->buffer.data(), value->shape, value->run, value->pitch}, false);
+  return primitive(
+      "matmul", {a, b}, Variable<T>(value),
+      [b, t](const Variable<T>& g) {
+        return t.a ? Product<T>{b, g, {t.b, true}} : Product<T>{g, b, {false, !t.b}};
+      },
+      [a, t](const Variable<T>& g) {
+        return t.b ? Product<T>{g, a, {true, t.a}} : Product<T>{a, g, {!t.a, false}};
+      });
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+  const Shape &sa = a.shape(), &sb = b.shape();
+  const auto describe = [&](const Shape& shape, bool transposed) {
+    std::ostringstream text;
+    text << shape << (transposed ? "ᵀ" : "");
+    return text.str();
+  };
+  const auto refuse = [&](const auto&... why) {
+    fail("matmul", describe(sa, t.a), " times ", describe(sb, t.b), ": ", why...);
+  };
+  if (sa.empty() || sb.empty()) refuse("an operand has no axes; use *");
+  if ((t.a && sa.size() == 1) || (t.b && sb.size() == 1)) refuse("a vector cannot be transposed");
+  const std::size_t inner_a = sa[sa.size() - (t.a ? 2 : 1)];
+  const std::size_t inner_b = sb.size() == 1 ? sb[0] : sb[sb.size() - (t.b ? 1 : 2)];
+  if (inner_a != inner_b) refuse("the inner sizes ", inner_a, " and ", inner_b, " differ");
+
+  if (sa.size() == 2 && sb.size() == 2) return product(a, b, t);
+  if (sa.size() == 1) {
+    const Variable<T> y = matmul(reshape(a, {1, inner_a}), b, t);
+    Shape shape = y.shape();
+    shape.erase(shape.size() - (sb.size() == 1 ? 1 : 2));
+    return reshape(y, shape);
+  }
+  Shape shape(sa.begin(), sa.end() - 2);
+  const Scope scope("matmul");
+  if (sb.size() <= 2 && !t.a) {
+    // One product for all leading axes.
+    const Variable<T> rows = sa.size() == 2 ? a : reshape(a, {-1, inner_a});
+    const Variable<T> y = product(rows, sb.size() == 1 ? reshape(b, {inner_b, 1}) : b, t);
+    shape.push_back(sa[sa.size() - 2]);
+    if (sb.size() == 2) shape.push_back(y.shape()[1]);
+    return reshape(y, shape);
+  }
+  if (sb.size() == 1) {
+    const Variable<T> y = matmul(a, reshape(b, {inner_b, 1}), t);
+    shape.push_back(y.shape()[y.shape().size() - 2]);
+    return reshape(y, shape);
+  }
+  shape = broadcast("matmul", shape, Shape(sb.begin(), sb.end() - 2));
+  const auto batched = [&](const Variable<T>& x) {
+    Shape full = shape, flat{shape.elements()};
+    for (std::size_t size : {x.shape()[x.shape().size() - 2], x.shape().back()}) {
+      full.push_back(size);
+      flat.push_back(size);
+    }
+    return reshape(broadcast_to(x, full), flat);
+  };
+  const Variable<T> y = product(batched(a), batched(b), t);
+  shape.push_back(y.shape()[1]);
+  shape.push_back(y.shape()[2]);
+  return reshape(y, shape);
+}
+
+template <class T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
+  const Scope scope("linear");
+  const Variable<T> y = matmul(x, weight, {.b = true});
+  return bias ? y + bias : y;
+}
+
+template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);
+template Variable<double> matmul(const Variable<double>&, const Variable<double>&, Transposed);
+template Variable<float> linear(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> linear(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+
+}  // namespace unroll

@@ -1,0 +1,158 @@
+#include <cmath>
+#include <limits>
+
+#include "kernels.hpp"
+#include "ops.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+
+std::size_t normal_axis(const char* where, int axis, std::size_t rank) {
+  const int n = static_cast<int>(rank);
+  require(-n <= axis && axis < n, where, "axis ", axis, " of an array with ", n, " axes; it must be between ", -n,
+          " and ", n - 1);
+  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
+}
+
+std::vector<bool> Axes::mask(const char* where, const Shape& shape) const {
+  std::vector<bool> chosen(shape.size(), all_);
+  for (int axis : axes_) {
+    auto chosen_already = chosen[normal_axis(where, axis, shape.size())];
+    require(!chosen_already, where, "axis ", axis, " is given twice");
+    chosen_already = true;
+  }
+  return chosen;
+}
+
+Shape Axes::kept(const char* where, const Shape& shape) const {
+  const auto chosen = mask(where, shape);
+  Shape result = shape;
+  for (std::size_t k = 0; k < shape.size(); ++k)
+    if (chosen[k]) result[k] = 1;
+  return result;
+}
+
+Shape Axes::dropped(const char* where, const Shape& shape) const {
+  const auto chosen = mask(where, shape);
+  Shape result;
+  for (std::size_t k = 0; k < shape.size(); ++k)
+    if (!chosen[k]) result.push_back(shape[k]);
+  return result;
+}
+
+namespace {
+
+// The function of the operands, added up or maximised over the axes that `shape` does not have.
+template <class T, const auto& f, class... More>
+Variable<T> reduce(const Shape& shape, T start, Write write, const Variable<T>& x, const More&... more) {
+  Shared<Tensor<T>> result(new Tensor<T>(shape));
+  std::fill_n(result->buffer.data(), result->size(), start);
+  const Strided<const T> in[] = {strided(view(x), x.shape()), strided(view(more), x.shape())...};
+  const Strided<T> out = strided(View<T>{result->buffer.data(), shape, result->run, result->pitch}, x.shape());
+  traverse<T>(x.shape(), vector_loops<T>(f).value, &f, in, out, write);
+  return Variable<T>(std::move(result));
+}
+
+template <class T>
+Variable<T> maximum_to(const Variable<T>& x, const Shape& shape) {
+  return reduce<T, functions::copy>(shape, -std::numeric_limits<T>::infinity(), Write::maximum, x);
+}
+
+template <class T>
+Variable<T> with_axes(const Variable<T>& kept, const char* where, const Variable<T>& x, const Axes& axes, bool keep) {
+  return keep ? kept : reshape(kept, axes.dropped(where, x.shape()));
+}
+
+}  // namespace
+
+/// y = Σx                                        x̄ = ȳ, repeated
+template <class T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  require(broadcast("sum_to", x.shape(), shape) == x.shape(), "sum_to", x.shape(), " to ", shape,
+          ": the latter must broadcast to the former");
+  Shape aligned = shape;
+  while (aligned.size() < x.shape().size()) aligned.insert(0, 1);
+  const Variable<T> y = reduce<T, functions::copy>(aligned, T(0), Write::add, x);
+  return primitive("sum", {x}, reshape(y, shape), Pass{});
+}
+
+template <class T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("sum");
+  return with_axes(sum_to(x, axes.kept("sum", x.shape())), "sum", x, axes, keep);
+}
+
+template <class T>
+Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("mean");
+  const std::size_t left = axes.kept("mean", x.shape()).elements();
+  require(x.size() > 0 || left == 0, "mean", "the shape is ", x.shape(), "; there is nothing to average");
+  return sum(x, axes, keep) * (double(left) / double(std::max<std::size_t>(x.size(), 1)));
+}
+
+/// y = max x                                     x̄ = ȳ / n for the n elements that equal y, else 0
+template <class T>
+Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("max");
+  const Shape shape = axes.kept("max", x.shape());
+  require(x.size() > 0 || shape.elements() == 0, "max", "the shape is ", x.shape(),
+          "; there is nothing to choose from");
+  const Variable<T> y = maximum_to(x, shape);
+  const Variable<T> kept = primitive("max", {x}, y, [x, y](const Variable<T>& g) {
+    const Variable<T> ties = equal(x, y);
+    return g * (ties / sum_to(ties, y.shape()));
+  });
+  return with_axes(kept, "max", x, axes, keep);
+}
+
+/// y = ln Σeˣ                                    x̄ = ȳ ⊙ e^(x − y); 0 where y = −∞
+template <class T>
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("logsumexp");
+  const Shape shape = axes.kept("logsumexp", x.shape());
+  const Variable<T> largest = maximum_to(x, shape);
+  const Variable<T> shift = where(equal(largest - largest, 0), largest, 0);  // 0 instead of an infinity
+  const Variable<T> value = log(reduce<T, functions::exp_difference>(shape, T(0), Write::add, x, shift)) + shift;
+  const Variable<T> y = primitive("logsumexp", {x}, value, [x](const Variable<T>& g, const Variable<T>& y) {
+    return g * exp_difference(x, where(equal(y, -std::numeric_limits<T>::infinity()), 0, y));
+  });
+  return with_axes(y, "logsumexp", x, axes, keep);
+}
+
+namespace {
+
+// x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
+template <class T>
+Variable<T> shifted(const Variable<T>& x, int axis) {
+  return x - maximum_to(x, Axes(axis).kept("softmax", x.shape()));
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> softmax(const Variable<T>& x, int axis) {
+  const Scope scope("softmax");
+  const Variable<T> z = shifted(x, axis);
+  return exp_difference(z, logsumexp(z, axis, true));
+}
+
+template <class T>
+Variable<T> log_softmax(const Variable<T>& x, int axis) {
+  const Scope scope("log_softmax");
+  const Variable<T> z = shifted(x, axis);
+  return z - logsumexp(z, axis, true);
+}
+
+template <class T>
+struct Instances {
+  using Reduction = Variable<T> (*)(const Variable<T>&, const Axes&, bool);
+  using AlongAxis = Variable<T> (*)(const Variable<T>&, int);
+  static constexpr Reduction reductions[] = {sum, mean, max, logsumexp};
+  static constexpr AlongAxis along_axis[] = {softmax, log_softmax};
+  static constexpr auto to = &sum_to<T>;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll

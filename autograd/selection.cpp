@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <memory>
+
+#include "ops.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+
+namespace {
+
+Shape position_of(const Indices& indices, std::size_t k) {
+  Shape position(indices.shape());
+  for (std::size_t axis = position.size(); axis-- > 0;) {
+    const std::size_t size = indices.shape()[axis];
+    position[axis] = k % size;
+    k /= size;
+  }
+  return position;
+}
+
+void check(const char* where, const Indices& indices, std::size_t rows, const char* what) {
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::int64_t index = indices.storage()[k];
+    require(0 <= index && static_cast<std::size_t>(index) < rows, where, "index ", index, " at position ",
+            position_of(indices, k), "; the ", what, " has ", rows, " rows");
+  }
+}
+
+using SharedIndices = std::shared_ptr<const Indices>;
+
+template <class T>
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices);
+
+/// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
+template <class T>
+Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
+  const Shape &given = x.shape(), taken(indices->shape());
+  require(given.size() >= taken.size() && Shape(given.begin(), given.begin() + taken.size()) == taken, "scatter",
+          "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
+  check("scatter", *indices, count, "result");
+  Shape shape(given.begin() + taken.size(), given.end());
+  const std::size_t row = shape.elements();
+  shape.insert(0, count);
+  const Variable<T> rows = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  std::fill_n(y->buffer.data(), y->size(), T(0));
+  for (std::size_t k = 0; k < indices->size(); ++k) {
+    T* const to = y->buffer.data() + static_cast<std::size_t>(indices->storage()[k]) * row;
+    const T* const from = rows.tensor().data() + k * row;
+    for (std::size_t j = 0; j < row; ++j) to[j] += from[j];
+  }
+  return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
+}
+
+/// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
+template <class T>
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices) {
+  require(!x.shape().empty(), "take", "the table has no axes; it must have rows");
+  const std::size_t count = x.shape()[0], row = x.shape().product(1, x.shape().size());
+  check("take", *indices, count, "table");
+  Shape shape(indices->shape());
+  for (std::size_t k = 1; k < x.shape().size(); ++k) shape.push_back(x.shape()[k]);
+  const Variable<T> rows = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  for (std::size_t k = 0; k < indices->size(); ++k)
+    std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
+                y->buffer.data() + k * row);
+  return primitive("take", {x}, Variable<T>(y),
+                   [indices, count](const Variable<T>& g) { return scatter_rows(g, indices, count); });
+}
+
+// Calls f(position in the indices, position in an array of this shape) for every index along an axis.
+template <class F>
+void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis, const F& f) {
+  const std::size_t inner = shape.product(axis + 1, shape.size()), count = indices.shape()[axis];
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::size_t outer = k / (count * inner), j = k % inner;
+    f(k, (outer * shape[axis] + static_cast<std::size_t>(indices.storage()[k])) * inner + j);
+  }
+}
+
+std::size_t check_along(const char* where, const Shape& shape, const Indices& indices, int axis) {
+  const std::size_t k = normal_axis(where, axis, shape.size());
+  Shape others(indices.shape());
+  require(others.size() == shape.size(), where, "indices of shape ", others, " for an array of shape ", shape,
+          "; both must have as many axes");
+  others[k] = shape[k];
+  require(others == shape, where, "indices of shape ", Shape(indices.shape()), " for an array of shape ", shape,
+          "; only the sizes along axis ", axis, " may differ");
+  check(where, indices, shape[k], "axis");
+  return k;
+}
+
+template <class T>
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, int axis);
+
+/// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
+template <class T>
+Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices, int axis, const Shape& shape) {
+  const std::size_t k = check_along("scatter_along", shape, *indices, axis);
+  require(x.shape() == Shape(indices->shape()), "scatter_along", "values of shape ", x.shape(),
+          " for indices of shape ", Shape(indices->shape()), "; they must be equal");
+  const Variable<T> values = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  std::fill_n(y->buffer.data(), y->size(), T(0));
+  for_each_along(shape, *indices, k,
+                 [&](std::size_t from, std::size_t to) { y->buffer[to] += values.tensor().data()[from]; });
+  return primitive("scatter_along", {x}, Variable<T>(y),
+                   [indices, axis](const Variable<T>& g) { return take_elements(g, indices, axis); });
+}
+
+/// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
+template <class T>
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, int axis) {
+  const std::size_t k = check_along("take_along", x.shape(), *indices, axis);
+  const Variable<T> values = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
+  for_each_along(x.shape(), *indices, k,
+                 [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
+  return primitive("take_along", {x}, Variable<T>(y), [indices, axis, shape = x.shape()](const Variable<T>& g) {
+    return scatter_elements(g, indices, axis, shape);
+  });
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> take(const Variable<T>& x, const Indices& indices) {
+  return take_rows(x, std::make_shared<Indices>(indices));
+}
+
+template <class T>
+Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count) {
+  return scatter_rows(g, std::make_shared<Indices>(indices), count);
+}
+
+template <class T>
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, int axis) {
+  return take_elements(x, std::make_shared<Indices>(indices), axis);
+}
+
+template <class T>
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis, const Shape& shape) {
+  return scatter_elements(g, std::make_shared<Indices>(indices), axis, shape);
+}
+
+template <class T>
+struct Instances {
+  static constexpr auto taken = &take<T>;
+  static constexpr auto scattered = &scatter<T>;
+  static constexpr auto taken_along = &take_along<T>;
+  static constexpr auto scattered_along = &scatter_along<T>;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll

@@ -1,0 +1,276 @@
+#include <algorithm>
+#include <numeric>
+
+#include "kernels.hpp"
+#include "ops.hpp"
+#include "parts.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+
+namespace {
+
+template <class T>
+class PartNode final : public Node<T> {
+ public:
+  PartNode(const Variable<T>& result, const Part& part) : Node<T>("part", result.shape()), part_(part) {}
+  std::span<const std::uint32_t> operands() const override { return {&part_.whole, 1}; }
+  const Part* part() const override { return &part_; }
+
+ private:
+  const Part part_;
+};
+
+// x written into memory, axis by axis along the strides.
+template <class T>
+void copy_into(const Strided<T>& out, const Strided<const T>& x, const Shape& shape, Write write = Write::assign) {
+  traverse<T>(shape, vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1}, out, write);
+}
+
+template <class T>
+View<T> whole(Tensor<T>& tensor) {
+  return {tensor.buffer.data(), tensor.shape, tensor.run, tensor.pitch};
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset, std::size_t run, std::size_t pitch) {
+  const Tensor<T>& from = x.tensor();
+  const Variable<T> part(
+      Shared<Tensor<T>>(new Tensor<T>(shape, run, pitch, from.buffer.share(offset, shape.elements()))));
+  Tape<T>* const tape = Tape<T>::innermost();
+  const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
+  if (index == Node<T>::constant) return part;
+  const Part* const outer = tape->node(index).part();
+  return tape->template record<PartNode<T>>(
+      part, Part{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch});
+}
+
+/// y = Σ of x_k at its part                      x̄_k = that part of ȳ
+template <class T>
+Variable<T> assemble(const Shape& shape, const std::vector<std::pair<Part, Variable<T>>>& values) {
+  Shared<Tensor<T>> result(new Tensor<T>(shape));
+  std::fill_n(result->buffer.data(), result->size(), T(0));
+  std::vector<Variable<T>> operands;
+  std::vector<Part> parts;
+  for (const auto& [part, x] : values) {
+    const View<T> place{result->buffer.data() + part.offset, x.shape(), part.run, part.pitch};
+    copy_into(strided(place, x.shape()), strided(view(x), x.shape()), x.shape(), Write::add);
+    operands.push_back(x);
+    parts.push_back(part);
+  }
+  return primitive("assemble", operands, Variable<T>(result), [parts, operands](std::size_t k, const Variable<T>& g) {
+    return part_of(contiguous(g), operands[k].shape(), parts[k].offset, parts[k].run, parts[k].pitch);
+  });
+}
+
+template <class T>
+Variable<T> detach(const Variable<T>& x) {
+  const Tensor<T>& tensor = x.tensor();
+  if (!tensor.contiguous()) return packed_copy(x);
+  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(tensor.shape, tensor.buffer.share(0, tensor.size()))));
+}
+
+template <class T>
+Variable<T> full(const Shape& shape, T value) {
+  Shared<Tensor<T>> result(new Tensor<T>(shape));
+  std::fill_n(result->buffer.data(), result->size(), value);
+  return Variable<T>(std::move(result));
+}
+
+Shape Sizes::of(std::size_t elements) const {
+  Shape shape;
+  std::size_t known = 1, open = Shape::most;
+  for (std::size_t k = 0; k < sizes_.size(); ++k) {
+    const std::int64_t size = sizes_[k].value;
+    require(size >= 0 || (size == -1 && open == Shape::most), "reshape", "size ", size, " at axis ", k,
+            "; a size is not negative, except for one -1");
+    if (size < 0) open = k;
+    shape.push_back(size < 0 ? 1 : static_cast<std::size_t>(size));
+    known *= shape.back();
+  }
+  if (open < Shape::most) {
+    require(known > 0 && elements % known == 0, "reshape", elements,
+            " elements do not fill an axis of -1 beside sizes of ", known, " together");
+    shape[open] = elements / known;
+  }
+  return shape;
+}
+
+template <class T>
+Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
+  const Shape shape = sizes.of(x.size());
+  if (x.shape() == shape) return x;
+  require(shape.elements() == x.size(), "reshape", x.shape(), " to ", shape, ": ", x.size(), " elements cannot become ",
+          shape.elements());
+  const Tensor<T>& tensor = x.tensor();
+  if (tensor.contiguous()) return part_of(x, shape, 0, x.size(), x.size());
+  // Rows with gaps stay where they are if the new shape has an axis boundary where they end.
+  std::size_t elements = 1;
+  for (std::size_t k = shape.size(); k > 0 && elements < tensor.run; --k) elements *= shape[k - 1];
+  if (elements == tensor.run) return part_of(x, shape, 0, tensor.run, tensor.pitch);
+  return reshape(contiguous(x), shape);
+}
+
+/// y = x with its axes in another order           x̄ = ȳ with its axes back in order
+template <class T>
+Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
+  const std::size_t rank = x.shape().size();
+  std::vector<int> axes = order, inverse(rank, -1);
+  if (order.empty()) {
+    axes.resize(rank);
+    std::iota(axes.rbegin(), axes.rend(), 0);
+  }
+  require(axes.size() == rank, "transpose", axes.size(), " axes for an array with ", rank, "; all must be given");
+  const Strided<const T> from = strided(view(x), x.shape());
+  Strided<const T> turned{from.data, {}};
+  Shape shape;
+  for (std::size_t k = 0; k < rank; ++k) {
+    const std::size_t axis = normal_axis("transpose", axes[k], rank);
+    require(inverse[axis] < 0, "transpose", "axis ", axes[k], " is given twice");
+    inverse[axis] = static_cast<int>(k);
+    turned.strides[k] = from.strides[axis];
+    shape.push_back(x.shape()[axis]);
+  }
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  copy_into(strided(whole(*y), shape), turned, shape);
+  return primitive("transpose", {x}, Variable<T>(y), [inverse](const Variable<T>& g) { return transpose(g, inverse); });
+}
+
+/// y = x, repeated                               x̄ = Σȳ
+template <class T>
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  require(broadcast("broadcast_to", x.shape(), shape) == shape, "broadcast_to", x.shape(), " does not broadcast to ",
+          shape);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  copy_into(strided(whole(*y), shape), strided(view(x), shape), shape);
+  return primitive("broadcast_to", {x}, Variable<T>(y), Pass{});
+}
+
+template <class T>
+Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end) {
+  const std::size_t k = normal_axis("slice", axis, x.shape().size());
+  const auto size = static_cast<std::int64_t>(x.shape()[k]);
+  const std::int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
+  require(0 <= first && first <= last && last <= size, "slice", "[", begin, ", ", end, ") of an axis of size ", size,
+          "; it must lie within the axis");
+  if (first == 0 && last == size) return x;
+  const Tensor<T>& tensor = x.tensor();
+  Shape shape = x.shape();
+  shape[k] = static_cast<std::size_t>(last - first);
+  const std::size_t inner = shape.product(k + 1, shape.size()), outer = shape.product(0, k);
+  const std::size_t before = inner * x.shape()[k], after = inner * shape[k];
+  const std::size_t offset = static_cast<std::size_t>(first) * tensor.stride(inner);
+  if (shape.elements() == 0) return part_of(x, shape, 0, 0, 0);
+  if (outer == 1 && (tensor.contiguous() || after <= tensor.run)) return part_of(x, shape, offset, after, after);
+  if (outer == 1) return part_of(x, shape, offset, tensor.run, tensor.pitch);
+  if (tensor.contiguous()) return part_of(x, shape, offset, after, before);
+  if (before == tensor.run) return part_of(x, shape, offset, after, tensor.pitch);
+  return slice(contiguous(x), axis, begin, end);
+}
+
+template <class T>
+std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis) {
+  const Scope scope("split");
+  const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
+  const std::size_t total = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0));
+  require(total == size, "split", "the parts add up to ", total, "; the axis has size ", size);
+  const Variable<T> from = contiguous(x);
+  std::vector<Variable<T>> parts;
+  std::size_t begin = 0;
+  for (std::size_t part : sizes) {
+    parts.push_back(slice(from, axis, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(begin + part)));
+    begin += part;
+  }
+  return parts;
+}
+
+template <class T>
+std::vector<Variable<T>> unstack(const Variable<T>& x, int axis) {
+  const Scope scope("unstack");
+  const std::size_t k = normal_axis("unstack", axis, x.shape().size());
+  Shape shape = x.shape();
+  shape.erase(k);
+  std::vector<Variable<T>> parts = split(x, std::vector<std::size_t>(x.shape()[k], 1), axis);
+  for (Variable<T>& part : parts) part = reshape(part, shape);
+  return parts;
+}
+
+/// y = x_1, x_2, ... along an axis                x̄_k = its part of ȳ
+template <class T>
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
+  require(!xs.empty(), "concatenate", "there are no arrays; there must be at least one");
+  const std::size_t k = normal_axis("concatenate", axis, xs[0].shape().size());
+  Shape shape = xs[0].shape();
+  std::vector<std::int64_t> ends{0};
+  for (const Variable<T>& x : xs) {
+    Shape others = x.shape();
+    const std::size_t size = k < others.size() ? others[k] : 0;
+    if (k < others.size()) others[k] = shape[k];
+    require(others == shape, "concatenate", xs[0].shape(), " and ", x.shape(), " along axis ", axis,
+            ": the other sizes must be equal");
+    ends.push_back(ends.back() + static_cast<std::int64_t>(size));
+  }
+  shape[k] = static_cast<std::size_t>(ends.back());
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  const Strided<T> out = strided(whole(*y), shape);
+  const auto inner = static_cast<std::int64_t>(shape.product(k + 1, shape.size()));
+  for (std::size_t i = 0; i < xs.size(); ++i)
+    copy_into({out.data + ends[i] * inner, out.strides}, strided(view(xs[i]), xs[i].shape()), xs[i].shape());
+  return primitive("concatenate", xs, Variable<T>(y),
+                   [ends, axis](std::size_t i, const Variable<T>& g) { return slice(g, axis, ends[i], ends[i + 1]); });
+}
+
+template <class T>
+Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
+  const Scope scope("stack");
+  require(!xs.empty(), "stack", "there are no arrays; there must be at least one");
+  Shape shape = xs[0].shape();
+  shape.insert(normal_axis("stack", axis, shape.size() + 1), 1);
+  std::vector<Variable<T>> rows;
+  for (const Variable<T>& x : xs) {
+    require(x.shape() == xs[0].shape(), "stack", xs[0].shape(), " and ", x.shape(), ": the shapes must be equal");
+    rows.push_back(reshape(x, shape));
+  }
+  return concatenate(rows, axis);
+}
+
+/// y = x in reverse order                        x̄ = ȳ in reverse order
+template <class T>
+Variable<T> flip(const Variable<T>& x, const Axes& axes) {
+  const Shape& shape = x.shape();
+  const Shape kept = axes.kept("flip", shape);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  Strided<const T> reversed = strided(view(x), shape);
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (kept[k] == shape[k] || shape[k] == 0) continue;
+    reversed.data += static_cast<std::ptrdiff_t>(shape[k] - 1) * reversed.strides[k];
+    reversed.strides[k] = -reversed.strides[k];
+  }
+  copy_into(strided(whole(*y), shape), reversed, shape);
+  return primitive("flip", {x}, Variable<T>(y), [axes](const Variable<T>& g) { return flip(g, axes); });
+}
+
+template <class T>
+struct Instances {
+  using V = Variable<T>;
+  using Many = std::vector<V>;
+  static constexpr V (*part)(const V&, const Shape&, std::size_t, std::size_t, std::size_t) = part_of;
+  static constexpr V (*assembled)(const Shape&, const std::vector<std::pair<Part, V>>&) = assemble;
+  static constexpr V (*detached)(const V&) = detach;
+  static constexpr V (*constant)(const Shape&, T) = full;
+  static constexpr V (*reshaped)(const V&, const Sizes&) = reshape;
+  static constexpr V (*transposed)(const V&, const std::vector<int>&) = transpose;
+  static constexpr V (*repeated)(const V&, const Shape&) = broadcast_to;
+  static constexpr V (*sliced)(const V&, int, std::int64_t, std::int64_t) = slice;
+  static constexpr Many (*parts)(const V&, const std::vector<std::size_t>&, int) = split;
+  static constexpr Many (*unstacked)(const V&, int) = unstack;
+  static constexpr V (*joined[])(const Many&, int) = {concatenate, stack};
+  static constexpr V (*flipped)(const V&, const Axes&) = flip;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll

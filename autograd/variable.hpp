@@ -1,0 +1,177 @@
+#pragma once
+
+#include <string>
+#include <type_traits>
+
+#include "array.hpp"
+
+namespace unroll {
+
+template <class T>
+class Tape;
+
+/// What a parameter has beside its array.
+struct Identity {
+  std::string name;
+  std::uint64_t version = 0;  // counts assignments
+  bool frozen = false;
+};
+
+/// The distance in memory between neighbours along an axis whose index steps over `elements` elements.
+constexpr std::size_t stride(std::size_t elements, std::size_t run, std::size_t pitch) {
+  return elements < run || run == 0 ? elements : elements / run * pitch;
+}
+
+/// An immutable array in shared memory: runs of `run` neighbouring elements, `pitch` elements apart, in row-major
+/// order. `run` is the product of the last sizes of the shape, so slices and parts of rows need no copy.
+template <class T>
+struct Tensor {
+  Shape shape;
+  std::size_t run, pitch;
+  Buffer<T> buffer;
+  std::unique_ptr<Identity> identity{};   // parameters only
+  std::atomic<Array<T>*> array{nullptr};  // made when first asked for
+  std::atomic<std::uint32_t> references{0};
+
+  Tensor(const Shape& sizes, Buffer<T> memory) : Tensor(sizes, sizes.elements(), sizes.elements(), std::move(memory)) {}
+  Tensor(const Shape& sizes, std::size_t run_length, std::size_t distance, Buffer<T> memory)
+      : shape(sizes), run(run_length), pitch(distance), buffer(std::move(memory)) {}
+  explicit Tensor(const Shape& sizes) : Tensor(sizes, Buffer<T>(sizes.elements())) {}
+  ~Tensor() { delete array.load(std::memory_order_relaxed); }
+
+  std::size_t size() const { return shape.elements(); }
+  const T* data() const { return buffer.data(); }
+  bool contiguous() const { return run == pitch; }
+  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
+  /// Nobody else can see a change to this array.
+  bool unique() const { return references.load(std::memory_order_acquire) == 1 && buffer.unique() && !identity; }
+
+  static void* operator new(std::size_t bytes) { return Block::make(bytes)->data(); }
+  static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
+};
+
+/// Counts the references inside what it points to.
+template <class Object>
+class Shared {
+ public:
+  Shared() = default;
+  explicit Shared(Object* object) : object_(object) { object_->references.store(1, std::memory_order_relaxed); }
+  Shared(const Shared& other) : object_(other.object_) {
+    if (object_) object_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Shared(Shared&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Shared& operator=(Shared other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Shared() {
+    if (!object_) return;
+    auto& count = object_->references;
+    if (count.load(std::memory_order_acquire) == 1 || count.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete object_;
+  }
+  Object* operator->() const { return object_; }
+  Object& operator*() const { return *object_; }
+  Object* get() const { return object_; }
+  explicit operator bool() const { return object_ != nullptr; }
+
+ private:
+  Object* object_ = nullptr;
+};
+
+/// Where a value stands on a tape; serial 0 is nowhere.
+struct Slot {
+  std::uint64_t tape = 0;
+  std::uint32_t index = 0;
+};
+
+template <class E>
+concept Expression = xt::is_xexpression<std::decay_t<E>>::value;
+
+template <class E>
+concept Scalar = std::is_arithmetic_v<std::decay_t<E>>;
+
+/// A handle to an immutable array and to the place where a tape recorded it. It owns data, never graph.
+/// A tape that did not record the handle takes it for a constant.
+template <class T>
+class Variable {
+ public:
+  using value_type = T;
+
+  /// An empty handle: all it can do is be assigned to.
+  Variable() = default;
+  template <Scalar S>
+  Variable(S scalar) : tensor_(new Tensor<T>(Shape{})) {
+    *tensor_->buffer.data() = static_cast<T>(scalar);
+  }
+  Variable(Array<T> array);
+  template <Expression E>
+  requires(!std::is_same_v<std::decay_t<E>, Array<T>>) Variable(const E& expression)
+      : Variable(Array<T>(xt::cast<T>(expression))) {}
+  explicit Variable(Shared<Tensor<T>> tensor, Slot slot = {}) : tensor_(std::move(tensor)), slot_(slot) {}
+
+  /// The array; it lives as long as any handle to it.
+  const Array<T>& value() const&;
+  Array<T> value() && { return std::as_const(*this).value(); }
+  const Shape& shape() const { return tensor().shape; }
+  std::size_t size() const { return tensor().size(); }
+  /// The one element of an array of size 1.
+  T item() const;
+
+  explicit operator bool() const { return bool(tensor_); }
+  const Tensor<T>& tensor() const {
+    require(bool(tensor_), "variable", "the handle is empty; assign a value to it first");
+    return *tensor_;
+  }
+  const Shared<Tensor<T>>& shared() const { return tensor_; }
+  Slot slot() const { return slot_; }
+
+ protected:
+  Shared<Tensor<T>> tensor_;
+  Slot slot_;
+};
+
+/// Prints the values, the shape and, when it is recorded, the slot.
+template <class T>
+std::ostream& operator<<(std::ostream& out, const Variable<T>& x);
+
+/// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter.
+template <class T>
+class Parameter : public Variable<T> {
+ public:
+  /// An empty handle: all it can do is be assigned to.
+  Parameter() = default;
+  explicit Parameter(Array<T> array, std::string name = {});
+  Parameter(const Parameter& other);
+  Parameter(Parameter&&) noexcept = default;
+  Parameter& operator=(const Parameter& other) { return *this = Parameter(other); }
+  Parameter& operator=(Parameter&&) noexcept = default;
+
+  /// Replaces the array; the shape must stay. A sweep of a tape that recorded the old one throws.
+  void assign(Array<T> array);
+  const std::string& name() const { return identity().name; }
+  void rename(std::string name) { identity().name = std::move(name); }
+  /// A frozen parameter is a constant to tapes that have not recorded it yet.
+  void freeze(bool frozen = true) { identity().frozen = frozen; }
+  bool frozen() const { return identity().frozen; }
+
+ private:
+  Identity& identity() const {
+    require(bool(this->tensor_), "parameter", "the handle is empty; assign a parameter to it first");
+    return *this->tensor_->identity;
+  }
+};
+
+/// While it lives, a parameter that this thread copies becomes a parameter of its own; ties between them are kept.
+class Cloning {
+ public:
+  Cloning();
+  ~Cloning();
+  Cloning(const Cloning&) = delete;
+  static bool active();
+
+ private:
+  std::unique_ptr<struct Clones> clones_;
+};
+
+}  // namespace unroll
