@@ -1,8 +1,10 @@
 #pragma once
 
 #include "array.hpp"
-#include "error.hpp"
+#include "gradients.hpp"
 #include "ops.hpp"
+#include "parameter.hpp"
 #include "primitive.hpp"
+#include "random.hpp"
+#include "scope.hpp"
 #include "tape.hpp"
-#include "variable.hpp"

@@ -92,6 +92,9 @@ constexpr auto spread(const F& f, const X* x) {
   if constexpr (N == 5) return f(x[0], x[1], x[2], x[3], x[4]);
 }
 
+/// Of a loop: a rule may get g, the result and three operands.
+inline constexpr std::size_t most_operands = 5;
+
 /// One operand of a loop: `row` elements from row to row, and along a row a step of 1, or of 0 for one value.
 template <class T>
 struct Stream {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "variable.hpp"
+#include "parameter.hpp"
 
 namespace unroll {
 
@@ -156,7 +156,7 @@ requires MixedOperands<A, B>
 auto matmul(const A& a, const B& b, Transposed transposed = {}) {
   return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
 }
-/// y = x Wᵀ + b        shapes: (..., k) (n, k) (n) → (..., n); an empty handle for b stands for no bias
+/// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b broadcasts; an empty handle for b stands for none
 template <class T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
 
@@ -275,9 +275,9 @@ Variable<T> flip(const Variable<T>& x, const Axes& axes);
 
 // Selection
 
-/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...)
+/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...); errors name `where`
 template <class T>
-Variable<T> take(const Variable<T>& x, const Indices& indices);
+Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where = "take");
 /// Zeros of shape (count, ...) with row i of g added at indices[i]: what `take` is the derivative of.
 template <class T>
 Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);

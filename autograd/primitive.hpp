@@ -5,47 +5,13 @@
 
 #include "functions.hpp"
 #include "tape.hpp"
+#include "traverse.hpp"
 
 namespace unroll {
-
-/// Memory seen as an array: runs of `run` neighbouring elements, `pitch` apart.
-template <class T>
-struct View {
-  T* data;
-  Shape shape;
-  std::size_t run, pitch;
-
-  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
-};
-
-template <class T>
-View<const T> view(const Variable<T>& x) {
-  const Tensor<T>& tensor = x.tensor();
-  return {tensor.data(), tensor.shape, tensor.run, tensor.pitch};
-}
-
-/// Memory seen through the distance between neighbours along each axis.
-template <class T>
-struct Strided {
-  T* data;
-  std::array<std::ptrdiff_t, Shape::most> strides;
-};
-
-/// x as it looks when it is broadcast to a shape: distance 0 along the axes that are repeated.
-template <class T>
-Strided<T> strided(const View<T>& x, const Shape& shape);
 
 /// The array of x as a constant, without gaps between its rows.
 template <class T>
 Variable<T> detach(const Variable<T>& x);
-
-/// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
-Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
-
-/// Runs a loop over a shape. Where `out` repeats an element, it must be added to or take the maximum.
-template <class T>
-void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
-              Strided<T> out, Write write);
 
 /// The value of an elementwise function.
 template <class T>

@@ -1,4 +1,5 @@
 #include "blas.hpp"
+#include "kernels.hpp"
 #include "ops.hpp"
 #include "primitive.hpp"
 
@@ -118,11 +119,36 @@ Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
   return reshape(y, shape);
 }
 
+/// y = x Wᵀ + b                                  x̄ = ȳ W,  W̄ = ȳᵀ x,  b̄ = Σȳ
 template <class T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
   const Scope scope("linear");
-  const Variable<T> y = matmul(x, weight, {.b = true});
-  return bias ? y + bias : y;
+  if (!bias) return matmul(x, weight, {.b = true});
+  const Shape &sx = x.shape(), &sw = weight.shape();
+  require(!sx.empty() && sw.size() == 2 && sx.back() == sw[1], "linear", "x of shape ", sx, " and a weight of shape ",
+          sw, "; the last sizes must be equal");
+  Shape shape = sx;
+  shape.back() = sw[0];
+  require(broadcast("linear", shape, bias.shape()) == shape, "linear", "a bias of shape ", bias.shape(),
+          " for a result of shape ", shape, "; the former must broadcast to the latter");
+  const Variable<T> rows = reshape(x, {-1, sw[1]});
+  const Variable<T> added = bias.shape().size() > 1 ? reshape(broadcast_to(bias, shape), {-1, sw[0]}) : bias;
+  Shared<Tensor<T>> y(new Tensor<T>(Shape{rows.shape()[0], sw[0]}));
+  const View<T> place{y->buffer.data(), y->shape, y->run, y->pitch};
+  const Strided<const T> from = strided(view(added), y->shape);
+  traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy, {&from, 1}, strided(place, y->shape),
+              Write::assign);
+  Product<T>{rows, weight, {.b = true}}.run(place, true);
+  return reshape(primitive(
+                     "linear", {rows, weight, added}, Variable<T>(y),
+                     [weight](const Variable<T>& g) {
+                       return Product<T>{g, weight, {}};
+                     },
+                     [rows](const Variable<T>& g) {
+                       return Product<T>{g, rows, {.a = true}};
+                     },
+                     Pass{}),
+                 shape);
 }
 
 template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);

@@ -29,7 +29,7 @@ void check(const char* where, const Indices& indices, std::size_t rows, const ch
 using SharedIndices = std::shared_ptr<const Indices>;
 
 template <class T>
-Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices);
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
 
 /// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
 template <class T>
@@ -54,10 +54,10 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
 
 /// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
 template <class T>
-Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices) {
-  require(!x.shape().empty(), "take", "the table has no axes; it must have rows");
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
+  require(!x.shape().empty(), where, "the table has no axes; it must have rows");
   const std::size_t count = x.shape()[0], row = x.shape().product(1, x.shape().size());
-  check("take", *indices, count, "table");
+  check(where, *indices, count, "table");
   Shape shape(indices->shape());
   for (std::size_t k = 1; k < x.shape().size(); ++k) shape.push_back(x.shape()[k]);
   const Variable<T> rows = detach(x);
@@ -125,8 +125,8 @@ Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, in
 }  // namespace
 
 template <class T>
-Variable<T> take(const Variable<T>& x, const Indices& indices) {
-  return take_rows(x, std::make_shared<Indices>(indices));
+Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
+  return take_rows(x, std::make_shared<Indices>(indices), where);
 }
 
 template <class T>

@@ -56,55 +56,8 @@ std::ostream& operator<<(std::ostream& out, const Variable<T>& x) {
   return out;
 }
 
-// The clones made so far by this thread, by their originals.
-struct Clones {
-  std::unordered_map<const Tensor<float>*, Parameter<float>> of_float;
-  std::unordered_map<const Tensor<double>*, Parameter<double>> of_double;
-  Clones* outer = nullptr;
-
-  auto& of(const Tensor<float>*) { return of_float; }
-  auto& of(const Tensor<double>*) { return of_double; }
-};
-
-namespace {
-thread_local Clones* clones = nullptr;
-}
-
-Cloning::Cloning() : clones_(new Clones) { clones_->outer = std::exchange(clones, clones_.get()); }
-Cloning::~Cloning() { clones = clones_->outer; }
-bool Cloning::active() { return clones != nullptr; }
-
-template <class T>
-Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
-  this->tensor_->identity = std::make_unique<Identity>(Identity{.name = std::move(name)});
-}
-
-template <class T>
-Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
-  if (!clones || !other) return;
-  Parameter& clone = clones->of(other.tensor_.get())[other.tensor_.get()];
-  if (!clone) {
-    clone = Parameter(Array<T>(other.value()), other.name());
-    clone.freeze(other.frozen());
-  }
-  this->tensor_ = clone.tensor_;
-}
-
-template <class T>
-void Parameter<T>::assign(Array<T> array) {
-  const Shape given(array.shape());
-  require(given == this->shape(), "assign", "parameter '", name(), "' has shape ", this->shape(),
-          "; the array given has ", given);
-  Tensor<T>& tensor = *this->tensor_;
-  tensor.buffer = std::move(array.storage());
-  if (Array<T>* seen = tensor.array.load(std::memory_order_acquire)) fill(*seen, tensor);
-  ++tensor.identity->version;
-}
-
 template class Variable<float>;
 template class Variable<double>;
-template class Parameter<float>;
-template class Parameter<double>;
 template std::ostream& operator<<(std::ostream&, const Variable<float>&);
 template std::ostream& operator<<(std::ostream&, const Variable<double>&);
 

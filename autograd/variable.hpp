@@ -135,43 +135,4 @@ class Variable {
 template <class T>
 std::ostream& operator<<(std::ostream& out, const Variable<T>& x);
 
-/// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter.
-template <class T>
-class Parameter : public Variable<T> {
- public:
-  /// An empty handle: all it can do is be assigned to.
-  Parameter() = default;
-  explicit Parameter(Array<T> array, std::string name = {});
-  Parameter(const Parameter& other);
-  Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(const Parameter& other) { return *this = Parameter(other); }
-  Parameter& operator=(Parameter&&) noexcept = default;
-
-  /// Replaces the array; the shape must stay. A sweep of a tape that recorded the old one throws.
-  void assign(Array<T> array);
-  const std::string& name() const { return identity().name; }
-  void rename(std::string name) { identity().name = std::move(name); }
-  /// A frozen parameter is a constant to tapes that have not recorded it yet.
-  void freeze(bool frozen = true) { identity().frozen = frozen; }
-  bool frozen() const { return identity().frozen; }
-
- private:
-  Identity& identity() const {
-    require(bool(this->tensor_), "parameter", "the handle is empty; assign a parameter to it first");
-    return *this->tensor_->identity;
-  }
-};
-
-/// While it lives, a parameter that this thread copies becomes a parameter of its own; ties between them are kept.
-class Cloning {
- public:
-  Cloning();
-  ~Cloning();
-  Cloning(const Cloning&) = delete;
-  static bool active();
-
- private:
-  std::unique_ptr<struct Clones> clones_;
-};
-
 }  // namespace unroll

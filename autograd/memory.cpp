@@ -1,17 +1,12 @@
-#include "array.hpp"
+#include "memory.hpp"
 
+#include <array>
 #include <bit>
 #include <mutex>
 #include <new>
-#include <ostream>
+#include <utility>
 
 namespace unroll {
-
-std::ostream& operator<<(std::ostream& out, const Shape& shape) {
-  out << '(';
-  for (std::size_t k = 0; k < shape.size(); ++k) out << (k ? ", " : "") << shape[k];
-  return out << (shape.size() == 1 ? ",)" : ")");
-}
 
 namespace {
 
@@ -109,6 +104,23 @@ void Block::recycle() {
     const std::lock_guard lock(depot().mutex);
     list.move_to(depot().lists[size_class], mine ? batch : 1);
   }
+}
+
+Arena::~Arena() {
+  for (Block* block : blocks_) block->release();
+}
+
+void* Arena::take(std::size_t bytes) {
+  constexpr std::size_t piece = 64 * 1024;
+  bytes = (bytes + 15) / 16 * 16;
+  if (bytes > left_) {
+    left_ = std::max(bytes, piece);
+    blocks_.reserve(blocks_.size() + 1);
+    blocks_.push_back(Block::make(left_));
+  }
+  left_ -= bytes;
+  // Taken from the end of the block, so that what is left is all there is to remember.
+  return static_cast<std::byte*>(blocks_.back()->data()) + left_;
 }
 
 }  // namespace unroll

@@ -1,0 +1,43 @@
+#include "node.hpp"
+
+#include "kernels.hpp"
+#include "ops.hpp"
+#include "parts.hpp"
+#include "primitive.hpp"
+
+namespace unroll {
+
+template <class T>
+auto Adjoint<T>::open(bool overwrites) -> Memory {
+  const bool all = !part_ || shape_.elements() == whole_.elements();
+  const bool fresh = !sum_ && all && overwrites;
+  if (!sum_) {
+    Shared<Tensor<T>> zeros(new Tensor<T>(part_ ? whole_ : shape_));
+    if (!fresh) std::fill_n(zeros->buffer.data(), zeros->size(), T(0));
+    sum_ = Variable<T>(std::move(zeros));
+  } else if (!sum_.tensor().unique() || !(all || sum_.tensor().contiguous())) {
+    sum_ = packed_copy(sum_);
+  }
+  Tensor<T>& tensor = *sum_.shared();
+  if (all) return {tensor.buffer.data(), tensor.run, tensor.pitch, fresh};
+  return {tensor.buffer.data() + part_->offset, part_->run, part_->pitch, false};
+}
+
+template <class T>
+void Adjoint<T>::operator+=(const Variable<T>& x) {
+  if (Tape<T>::innermost()) {
+    const Variable<T> term = x.shape() == shape_            ? x
+                             : x.size() > shape_.elements() ? sum_to(x, shape_)
+                                                            : broadcast_to(x, shape_);
+    sum_ = sum_ ? sum_ + term : term;
+  } else if (!sum_ && !part_ && x.shape() == shape_ && !x.tensor().identity) {
+    sum_ = Variable<T>(x.shared());
+  } else {
+    accumulate<T>(*this, vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1});
+  }
+}
+
+template class Adjoint<float>;
+template class Adjoint<double>;
+
+}  // namespace unroll

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <limits>
+#include <span>
+
+#include "variable.hpp"
+
+namespace unroll {
+
+/// A part of another value's memory.
+struct Part {
+  std::uint32_t whole;  // index of the node whose memory it is
+  std::size_t offset, run, pitch;
+};
+
+/// The adjoint of a recorded value while a sweep adds to it.
+template <class T>
+class Adjoint {
+ public:
+  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole)
+      : sum_(sum), shape_(shape), part_(part), whole_(whole) {}
+
+  const Shape& shape() const { return shape_; }
+  /// Adds x, broadcast to the shape of the adjoint, or what adds itself: anything with x.add_to(adjoint).
+  void operator+=(const Variable<T>& x);
+  template <class Term>
+  requires requires(const Term& term, Adjoint& adjoint) { term.add_to(adjoint); }
+  void operator+=(const Term& term) { term.add_to(*this); }
+
+  struct Memory {
+    T* data;
+    std::size_t run, pitch;
+    bool fresh;  // holds nothing yet: to be written, not added to
+  };
+  /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.
+  Memory open(bool overwrites);
+
+ private:
+  Variable<T>& sum_;
+  const Shape& shape_;
+  const Part* part_;  // of `whole_`, or null
+  const Shape& whole_;
+};
+
+/// One recorded operation: its operands and the rule that takes the adjoint of its result to theirs.
+template <class T>
+class Node {
+ public:
+  static constexpr std::uint32_t constant = std::numeric_limits<std::uint32_t>::max();
+
+  Node(const char* operation, const Shape& sizes) : name(operation), shape(sizes) {}
+  virtual ~Node() = default;
+  /// Indices of the operands, `constant` where the tape did not record one.
+  virtual std::span<const std::uint32_t> operands() const { return {}; }
+  /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes.
+  virtual void pull(std::size_t, const Variable<T>&, Adjoint<T>&) {}
+  /// Where the result is part of another one's memory, adjoints are added there and nothing is pulled.
+  virtual const Part* part() const { return nullptr; }
+
+  const char* const name;
+  const Shape shape;
+  Variable<T> adjoint;
+};
+
+}  // namespace unroll

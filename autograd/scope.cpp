@@ -1,0 +1,41 @@
+#include "scope.hpp"
+
+#include <exception>
+
+#include "tape.hpp"
+
+namespace unroll {
+
+namespace {
+thread_local Scope* innermost_scope = nullptr;
+}
+
+Scope::Scope(std::string name)
+    : name_(std::move(name)),
+      outer_(std::exchange(innermost_scope, this)),
+      exceptions_(std::uncaught_exceptions()),
+      floats_(Tape<float>::innermost()),
+      doubles_(Tape<double>::innermost()),
+      float_size_(floats_ ? floats_->size() : 0),
+      double_size_(doubles_ ? doubles_->size() : 0) {}
+
+Scope::~Scope() {
+  innermost_scope = outer_;
+  if (std::uncaught_exceptions() == exceptions_) return;
+  if (floats_) floats_->roll_back(float_size_);
+  if (doubles_) doubles_->roll_back(double_size_);
+}
+
+std::string Scope::path() {
+  std::string path;
+  for (const Scope* scope = innermost_scope; scope; scope = scope->outer_)
+    path = path.empty() ? scope->name_ : scope->name_ + "/" + path;
+  return path;
+}
+
+void throw_error(std::string_view where, const std::string& what) {
+  const std::string path = Scope::path();
+  throw Error(std::string(where) + ": " + what + (path.empty() ? "" : " (in " + path + ")"));
+}
+
+}  // namespace unroll

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+
+#include "loops.hpp"
+#include "variable.hpp"
+
+namespace unroll {
+
+/// Memory seen as an array: runs of `run` neighbouring elements, `pitch` apart.
+template <class T>
+struct View {
+  T* data;
+  Shape shape;
+  std::size_t run, pitch;
+
+  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
+};
+
+template <class T>
+View<const T> view(const Variable<T>& x) {
+  const Tensor<T>& tensor = x.tensor();
+  return {tensor.data(), tensor.shape, tensor.run, tensor.pitch};
+}
+
+/// Memory seen through the distance between neighbours along each axis.
+template <class T>
+struct Strided {
+  T* data;
+  std::array<std::ptrdiff_t, Shape::most> strides;
+};
+
+/// x as it looks when it is broadcast to a shape: distance 0 along the axes that are repeated.
+template <class T>
+Strided<T> strided(const View<T>& x, const Shape& shape);
+
+/// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
+Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
+
+/// Runs a loop over a shape. Where `out` repeats an element, it must be added to or take the maximum.
+template <class T>
+void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
+              Strided<T> out, Write write);
+
+}  // namespace unroll

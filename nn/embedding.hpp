@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nn/initialisers.hpp"
+#include "nn/module.hpp"
+
+namespace unroll::nn {
+
+struct EmbeddingOptions {
+  std::size_t count = 0, size = 0;
+};
+
+/// The rows of a table with these indices.   shape: indices of shape s → s + (size,)   parameter: weight (count, size)
+template <class T>
+class Embedding : public Module<T> {
+ public:
+  /// A table of N(0, 1), as PyTorch's.
+  Embedding(const EmbeddingOptions& options, Random& random) {
+    require(options.count && options.size, "embedding", "count ", options.count, ", size ", options.size,
+            "; both must be given");
+    set(random.normal<T>({options.count, options.size}, 0, 1));
+  }
+  /// A given table, frozen unless it is to be trained.
+  explicit Embedding(Array<T> table, bool trained = false) {
+    require(table.dimension() == 2, "embedding", "a table of shape ", Shape(table.shape()),
+            "; it must be (count, size)");
+    set(std::move(table));
+    weight.freeze(!trained);
+  }
+
+  Variable<T> operator()(const Indices& indices) const { return take(weight, indices, "embedding"); }
+
+  Parameter<T> weight;
+
+ private:
+  void set(Array<T> table) {
+    weight = Parameter<T>(std::move(table));
+    this->add("weight", weight);
+  }
+};
+
+}  // namespace unroll::nn

@@ -1,0 +1,94 @@
+#include "nn/losses.hpp"
+
+#include "autograd/tape.hpp"
+
+namespace unroll::nn {
+
+namespace {
+
+// The labels that count: their places, and they themselves.
+struct Counted {
+  Indices places, labels;
+};
+
+Counted counted(const Indices& labels, std::int64_t ignore, std::size_t classes) {
+  std::vector<std::int64_t> places;
+  for (std::size_t k = 0; k < labels.size(); ++k) {
+    const std::int64_t label = labels.flat(k);
+    if (label == ignore) continue;
+    require(0 <= label && label < static_cast<std::int64_t>(classes), "cross_entropy", "label ", label, " at place ", k,
+            "; there are ", classes, " classes");
+    places.push_back(static_cast<std::int64_t>(k));
+  }
+  Counted result{Indices::from_shape({places.size()}), Indices::from_shape({places.size()})};
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    result.places(k) = places[k];
+    result.labels(k) = labels.flat(static_cast<std::size_t>(places[k]));
+  }
+  return result;
+}
+
+// The loss of each label that counts, and the sum of their weights.
+template <class T>
+std::pair<Variable<T>, double> each(const Variable<T>& logits, const Counted& labels,
+                                    const CrossEntropyOptions<T>& options) {
+  const std::size_t classes = logits.shape().back(), count = labels.labels.size();
+  const Variable<T> log_p = log_softmax(take(reshape(logits, {logits.size() / classes, classes}), labels.places));
+  Indices column = labels.labels;
+  column.reshape({count, std::size_t(1)});
+  const Variable<T> of_label = reshape(take_along(log_p, column), {count});
+  if (options.weights.size() == 0 || options.weights.dimension() == 0) {
+    const Variable<T> loss = -of_label * (1 - options.smoothing);
+    return {options.smoothing > 0 ? loss - sum(log_p, -1) * (options.smoothing / double(classes)) : loss,
+            double(count)};
+  }
+  const Variable<T> w = options.weights, w_of_label = take(w, labels.labels);
+  const Variable<T> loss = -(w_of_label * of_label) * (1 - options.smoothing);
+  return {options.smoothing > 0 ? loss - sum(log_p * w, -1) * (options.smoothing / double(classes)) : loss,
+          double(sum(w_of_label).item())};
+}
+
+template <class T>
+Counted check(const Variable<T>& logits, const Indices& labels, const CrossEntropyOptions<T>& options) {
+  const Shape &given = logits.shape(), wanted(labels.shape());
+  require(!given.empty() && given.back() > 0 && Shape(given.begin(), given.end() - 1) == wanted, "cross_entropy",
+          "logits of shape ", given, " and labels of shape ", wanted,
+          "; the former must be the latter and the classes");
+  require(0 <= options.smoothing && options.smoothing < 1, "cross_entropy", "smoothing ", options.smoothing,
+          "; it must be in [0, 1)");
+  require(options.weights.dimension() == 0 || Shape(options.weights.shape()) == Shape{given.back()}, "cross_entropy",
+          "weights of shape ", Shape(options.weights.shape()), "; there must be one for each of ", given.back(),
+          " classes");
+  return counted(labels, options.ignore, given.back());
+}
+
+}  // namespace
+
+template <class T>
+Total<T> cross_entropy_total(const Variable<T>& logits, const Indices& labels, const CrossEntropyOptions<T>& options) {
+  const Scope scope("cross_entropy");
+  const auto [losses, weight] = each(logits, check(logits, labels, options), options);
+  return {sum(losses), weight};
+}
+
+template <class T>
+Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
+                          const std::type_identity_t<CrossEntropyOptions<T>>& options) {
+  const Scope scope("cross_entropy");
+  const Counted which = check(logits, labels, options);
+  const auto [losses, weight] = each(logits, which, options);
+  if (options.reduction == Reduction::none)
+    return reshape(scatter(losses, which.places, labels.size()), Shape(labels.shape()));
+  const Total<T> both{sum(losses), weight};
+  return options.reduction == Reduction::sum ? both.sum : both.mean();
+}
+
+template <class T>
+struct Instances {
+  static constexpr auto total = &cross_entropy_total<T>;
+  static constexpr auto loss = &cross_entropy<T>;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll::nn

@@ -1,0 +1,66 @@
+#include "nn/module.hpp"
+
+#include <algorithm>
+
+namespace unroll::nn {
+
+template <class T>
+void Module<T>::refuse_copy() {
+  require(Cloning::active(), "module", "copied; a copy would share its parameters, so use clone()");
+}
+
+template <class T>
+void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
+  const auto same_name = [&](const auto& entry) { return entry.first == name; };
+  const auto same_parameter = [&](const auto& entry) {
+    return entry.second.shared().get() == parameter.shared().get();
+  };
+  require(std::none_of(named_.begin(), named_.end(), same_name), "module", "'", name,
+          "' is added twice; names must be different");
+  if (std::none_of(named_.begin(), named_.end(), same_parameter)) parameter.rename(name);
+  named_.emplace_back(name, std::move(parameter));
+}
+
+template <class T>
+void Module<T>::add(const std::string& name, Parameter<T>& parameter) {
+  add_named(name, parameter);
+}
+
+template <class T>
+void Module<T>::add(const std::string& name, const Module& child) {
+  for (const auto& [inner, parameter] : child.named_) add_named(name + "." + inner, parameter);
+}
+
+template <class T>
+std::vector<Parameter<T>> Module<T>::parameters() const {
+  std::vector<Parameter<T>> result;
+  for (const auto& [name, parameter] : named_) {
+    const auto same = [&](const Parameter<T>& other) { return other.shared().get() == parameter.shared().get(); };
+    if (std::none_of(result.begin(), result.end(), same)) result.push_back(parameter);
+  }
+  return result;
+}
+
+template <class T>
+template <class U>
+void Module<T>::copy_from(const Module<U>& other) {
+  const auto& theirs = other.named_parameters();
+  require(named_.size() == theirs.size(), "copy_from", theirs.size(), " parameters for a model with ", named_.size(),
+          "; the models must have the same");
+  for (std::size_t k = 0; k < named_.size(); ++k) {
+    require(named_[k].first == theirs[k].first, "copy_from", "parameter '", theirs[k].first, "' where the model has '",
+            named_[k].first, "'; the names must be equal");
+    require(named_[k].second.shape() == theirs[k].second.shape(), "copy_from", "'", named_[k].first, "' has shape ",
+            theirs[k].second.shape(), "; the model needs ", named_[k].second.shape());
+  }
+  for (std::size_t k = 0; k < named_.size(); ++k) named_[k].second.assign(xt::cast<T>(theirs[k].second.value()));
+}
+
+template class Module<float>;
+template class Module<double>;
+template void Module<float>::copy_from(const Module<float>&);
+template void Module<float>::copy_from(const Module<double>&);
+template void Module<double>::copy_from(const Module<float>&);
+template void Module<double>::copy_from(const Module<double>&);
+
+}  // namespace unroll::nn

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/ops.hpp"
+#include "autograd/variable.hpp"
+
+namespace unroll::nn {
+
+/// What has parameters: layers, and models made of them. Registration holds handles, so a module can be moved; a copy
+/// would share its parameters, so it is only made by clone().
+template <class T>
+class Module {
+ public:
+  using Named = std::vector<std::pair<std::string, Parameter<T>>>;
+
+  Module() = default;
+  Module(Module&&) noexcept = default;
+  Module& operator=(Module&&) noexcept = default;
+  Module(const Module& other) : named_((refuse_copy(), other.named_)) {}
+
+  /// All parameters under their dotted names, in the order of registration; tied ones under each of their names.
+  const Named& named_parameters() const { return named_; }
+  /// All parameters, each once.
+  std::vector<Parameter<T>> parameters() const;
+  /// Registers a parameter, which takes this name unless it has been registered here already.
+  void add(const std::string& name, Parameter<T>& parameter);
+  /// Registers the parameters of a child as name.parameter.
+  void add(const std::string& name, const Module& child);
+  /// Takes over the values of a model with the same names and shapes, in float or double.
+  template <class U>
+  void copy_from(const Module<U>& other);
+
+ private:
+  static void refuse_copy();
+  void add_named(const std::string& name, Parameter<T> parameter);
+  Named named_;
+};
+
+/// A model of its own with the same values: ties within it stay ties.
+template <class Model>
+Model clone(const Model& model) {
+  const Cloning cloning;
+  return Model(model);
+}
+
+}  // namespace unroll::nn

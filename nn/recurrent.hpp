@@ -1,0 +1,218 @@
+#pragma once
+
+#include <algorithm>
+
+#include "autograd/tape.hpp"
+#include "nn/dropout.hpp"
+#include "nn/elman.hpp"
+#include "nn/gru.hpp"
+#include "nn/lstm.hpp"
+#include "nn/packing.hpp"
+
+namespace unroll::nn {
+
+/// Stands for the options of a cell that has none.
+struct NoOptions {};
+
+template <class Cell>
+struct OptionsOf {
+  using type = NoOptions;
+};
+template <class Cell>
+requires requires { typename Cell::Options; }
+struct OptionsOf<Cell> {
+  using type = typename Cell::Options;
+};
+
+/// The states of a cell after every step of a packed batch (nn/packing.hpp), in the order of time. `sizes` says how
+/// many sequences run at each step; `initial` is their state before the first, of all sequences. In reverse, each
+/// sequence starts at its own last step.
+template <class Cell, class T>
+requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell, const Variable<T>& rows,
+                                                                  const std::vector<std::size_t>& sizes,
+                                                                  const typename Cell::State& initial,
+                                                                  bool reverse = false) {
+  using State = typename Cell::State;
+  const auto part = [](const State& state, std::size_t begin, std::size_t end) {
+    State result;
+    for (std::size_t k = 0; k < state.size(); ++k)
+      result[k] = slice(state[k], 0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
+    return result;
+  };
+  const std::vector<Variable<T>> projected = split(cell.input(rows), sizes, 0);
+  std::vector<State> states(sizes.size());
+  std::size_t running = reverse ? 0 : initial[0].shape()[0];
+  State state = reverse ? part(initial, 0, 0) : initial;
+  for (std::size_t step = 0; step < sizes.size(); ++step) {
+    const std::size_t t = reverse ? sizes.size() - 1 - step : step;
+    if (sizes[t] < running) {
+      state = part(state, 0, sizes[t]);
+    } else if (sizes[t] > running) {
+      const State starting = part(initial, running, sizes[t]);
+      for (std::size_t k = 0; k < state.size(); ++k)
+        state[k] = running ? concatenate({state[k], starting[k]}) : starting[k];
+    }
+    running = sizes[t];
+    state = states[t] = cell.step(projected[t], state);
+  }
+  return states;
+}
+
+/// The states of a cell after every step of x, of shape (time, batch, input), from a state of zeros or a given one.
+template <class Cell, class T>
+requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell, const Variable<T>& x,
+                                                                  const typename Cell::State& initial,
+                                                                  bool reverse = false) {
+  require(x.shape().size() == 3, "unroll", "x has shape ", x.shape(), "; it must be (time, batch, input)");
+  const Packing packing(x.shape()[0], x.shape()[1], {});
+  return unroll(cell, packing.pack(x), packing.sizes(), initial, reverse);
+}
+
+/// The options of a recurrent layer; `cell` holds those of its cell.
+template <class Cell>
+struct RecurrentOptions {
+  std::size_t input = 0, hidden = 0, layers = 1;
+  bool bidirectional = false;
+  double dropout = 0;  ///< rate, between layers
+  bool bias = true;
+  bool learned_initial = false;  ///< the state before the first step is a parameter, not zeros
+  typename OptionsOf<Cell>::type cell = {};
+};
+
+/// Any cell over time: stacked, in one direction or both, with dropout between layers. Padding may hold anything.
+/// x (time, batch, input) → output (time, batch, directions × hidden), 0 past a sequence's length, and the final state,
+/// whose entries have shape (layers × directions, batch, hidden): layer 0 forward, layer 0 reverse, layer 1 forward,
+/// ... Parameters have the cell's names with _l0, _l0_reverse, _l1, ... behind.
+template <class Cell>
+class Recurrent : public Module<typename Cell::State::value_type::value_type> {
+ public:
+  using State = typename Cell::State;
+  using T = typename State::value_type::value_type;
+  using Options = RecurrentOptions<Cell>;
+
+  struct Result {
+    Variable<T> output;
+    State state;
+  };
+
+  Recurrent(const Options& options, Random& random) : options_(options) {
+    require(options.input && options.hidden && options.layers, "recurrent", "input ", options.input, ", hidden ",
+            options.hidden, ", layers ", options.layers, "; all sizes must be given");
+    require(0 <= options.dropout && options.dropout < 1, "recurrent", "dropout ", options.dropout,
+            "; the rate must be in [0, 1)");
+    for (std::size_t layer = 0; layer < options.layers; ++layer) {
+      for (std::size_t direction = 0; direction < directions(); ++direction) {
+        const CellSizes sizes{layer ? directions() * options.hidden : options.input, options.hidden, options.bias};
+        if constexpr (requires { typename Cell::Options; })
+          cells_.emplace_back(sizes, options.cell, random);
+        else
+          cells_.emplace_back(sizes, random);
+        for (auto [name, parameter] : cells_.back().named_parameters())
+          this->add(name + suffix(cells_.size() - 1), parameter);
+      }
+    }
+    for (std::size_t k = 0; options.learned_initial && k < cells_.size() * states; ++k) {
+      initial_.emplace_back(Array<T>(zeros<T>({options.hidden}).value()));
+      this->add("initial_" + std::to_string(k % states) + suffix(k / states), initial_.back());
+    }
+  }
+
+  /// Runs x; `lengths` (batch,) are those of its sequences, all of them as long as x by default; `initial` is the state
+  /// before the first step, shaped like the final one.
+  Result operator()(const Variable<T>& x, const std::optional<Indices>& lengths = {},
+                    const std::optional<State>& initial = {}) const {
+    const Scope scope("recurrent");
+    require(x.shape().size() == 3 && x.shape()[2] == options_.input, "recurrent", "x has shape ", x.shape(),
+            "; it must be (time, batch, ", options_.input, ")");
+    const Packing packing(x.shape()[0], x.shape()[1], lengths);
+    if (initial) check(*initial, packing.batch());
+    Variable<T> rows = packing.pack(x);
+    std::array<std::vector<Variable<T>>, states> finals;
+    for (std::size_t layer = 0; layer < options_.layers; ++layer) {
+      if (layer) rows = dropout(rows, options_.dropout);
+      std::vector<Variable<T>> outputs;
+      for (std::size_t direction = 0; direction < directions(); ++direction) {
+        const std::size_t k = layer * directions() + direction;
+        const Scope inner(suffix(k).substr(1));
+        const State start = initial_state(k, packing, initial);
+        const bool reverse = direction == 1;
+        const std::vector<State> all = unroll(cells_[k], rows, packing.sizes(), start, reverse);
+        outputs.push_back(all_rows(all));
+        for (std::size_t n = 0; n < states; ++n)
+          finals[n].push_back(packing.unsort(final_state(n, all, start, packing, reverse)));
+      }
+      rows = concatenate(outputs, -1);
+    }
+    Result result{packing.unpack(rows), {}};
+    for (std::size_t n = 0; n < states; ++n) result.state[n] = stack(finals[n]);
+    return result;
+  }
+
+  const Options& options() const { return options_; }
+  /// The cells: layer 0 forward, layer 0 reverse, layer 1 forward, ...
+  const std::vector<Cell>& cells() const { return cells_; }
+
+ private:
+  static constexpr std::size_t states = std::tuple_size_v<State>;
+
+  std::size_t directions() const { return options_.bidirectional ? 2 : 1; }
+
+  std::string suffix(std::size_t cell) const {
+    return "_l" + std::to_string(cell / directions()) + (cell % directions() ? "_reverse" : "");
+  }
+
+  void check(const State& initial, std::size_t batch) const {
+    const Shape shape{cells_.size(), batch, options_.hidden};
+    for (const Variable<T>& entry : initial)
+      require(entry.shape() == shape, "recurrent", "an initial state of shape ", entry.shape(), "; it must be ", shape);
+  }
+
+  // The state of the sequences before a cell's first step, the longest first.
+  State initial_state(std::size_t cell, const Packing& packing, const std::optional<State>& given) const {
+    const Shape shape{packing.batch(), options_.hidden};
+    State result;
+    for (std::size_t n = 0; n < states; ++n) {
+      const auto index = static_cast<std::int64_t>(cell);
+      if (given)
+        result[n] = packing.sort(reshape(slice((*given)[n], 0, index, index + 1), shape));
+      else
+        result[n] = initial_.empty() ? zeros<T>(shape) : broadcast_to(initial_[cell * states + n], shape);
+    }
+    return result;
+  }
+
+  Variable<T> all_rows(const std::vector<State>& all) const {
+    std::vector<Variable<T>> h;
+    for (const State& state : all) h.push_back(state[0]);
+    return h.empty() ? zeros<T>({0, options_.hidden}) : concatenate(h);
+  }
+
+  // Forward, a sequence ends at its last step; in reverse, all end at the first. One of length 0 ends where it starts.
+  static Variable<T> final_state(std::size_t n, const std::vector<State>& all, const State& start,
+                                 const Packing& packing, bool reverse) {
+    std::vector<Variable<T>> parts;
+    std::size_t ended = 0;
+    const auto take_rows = [&](const Variable<T>& from, std::size_t end) {
+      if (end > ended)
+        parts.push_back(slice(from, 0, static_cast<std::int64_t>(ended), static_cast<std::int64_t>(end)));
+      ended = std::max(ended, end);
+    };
+    for (std::size_t t = reverse ? std::min<std::size_t>(all.size(), 1) : all.size(); t-- > 0;)
+      take_rows(all[t][n], packing.sizes()[t]);
+    take_rows(start[n], packing.batch());
+    return parts.empty() ? start[n] : parts.size() == 1 ? parts[0] : concatenate(parts);
+  }
+
+  Options options_;
+  std::vector<Cell> cells_;
+  std::vector<Parameter<T>> initial_;
+};
+
+template <class T>
+using RNN = Recurrent<ElmanCell<T>>;
+template <class T>
+using LSTM = Recurrent<LSTMCell<T>>;
+template <class T>
+using GRU = Recurrent<GRUCell<T>>;
+
+}  // namespace unroll::nn

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "autograd/error.hpp"
+
+namespace unroll::nn {
+
+struct StepScheduleOptions {
+  double start = 1e-3;
+  std::size_t every = 1;  ///< epochs
+  double factor = 0.5;
+  std::size_t from = 0;  ///< the first epoch that counts
+};
+
+/// A learning rate that is multiplied by a factor every few epochs: optimizer.learning_rate = schedule(epoch).
+class StepSchedule {
+ public:
+  explicit StepSchedule(const StepScheduleOptions& options) : options_(options) {
+    require(options.every > 0, "step_schedule", "every 0 epochs; it must be at least 1");
+  }
+  double operator()(std::size_t epoch) const {
+    const std::size_t counted = epoch > options_.from ? epoch - options_.from : 0;
+    return options_.start * std::pow(options_.factor, double(counted / options_.every));
+  }
+
+ private:
+  StepScheduleOptions options_;
+};
+
+struct PlateauScheduleOptions {
+  double start = 1e-3;
+  double factor = 0.5;
+  std::size_t patience = 1;  ///< epochs without a smaller loss before the rate falls
+  double least = 0;
+};
+
+/// A learning rate that falls when a loss has stopped falling: optimizer.learning_rate = schedule(loss), once an epoch.
+class PlateauSchedule {
+ public:
+  explicit PlateauSchedule(const PlateauScheduleOptions& options) : options_(options), rate_(options.start) {}
+  double operator()(double loss) {
+    if (loss < best_) {
+      best_ = loss;
+      waited_ = 0;
+    } else if (++waited_ > options_.patience) {
+      rate_ = std::max(rate_ * options_.factor, options_.least);
+      waited_ = 0;
+    }
+    return rate_;
+  }
+
+ private:
+  PlateauScheduleOptions options_;
+  double rate_;
+  double best_ = std::numeric_limits<double>::infinity();
+  std::size_t waited_ = 0;
+};
+
+}  // namespace unroll::nn

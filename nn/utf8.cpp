@@ -1,0 +1,64 @@
+#include "nn/utf8.hpp"
+
+#include <cerrno>
+#include <ios>
+#include <system_error>
+
+namespace unroll::nn {
+
+namespace {
+
+// The bytes of the first character, 0 if it is invalid: table 3-7 of the Unicode standard, well-formed byte sequences.
+std::size_t length_of_first(std::string_view text) {
+  const auto within = [&](std::size_t k, unsigned low, unsigned high) {
+    const auto byte = k < text.size() ? static_cast<unsigned char>(text[k]) : 0u;
+    return low <= byte && byte <= high;
+  };
+  const auto continues = [&](std::size_t k) { return within(k, 0x80, 0xBF); };
+  if (within(0, 0x00, 0x7F)) return 1;
+  if (within(0, 0xC2, 0xDF)) return continues(1) ? 2 : 0;
+  if (within(0, 0xE0, 0xEF)) {
+    const unsigned low = within(0, 0xE0, 0xE0) ? 0xA0 : 0x80;   // no overlong forms
+    const unsigned high = within(0, 0xED, 0xED) ? 0x9F : 0xBF;  // no surrogates
+    return within(1, low, high) && continues(2) ? 3 : 0;
+  }
+  if (within(0, 0xF0, 0xF4)) {
+    const unsigned low = within(0, 0xF0, 0xF0) ? 0x90 : 0x80;
+    const unsigned high = within(0, 0xF4, 0xF4) ? 0x8F : 0xBF;  // nothing above U+10FFFF
+    return within(1, low, high) && continues(2) && continues(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::vector<std::string> characters(std::string_view text) {
+  std::vector<std::string> result;
+  for (std::size_t at = 0; at < text.size(); at += result.back().size()) {
+    const std::size_t length = length_of_first(text.substr(at));
+    require(length > 0, "characters", "byte ", std::hex, std::showbase, unsigned{static_cast<unsigned char>(text[at])},
+            std::dec, " at position ", at, " begins no character; the text must be UTF-8");
+    result.emplace_back(text.substr(at, length));
+  }
+  return result;
+}
+
+std::ifstream open_text(const std::filesystem::path& path) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  require(in.is_open(), path.string(), "cannot be opened: ", std::generic_category().message(errno));
+  return in;
+}
+
+bool Lines::next() {
+  errno = 0;
+  if (!std::getline(in_, line_)) {
+    unroll::require(!in_.bad(), name_, "cannot be read: ", std::generic_category().message(errno));
+    return false;
+  }
+  if (++number_ == 1 && line_.starts_with("\xEF\xBB\xBF")) line_.erase(0, 3);
+  if (line_.ends_with('\r')) line_.pop_back();
+  return true;
+}
+
+}  // namespace unroll::nn
