@@ -96,7 +96,8 @@ Variable<T> contiguous(const Variable<T>& x) {
 
 template <class T>
 Variable<T> packed_copy(const Variable<T>& x) {
-  return evaluate<T>("copy", vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1});
+  const Variable<T>* const operand = &x;
+  return Variable<T>(evaluate<T>("copy", vector_loops<T>(functions::copy).value, &functions::copy, {&operand, 1}));
 }
 
 template <class T>

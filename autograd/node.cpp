@@ -33,7 +33,8 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
   } else if (!sum_ && !part_ && x.shape() == shape_ && !x.tensor().identity) {
     sum_ = Variable<T>(x.shared());
   } else {
-    accumulate<T>(*this, vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1});
+    const Variable<T>* const operand = &x;
+    accumulate<T>(*this, vector_loops<T>(functions::copy).value, &functions::copy, {&operand, 1});
   }
 }
 

@@ -13,13 +13,16 @@ namespace unroll {
 template <class T>
 Variable<T> detach(const Variable<T>& x);
 
+template <class T>
+using Handles = std::span<const Variable<T>* const>;
+
 /// The value of an elementwise function.
 template <class T>
-Variable<T> evaluate(const char* name, Loop<T> loop, const void* function, std::span<const Variable<T>> operands);
+Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function, Handles<T> operands);
 
 /// Adds the value of an elementwise function, summed over the axes along which the adjoint was broadcast.
 template <class T>
-void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, std::span<const Variable<T>> operands);
+void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, Handles<T> operands);
 
 /// Calls f(std::integral_constant) for the k-th of n.
 template <std::size_t n, class F>
@@ -36,18 +39,17 @@ class ElementwiseNode final : public Node<T> {
   static constexpr std::size_t count = F::operands;
   using Indices = std::array<std::uint32_t, count>;
 
-  ElementwiseNode(const Variable<T>& result, const F& f, const Loops<T>& loops, const Indices& indices,
-                  const std::array<Variable<T>, count>& x)
+  ElementwiseNode(const Variable<T>& result, const F& f, const Loops<T>& loops, const Indices& indices, Handles<T> x)
       : Node<T>(f.name, result.shape()), function_(f), loops_(loops), indices_(indices) {
     std::size_t n = 0;
     if constexpr (F::kept == keep::other) {
       // What only the rule of a constant would need is not kept.
       for (; n < 2; ++n)
-        if (indices[n] != Node<T>::constant) kept_[n] = x[1 - n];
+        if (indices[n] != Node<T>::constant) kept_[n] = *x[1 - n];
     } else {
       if constexpr ((F::kept & keep::result) != 0) kept_[n++] = result;
       for (std::size_t k = 0; k < count; ++k)
-        if (F::kept & (keep::first << k)) kept_[n++] = x[k];
+        if (F::kept & (keep::first << k)) kept_[n++] = *x[k];
     }
   }
 
@@ -69,12 +71,12 @@ class ElementwiseNode final : public Node<T> {
       into += g;
     } else {
       constexpr int arguments = Rule::template arguments<F>;
-      std::array<Variable<T>, arguments> x{g};
-      std::copy_n(kept_.begin() + (F::kept == keep::other ? k : 0), arguments - 1, x.begin() + 1);
-      if (Tape<T>::innermost())
-        into += spread<arguments>(Rule::of(function_), x.data());
-      else
-        accumulate<T>(into, loops_.rules[k], &function_, x);
+      std::array<const Variable<T>*, arguments> x{&g};
+      for (int i = 1; i < arguments; ++i) x[i] = &kept_[F::kept == keep::other ? k : i - 1];
+      if (!Tape<T>::innermost()) return accumulate<T>(into, loops_.rules[k], &function_, x);
+      std::array<Variable<T>, arguments> values;
+      for (int i = 0; i < arguments; ++i) values[i] = *x[i];
+      into += spread<arguments>(Rule::of(function_), values.data());
     }
   }
 
@@ -87,20 +89,20 @@ class ElementwiseNode final : public Node<T> {
 /// An elementwise function of operands that broadcast: evaluated, and recorded if the tape has recorded one of them.
 template <class T, class F, class... More>
 Variable<T> apply(const F& f, const Loops<T>& loops, const Variable<T>& x, const More&... more) {
-  const std::array<Variable<T>, F::operands> operands{x, more...};
-  Variable<T> y = evaluate<T>(f.name, loops.value, &f, operands);
+  const std::array<const Variable<T>*, F::operands> operands{&x, &more...};
+  Shared<Tensor<T>> y = evaluate<T>(f.name, loops.value, &f, operands);
   if constexpr (F::differentiable) {
     if (Tape<T>* tape = Tape<T>::innermost()) {
       std::array<std::uint32_t, F::operands> indices;
       bool any = false;
       for (std::size_t k = 0; k < indices.size(); ++k) {
-        indices[k] = loops.rules[k] ? tape->index_of(operands[k]) : Node<T>::constant;
+        indices[k] = loops.rules[k] ? tape->index_of(*operands[k]) : Node<T>::constant;
         any |= indices[k] != Node<T>::constant;
       }
-      if (any) return tape->template record<ElementwiseNode<T, F>>(y, f, loops, indices, operands);
+      if (any) return tape->template record<ElementwiseNode<T, F>>(std::move(y), f, loops, indices, operands);
     }
   }
-  return y;
+  return Variable<T>(std::move(y));
 }
 
 /// An elementwise primitive: operands, value, and a rule for each operand, all of them maths on numbers and Variables
@@ -173,7 +175,7 @@ Variable<T> primitive(const char* name, const Variable<T> (&operands)[N],
   bool any = false;
   for (std::size_t k = 0; k < N; ++k) any |= (indices[k] = tape->index_of(operands[k])) != Node<T>::constant;
   if (!any) return value;
-  return tape->template record<RuleNode<T, Rules...>>(detach(value), name, indices, rules...);
+  return tape->template record<RuleNode<T, Rules...>>(detach(value).shared(), name, indices, rules...);
 }
 
 template <class T, class Rule>
@@ -201,7 +203,7 @@ Variable<T> primitive(const char* name, const std::vector<Variable<T>>& operands
   for (const Variable<T>& operand : operands)
     any |= (indices.emplace_back(tape->index_of(operand))) != Node<T>::constant;
   if (!any) return value;
-  return tape->template record<ManyNode<T, Rule>>(detach(value), name, std::move(indices), rule);
+  return tape->template record<ManyNode<T, Rule>>(detach(value).shared(), name, std::move(indices), rule);
 }
 
 }  // namespace unroll

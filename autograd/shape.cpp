@@ -37,14 +37,13 @@ View<T> whole(Tensor<T>& tensor) {
 template <class T>
 Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset, std::size_t run, std::size_t pitch) {
   const Tensor<T>& from = x.tensor();
-  const Variable<T> part(
-      Shared<Tensor<T>>(new Tensor<T>(shape, run, pitch, from.buffer.share(offset, shape.elements()))));
+  Shared<Tensor<T>> part(new Tensor<T>(shape, run, pitch, from.buffer.share(offset, shape.elements())));
   Tape<T>* const tape = Tape<T>::innermost();
   const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
-  if (index == Node<T>::constant) return part;
+  if (index == Node<T>::constant) return Variable<T>(std::move(part));
   const Part* const outer = tape->node(index).part();
   return tape->template record<PartNode<T>>(
-      part, Part{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch});
+      std::move(part), Part{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch});
 }
 
 /// y = Σ of x_k at its part                      x̄_k = that part of ȳ

@@ -84,7 +84,7 @@ class Leaf final : public Node<T> {
 
 template <class T>
 Variable<T> Tape<T>::watch(const Variable<T>& x) {
-  return record<Leaf<T>>(detach(x), nullptr);
+  return record<Leaf<T>>(detach(x).shared(), nullptr);
 }
 
 template <class T>
@@ -100,7 +100,7 @@ std::uint32_t Tape<T>::index_of(const Variable<T>& x) {
   if (!identity) return owns(x.slot()) ? x.slot().index : Node<T>::constant;
   if (const auto found = parameters_.find(x.shared().get()); found != parameters_.end()) return found->second;
   if (identity->frozen) return Node<T>::constant;
-  const std::uint32_t index = record<Leaf<T>>(Variable<T>(x.shared()), &x).slot().index;
+  const std::uint32_t index = record<Leaf<T>>(x.shared(), &x).slot().index;
   parameters_.emplace(x.shared().get(), index);
   return index;
 }
@@ -119,7 +119,9 @@ std::uint32_t Tape<T>::recorded_index(const char* where, const char* what, const
   require(!spent_, where, "this tape is spent; record again, or use gradient() for several derivatives");
   if (y.tensor().identity) {
     const auto found = parameters_.find(y.shared().get());
-    if (found != parameters_.end()) return found->second;
+    require(found != parameters_.end(), where, "parameter '", y.tensor().identity->name,
+            "' was not recorded on this tape; nothing that was computed on it depends on the parameter");
+    return found->second;
   }
   require(owns(y.slot()), where, what, " was not recorded on this tape; make it with tape.watch() or use a Parameter");
   return y.slot().index;
@@ -199,6 +201,8 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
             "; it must be a scalar, or a cotangent of its shape must be given");
   std::vector<std::uint32_t> sources;
   for (const Variable<T>& x : xs) sources.push_back(recorded_index("gradient", "x", x));
+  std::vector<bool> wanted(nodes_.size());
+  for (std::uint32_t source : sources) wanted[source] = true;
   refuse_stale_parameters("gradient", last);
 
   const Recording<T> resumed(this);
@@ -209,8 +213,8 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
   adjoints[last] = cotangent ? cotangent : ones<T>(y.shape());
   for (std::uint32_t k = last + 1; k-- > 0;) {
     if (const auto found = parts.find(k); found != parts.end()) {
-      const std::size_t g_size = nodes_[k]->shape.elements();
-      if (adjoints[k]) found->second.push_back({{k, 0, g_size, g_size}, adjoints[k]});
+      const std::size_t size = nodes_[k]->shape.elements();
+      if (adjoints[k]) found->second.push_back({{k, 0, size, size}, adjoints[k]});
       adjoints[k] = assemble(nodes_[k]->shape, found->second);
       parts.erase(found);
     }
@@ -226,7 +230,7 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
         nodes_[k]->pull(i, g, into);
       }
     }
-    if (std::find(sources.begin(), sources.end(), k) == sources.end()) adjoints[k] = {};
+    if (!wanted[k]) adjoints[k] = {};
   }
   std::vector<Variable<T>> result;
   for (std::uint32_t source : sources)

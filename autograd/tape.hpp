@@ -46,10 +46,10 @@ class Tape {
   std::uint32_t index_of(const Variable<T>& x);
   /// Records `result` as made by a node of this kind; its constructor is given the recorded result first.
   template <class Kind, class... Arguments>
-  Variable<T> record(const Variable<T>& result, Arguments&&... arguments) {
+  Variable<T> record(Shared<Tensor<T>> result, Arguments&&... arguments) {
     require(!spent_, "tape", "it is spent; record on a new one");
-    Variable<T> recorded(result.shared(), {serials_.back().serial, static_cast<std::uint32_t>(nodes_.size())});
-    nodes_.reserve(nodes_.size() + 1);
+    Variable<T> recorded(std::move(result), {serials_.back().serial, static_cast<std::uint32_t>(nodes_.size())});
+    if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 64);
     nodes_.push_back(new (memory_.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
     return recorded;
   }

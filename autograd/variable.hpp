@@ -50,35 +50,6 @@ struct Tensor {
   static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
 };
 
-/// Counts the references inside what it points to.
-template <class Object>
-class Shared {
- public:
-  Shared() = default;
-  explicit Shared(Object* object) : object_(object) { object_->references.store(1, std::memory_order_relaxed); }
-  Shared(const Shared& other) : object_(other.object_) {
-    if (object_) object_->references.fetch_add(1, std::memory_order_relaxed);
-  }
-  Shared(Shared&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
-  Shared& operator=(Shared other) noexcept {
-    std::swap(object_, other.object_);
-    return *this;
-  }
-  ~Shared() {
-    if (!object_) return;
-    auto& count = object_->references;
-    if (count.load(std::memory_order_acquire) == 1 || count.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete object_;
-  }
-  Object* operator->() const { return object_; }
-  Object& operator*() const { return *object_; }
-  Object* get() const { return object_; }
-  explicit operator bool() const { return object_ != nullptr; }
-
- private:
-  Object* object_ = nullptr;
-};
-
 /// Where a value stands on a tape; serial 0 is nowhere.
 struct Slot {
   std::uint64_t tape = 0;
