@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "nn/utf8.hpp"
+#include "nn/lines.hpp"
 
 namespace unroll::nn {
 

@@ -8,6 +8,7 @@
 #include "nn/embedding.hpp"
 #include "nn/initialisers.hpp"
 #include "nn/linear.hpp"
+#include "nn/lines.hpp"
 #include "nn/losses.hpp"
 #include "nn/module.hpp"
 #include "nn/optimisers.hpp"

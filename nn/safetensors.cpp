@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +14,6 @@
 #include <string_view>
 #include <system_error>
 #include <tuple>
-#include <type_traits>
 #include <utility>
 
 #include "nn/atomic_file.hpp"
@@ -25,83 +21,8 @@
 namespace unroll::nn {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
-
 constexpr std::uint64_t longest_header = 100'000'000;
 constexpr const char* metadata_key = "__metadata__";
-
-struct Bool {
-  std::uint8_t bits;
-  operator std::uint8_t() const { return bits != 0; }
-};
-
-struct Half {
-  std::uint16_t bits;
-  operator float() const {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const float magnitude = exponent == 31
-                                ? (fraction ? NAN : INFINITY)
-                                : std::ldexp(float(fraction + (exponent ? 1024 : 0)), std::max(exponent, 1) - 25);
-    return bits >> 15 ? -magnitude : magnitude;
-  }
-};
-
-struct BrainHalf {
-  std::uint16_t bits;
-  operator float() const { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
-};
-
-template <class T, class Element>
-void convert(const std::byte* from, Buffer<T>& values) {
-  for (T& value : values) {
-    Element element;
-    std::memcpy(&element, from, sizeof(Element));
-    from += sizeof(Element);
-    value = static_cast<T>(element);
-  }
-}
-
-struct Kind {
-  const char* name;
-  std::size_t width;
-  void (*to_float)(const std::byte*, Buffer<float>&);
-  void (*to_double)(const std::byte*, Buffer<double>&);
-  void (*to_index)(const std::byte*, Buffer<std::int64_t>&);
-};
-
-template <class Element>
-constexpr Kind kind(const char* name) {
-  return {name, sizeof(Element), convert<float, Element>, convert<double, Element>, convert<std::int64_t, Element>};
-}
-
-// In the order of Dtype.
-constexpr Kind kinds[] = {
-    kind<Bool>("BOOL"),        kind<std::uint8_t>("U8"), kind<std::int8_t>("I8"),    kind<std::uint16_t>("U16"),
-    kind<std::int16_t>("I16"), kind<Half>("F16"),        kind<BrainHalf>("BF16"),    kind<std::uint32_t>("U32"),
-    kind<std::int32_t>("I32"), kind<float>("F32"),       kind<std::uint64_t>("U64"), kind<std::int64_t>("I64"),
-    kind<double>("F64"),
-};
-
-const Kind& kind_of(Dtype dtype) { return kinds[static_cast<std::size_t>(dtype)]; }
-
-bool is_float(Dtype dtype) { return kind_of(dtype).name[0] == 'F' || dtype == Dtype::BF16; }
-
-template <class T>
-StoredTensor store(Dtype dtype, const Array<T>& values) {
-  StoredTensor tensor;
-  tensor.dtype = dtype;
-  tensor.shape = values.shape();
-  tensor.bytes.resize(values.size() * sizeof(T));
-  std::copy_n(reinterpret_cast<const std::byte*>(values.data()), tensor.bytes.size(), tensor.bytes.begin());
-  return tensor;
-}
-
-void check_size(const std::string& where, const std::string& tensor, Dtype dtype, const Shape& shape,
-                std::uint64_t size) {
-  const std::uint64_t needed = shape.elements() * kind_of(dtype).width;
-  require(size == needed, where, tensor, " has ", size, " bytes; shape ", shape, " of ", kind_of(dtype).name, " needs ",
-          needed);
-}
 
 // A name from a file for a message: on one line, printable and not too long.
 std::string printable(std::string_view name) {
@@ -119,7 +40,7 @@ struct Entry {
   Shape shape;
   std::uint64_t begin = 0;
 
-  std::uint64_t bytes() const { return shape.elements() * kind_of(dtype).width; }
+  std::uint64_t bytes() const { return shape.elements() * width_of(dtype); }
   std::uint64_t end() const { return begin + bytes(); }
 };
 
@@ -155,9 +76,9 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::metadata) {
       metadata.emplace(key_, value);
     } else if (place_ == Place::tensor && field_ == dtype_field) {
-      const auto* const found = std::ranges::find(kinds, value, &Kind::name);
-      require(found != std::end(kinds), path_, tensor(), " has the unknown dtype ", printable(value));
-      entry_.dtype = static_cast<Dtype>(found - kinds);
+      const auto dtype = dtype_of(value);
+      require(dtype.has_value(), path_, tensor(), " has the unknown dtype ", printable(value));
+      entry_.dtype = *dtype;
     } else {
       refuse();
     }
@@ -237,7 +158,7 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
 
   void add() {
     for (std::size_t k = 0; k < fields.size(); ++k) require(seen_[k], path_, tensor(), " has no ", fields[k]);
-    std::uint64_t room = std::numeric_limits<std::int64_t>::max() / kind_of(entry_.dtype).width;
+    std::uint64_t room = std::numeric_limits<std::int64_t>::max() / width_of(entry_.dtype);
     for (const std::size_t size : entry_.shape) {
       require(size <= room, path_, tensor(), " has shape ", entry_.shape, "; its size in bytes overflows");
       room /= std::max<std::size_t>(size, 1);
@@ -279,33 +200,6 @@ void check_layout(const std::string& path, std::deque<Entry>& tensors, std::uint
 using Bytes = std::common_iterator<std::counted_iterator<std::istreambuf_iterator<char>>, std::default_sentinel_t>;
 
 }  // namespace
-
-StoredTensor::StoredTensor(const Array<float>& values) : StoredTensor(store(Dtype::F32, values)) {}
-StoredTensor::StoredTensor(const Array<double>& values) : StoredTensor(store(Dtype::F64, values)) {}
-StoredTensor::StoredTensor(const Indices& values) : StoredTensor(store(Dtype::I64, values)) {}
-
-template <class T>
-Array<T> StoredTensor::to() const {
-  check_size("to", "the tensor", dtype, shape, bytes.size());
-  Array<T> values = uninitialised<T>(shape);
-  if constexpr (std::is_same_v<T, float>) {
-    kind_of(dtype).to_float(bytes.data(), values.storage());
-  } else {
-    kind_of(dtype).to_double(bytes.data(), values.storage());
-  }
-  return values;
-}
-
-Indices StoredTensor::to_indices() const {
-  require(!is_float(dtype), "to_indices", "a tensor of ", kind_of(dtype).name,
-          "; indices are made of integers or BOOL");
-  check_size("to_indices", "the tensor", dtype, shape, bytes.size());
-  Indices values = uninitialised<std::int64_t>(shape);
-  kind_of(dtype).to_index(bytes.data(), values.storage());
-  const bool fits = dtype != Dtype::U64 || std::ranges::all_of(values.storage(), [](auto index) { return index >= 0; });
-  require(fits, "to_indices", "a U64 above 2^63 - 1; indices have 64 bits with a sign");
-  return values;
-}
 
 Safetensors read_safetensors(const std::string& path) {
   std::error_code error;
@@ -351,8 +245,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
                        const Metadata& metadata) {
   std::vector<const std::pair<const std::string, StoredTensor>*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
-  std::ranges::stable_sort(order, std::greater(),
-                           [](const auto* tensor) { return kind_of(tensor->second.dtype).width; });
+  std::ranges::stable_sort(order, std::greater(), [](const auto* tensor) { return width_of(tensor->second.dtype); });
 
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header[metadata_key] = metadata;
@@ -362,7 +255,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
     require(name != metadata_key, path, "no tensor can be named '", metadata_key, "'");
     check_size(path, "tensor " + printable(name), tensor.dtype, tensor.shape, tensor.bytes.size());
     const std::uint64_t end = begin + tensor.bytes.size();
-    header[name] = {{"dtype", kind_of(tensor.dtype).name},
+    header[name] = {{"dtype", name_of(tensor.dtype)},
                     {"shape", std::vector<std::size_t>(tensor.shape.begin(), tensor.shape.end())},
                     {"data_offsets", std::vector<std::uint64_t>{begin, end}}};
     begin = end;
@@ -399,7 +292,7 @@ Metadata load_safetensors(const std::string& path, Module<T>& model) {
     const StoredTensor& tensor = found->second;
     require(tensor.shape == parameter.shape(), path, "'", name, "' has shape ", tensor.shape, "; the model needs ",
             parameter.shape());
-    require(is_float(tensor.dtype), path, "'", name, "' has dtype ", kind_of(tensor.dtype).name,
+    require(is_float(tensor.dtype), path, "'", name, "' has dtype ", name_of(tensor.dtype),
             "; the model needs F64, F32, F16 or BF16");
     wanted[name] = &tensor;
     const std::string& first = tied.try_emplace(&parameter.value(), name).first->second;
@@ -423,8 +316,6 @@ void save_safetensors(const std::string& path, const Module<T>& model, const Met
   write_safetensors(path, tensors, metadata);
 }
 
-template Array<float> StoredTensor::to() const;
-template Array<double> StoredTensor::to() const;
 template Metadata load_safetensors(const std::string&, Module<float>&);
 template Metadata load_safetensors(const std::string&, Module<double>&);
 template void save_safetensors(const std::string&, const Module<float>&, const Metadata&);

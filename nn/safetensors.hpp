@@ -1,35 +1,12 @@
 #pragma once
 
-#include <cstddef>
 #include <map>
 #include <string>
-#include <vector>
 
-#include "autograd/array.hpp"
 #include "nn/module.hpp"
+#include "nn/stored_tensor.hpp"
 
 namespace unroll::nn {
-
-/// The element types a file may hold; BF16 is the upper half of an F32.
-enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64 };
-
-/// A tensor as it lies in a file: row-major, little-endian bytes.
-struct StoredTensor {
-  Dtype dtype = Dtype::F32;
-  Shape shape;
-  std::vector<std::byte> bytes;
-
-  StoredTensor() = default;
-  StoredTensor(const Array<float>& values);   ///< F32
-  StoredTensor(const Array<double>& values);  ///< F64
-  StoredTensor(const Indices& values);        ///< I64
-
-  /// The values of any dtype as T, float or double, rounded to nearest where T is narrower.
-  template <class T>
-  Array<T> to() const;
-  /// The values of an integer type or BOOL; an Error for others, and for a U64 above the largest index.
-  Indices to_indices() const;
-};
 
 /// What a program says about a file; it is kept in the file's header.
 using Metadata = std::map<std::string, std::string>;

@@ -1,8 +1,8 @@
 #include "nn/utf8.hpp"
 
-#include <cerrno>
 #include <ios>
-#include <system_error>
+
+#include "autograd/error.hpp"
 
 namespace unroll::nn {
 
@@ -41,24 +41,6 @@ std::vector<std::string> characters(std::string_view text) {
     result.emplace_back(text.substr(at, length));
   }
   return result;
-}
-
-std::ifstream open_text(const std::filesystem::path& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  require(in.is_open(), path.string(), "cannot be opened: ", std::generic_category().message(errno));
-  return in;
-}
-
-bool Lines::next() {
-  errno = 0;
-  if (!std::getline(in_, line_)) {
-    unroll::require(!in_.bad(), name_, "cannot be read: ", std::generic_category().message(errno));
-    return false;
-  }
-  if (++number_ == 1 && line_.starts_with("\xEF\xBB\xBF")) line_.erase(0, 3);
-  if (line_.ends_with('\r')) line_.pop_back();
-  return true;
 }
 
 }  // namespace unroll::nn

@@ -9,7 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "nn/utf8.hpp"
+#include "nn/lines.hpp"
 
 namespace unroll::nn {
 

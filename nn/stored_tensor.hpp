@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "autograd/array.hpp"
+
+namespace unroll::nn {
+
+/// The element types a file may hold; BF16 is the upper half of an F32.
+enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64 };
+
+/// A tensor as it lies in a file: row-major, little-endian bytes.
+struct StoredTensor {
+  Dtype dtype = Dtype::F32;
+  Shape shape;
+  std::vector<std::byte> bytes;
+
+  StoredTensor() = default;
+  StoredTensor(const Array<float>& values);   ///< F32
+  StoredTensor(const Array<double>& values);  ///< F64
+  StoredTensor(const Indices& values);        ///< I64
+
+  /// The values of any dtype as T, float or double, rounded to nearest where T is narrower.
+  template <class T>
+  Array<T> to() const;
+  /// The values of an integer type or BOOL; an Error for others, and for a U64 above the largest index.
+  Indices to_indices() const;
+};
+
+/// A dtype's name in a file, and the bytes of one element.
+const char* name_of(Dtype dtype);
+std::size_t width_of(Dtype dtype);
+/// The dtype of this name, if there is one.
+std::optional<Dtype> dtype_of(std::string_view name);
+/// Whether it is a floating-point type.
+bool is_float(Dtype dtype);
+/// Throws unless a tensor of this dtype and shape has so many bytes.
+void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t bytes);
+
+}  // namespace unroll::nn
