@@ -1,6 +1,7 @@
 #pragma once
 
 #include "array.hpp"
+#include "gradient_check.hpp"
 #include "gradients.hpp"
 #include "ops.hpp"
 #include "parameter.hpp"
