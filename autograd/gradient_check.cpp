@@ -22,6 +22,7 @@ using Arrays = std::vector<Array<double>>;
 using Parameters = std::vector<Parameter<double>>;
 
 constexpr const char* here = "gradient_check";
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // The function under test, on a fresh tape with the same random numbers at each call.
 class Subject {
@@ -142,30 +143,40 @@ class Line {
   double length_ = 1;
 };
 
-// A derivative by five points at distance h. The gap is the derivative from the right less the one from the left, each
-// by three of the points: h³ times a fourth derivative where the function is smooth, a constant at a kink.
+// A derivative by five points at distance h, and what casts doubt on it: of the order of the tolerance where the
+// function is smooth on these points.
 struct Estimate {
-  double derivative, gap;
+  double derivative;
+  double gap;     // from the derivative on the left to that on the right, each by three points: h³ f⁗ if f is smooth
+  double change;  // from the estimate with a step of 4 h: 9 h⁴ f⁽⁵⁾ if f is smooth
 
+  double doubt() const {
+    const double sum = std::abs(gap) + std::abs(change) / 3;
+    return std::isfinite(sum) ? sum : infinity;
+  }
   double size() const { return 1 + std::abs(derivative); }
-  // The gap, which also shows rounding four times enlarged, is a bound for the error of the derivative.
-  bool reliable(double tolerance) const { return std::abs(gap) <= tolerance * size(); }
+  bool agrees(double expected, double tolerance) const {
+    return std::max(std::abs(gap), std::abs(expected - derivative)) <= tolerance * size();
+  }
 };
 
 template <class F>
-Estimate five_points(const F& f, double middle, double h) {
+Estimate five_points(const F& f, double middle, double h, double previous) {
   const double left = f(-h), right = f(h), far_left = f(-2 * h), far_right = f(2 * h);
-  return {(8 * (right - left) - (far_right - far_left)) / (12 * h),
-          (4 * (right + left) - (far_right + far_left) - 6 * middle) / (2 * h)};
+  const double derivative = (8 * (right - left) - (far_right - far_left)) / (12 * h);
+  return {derivative, (4 * (right + left) - (far_right + far_left) - 6 * middle) / (2 * h), derivative - previous};
 }
 
-// Whether gaps at steps h, h/4, h/16 show a kink (equal) or a jump of the second derivative (1, 1/4, 1/16). Those of a
-// smooth function go down by 64 from each to the next, those of rounding up by 4 with random signs.
-bool persist(const Estimate* estimates) {
-  const auto follows = [](double gap, double next) { return gap / 8 < next && next < 2 * gap; };
-  const double sign = estimates->gap < 0 ? -1 : 1;
-  return follows(sign * estimates[0].gap, sign * estimates[1].gap) &&
-         follows(sign * estimates[1].gap, sign * estimates[2].gap);
+// Whether the same doubt remains at every step, and in three steps in a row it is multiplied by about this ratio.
+bool remains(const std::array<Estimate, 6>& estimates, double Estimate::*doubt, double ratio, double tolerance) {
+  for (const Estimate& estimate : estimates)
+    if (std::abs(estimate.*doubt) <= tolerance * estimate.size()) return false;
+  const auto follows = [&](std::size_t k) {
+    const double found = estimates[k + 1].*doubt / (estimates[k].*doubt);
+    return ratio / 4 < found && found < 2 * ratio;
+  };
+  // A kink so near that the smallest step may just pass it leaves the three steps before that as witnesses.
+  return follows(3) && (follows(2) || follows(4));
 }
 
 struct Difference {
@@ -173,30 +184,29 @@ struct Difference {
   bool kink;
 };
 
-// The derivative of f at 0 by differences with ever smaller steps, until a reliable one agrees with the expected value.
-// That value is asked for nothing else, so whether the point lies at a kink depends on f alone.
+// The derivative of f at 0 by differences with ever smaller steps, until one agrees with the expected value. That value
+// is asked for nothing else, so whether the point lies at a kink depends on f alone.
 template <class F>
 Difference differentiate(const F& f, double middle, double length, double expected, double tolerance) {
   std::array<Estimate, 6> estimates;
   double h = std::exp2(std::ceil(std::log2(length)) - 10);  // a power of 2, so that steps are hardly rounded
+  double previous = infinity;
   for (Estimate& estimate : estimates) {
-    estimate = five_points(f, middle, h);
-    if (estimate.reliable(tolerance) && std::abs(expected - estimate.derivative) <= tolerance * estimate.size())
-      return {estimate.derivative, false};
+    estimate = five_points(f, middle, h, previous);
+    if (estimate.agrees(expected, tolerance)) return {estimate.derivative, false};
+    previous = estimate.derivative;
     h /= 4;
   }
-  const auto gap = [](const Estimate& estimate) {
-    return std::isfinite(estimate.gap) ? std::abs(estimate.gap) : std::numeric_limits<double>::infinity();
-  };
-  const Estimate& best = *std::ranges::min_element(estimates, {}, gap);
-  // A kink so near that only the smallest step may pass it leaves the three steps before that as witnesses.
-  const bool kink = !best.reliable(tolerance) && (persist(&estimates[2]) || persist(&estimates[3]));
-  return {best.derivative, kink};
+  // Steps are divided by 4. The gap at a kink stays, and the change at a jump of the second derivative goes down by 4.
+  // Where f is smooth they go down by 64 and 256, and what comes from rounding goes up by 4 with random signs.
+  const bool kink =
+      remains(estimates, &Estimate::gap, 1, tolerance) || remains(estimates, &Estimate::change, 0.25, tolerance);
+  return {std::ranges::min_element(estimates, {}, &Estimate::doubt)->derivative, kink};
 }
 
 std::string digits(double x, int count) {
   std::ostringstream text;
-  text << std::showpoint << std::setprecision(count) << x;
+  text << std::showpoint << std::setprecision(count) << (std::isnan(x) ? std::abs(x) : x);  // without the sign of a NaN
   return text.str();
 }
 
@@ -255,30 +265,33 @@ class Check {
     return sum;
   }
 
-  // Compares gradients of `function` by the tape with its differences at every place that is not known as a kink.
+  // Compares gradients of `function` by the tape with its differences at every place that is not known as a kink. What
+  // is not finite is no kink's fault.
   void compare(int order, const std::vector<Arrays>& gradients, const std::function<double()>& function) {
     const double middle = function();
     for (Place& place : places_) {
-      if (place.kink) continue;
       const Parameter<double>& parameter = parameters_[place.parameter];
       Line line = options_.directions ? Line(parameter, place.random) : Line(parameter, place.number);
+      std::vector<double> tape;
+      for (const Arrays& gradient : gradients) tape.push_back(line.along(gradient[place.parameter]));
+      const bool finite = std::ranges::all_of(tape, [](double x) { return std::isfinite(x); });
+      if (finite && place.kink) continue;
       const auto f = [&](double distance) {
         line.move_to(distance);
         return function();
       };
-      const double expected = line.along(gradients[0][place.parameter]);
-      const Difference difference = differentiate(f, middle, line.length(), expected, options_.tolerance);
-      place.kink = difference.kink;
+      const Difference difference = differentiate(f, middle, line.length(), tape[0], options_.tolerance);
+      place.kink = finite && difference.kink;
       if (place.kink) continue;
-      for (const Arrays& gradient : gradients) add(order, place, line.along(gradient[place.parameter]), difference);
+      for (const double derivative : tape) add(order, place, derivative, difference.derivative);
     }
   }
 
-  void add(int order, const Place& place, double tape, const Difference& difference) {
-    double error = std::abs(tape - difference.derivative) / (1 + std::abs(difference.derivative));
-    if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();
+  void add(int order, const Place& place, double tape, double differences) {
+    double error = std::abs(tape - differences) / (1 + std::abs(differences));
+    if (!std::isfinite(error)) error = infinity;
     report_.disagreements += error > options_.tolerance;
-    if (error > report_.worst.error) report_.worst = {name(place), order, tape, difference.derivative, error};
+    if (error > report_.worst.error) report_.worst = {name(place), order, tape, differences, error};
   }
 
   std::string name(const Place& place) const {
@@ -299,31 +312,39 @@ class Check {
   }
 
   void conclude() {
-    const auto kinks = std::ranges::count_if(places_, &Place::kink);
-    report_.kinks = static_cast<std::size_t>(kinks);
+    report_.kinks = static_cast<std::size_t>(std::ranges::count_if(places_, &Place::kink));
     report_.entries = places_.size() - report_.kinks;
     report_.along_directions = options_.directions > 0;
-    const double share = static_cast<double>(kinks) / static_cast<double>(places_.size());
+    const double most = options_.kinks * static_cast<double>(places_.size());
+    if (report_.disagreements > 0)
+      report_.failure = disagreement(report_.worst);
+    else if (report_.entries == 0 || static_cast<double>(report_.kinks) > most)
+      report_.failure = too_many_kinks();
+  }
+
+  std::string disagreement(const GradientReport::Entry& entry) const {
+    double relative =
+        std::abs(entry.tape - entry.differences) / std::max(std::abs(entry.tape), std::abs(entry.differences));
+    if (!std::isfinite(relative)) relative = infinity;
+    // As many digits as it takes to see the difference.
+    const int count = relative < 1 ? std::max(5, 2 - static_cast<int>(std::floor(std::log10(relative)))) : 5;
     std::ostringstream text;
-    if (report_.disagreements > 0) {
-      const auto& [at, order, tape, differences, error] = report_.worst;
-      // Relative to the larger one, and with as many digits as it takes to see the difference.
-      const double relative = std::abs(tape - differences) / std::max(std::abs(tape), std::abs(differences));
-      const int count =
-          std::isfinite(relative) ? std::max(5, 2 - static_cast<int>(std::floor(std::log10(relative)))) : 5;
-      text << at << (order == 2 ? ", order 2" : "") << ": tape " << digits(tape, count) << ", differences "
-           << digits(differences, count) << " (relative error " << std::scientific << std::setprecision(1)
-           << (std::isfinite(relative) ? relative : std::numeric_limits<double>::infinity()) << std::defaultfloat
-           << ", tolerance " << std::setprecision(6) << options_.tolerance << ')';
-    } else if (report_.entries == 0 || share > options_.kinks) {
-      text << report_.kinks << " of " << places_.size() << (options_.directions ? " directions" : " entries")
-           << " lie at a kink, such as " << name(*std::ranges::find_if(places_, &Place::kink));
-      if (report_.entries == 0)
-        text << "; nothing was compared - move the parameters";
-      else
-        text << "; at most " << 100 * options_.kinks << " % may - move the parameters or raise options.kinks";
-    }
-    report_.failure = text.str();
+    text << entry.name << (entry.order == 2 ? ", order 2" : "") << ": tape " << digits(entry.tape, count)
+         << ", differences " << digits(entry.differences, count) << " (relative error " << std::scientific
+         << std::setprecision(1) << relative << std::defaultfloat << std::setprecision(6) << ", tolerance "
+         << options_.tolerance << ')';
+    return text.str();
+  }
+
+  std::string too_many_kinks() const {
+    std::ostringstream text;
+    text << report_.kinks << " of " << places_.size() << (options_.directions ? " directions" : " entries")
+         << " lie at a kink, such as " << name(*std::ranges::find_if(places_, &Place::kink));
+    if (report_.entries == 0)
+      text << "; nothing was compared - move the parameters";
+    else
+      text << "; at most " << 100 * options_.kinks << " % may - move the parameters or raise options.kinks";
+    return text.str();
   }
 
   const Parameters& parameters_;

@@ -48,9 +48,9 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 ///
 /// Order 2 also checks the recorded sweep: its gradient, and the gradient of ⟨gradient, v⟩ for a random v.
 ///
-/// An entry is at a kink if the derivatives from its two sides differ however small the step, by the values of f alone.
-/// Throws if there is nothing to check, if a parameter is frozen (thaw it or leave it out), if f is not a scalar or
-/// gives two values for the same parameters.
+/// An entry is at a kink if the derivatives from its two sides, or the second derivatives, differ however small the
+/// step, by the values of f alone. Throws if there is nothing to check, if a parameter is frozen (thaw it or leave it
+/// out), if f is not a scalar or gives two values for the same parameters.
 GradientReport gradient_check(const std::function<Variable<double>()>& f,
                               const std::vector<Parameter<double>>& parameters,
                               const GradientCheckOptions& options = {});

@@ -26,9 +26,8 @@ auto Adjoint<T>::open(bool overwrites) -> Memory {
 template <class T>
 void Adjoint<T>::operator+=(const Variable<T>& x) {
   if (Tape<T>::innermost()) {
-    const Variable<T> term = x.shape() == shape_            ? x
-                             : x.size() > shape_.elements() ? sum_to(x, shape_)
-                                                            : broadcast_to(x, shape_);
+    const bool larger = broadcast("adjoint", x.shape(), shape_) == x.shape();
+    const Variable<T> term = larger ? sum_to(x, shape_) : broadcast_to(x, shape_);
     sum_ = sum_ ? sum_ + term : term;
   } else if (!sum_ && !part_ && x.shape() == shape_ && !x.tensor().identity) {
     sum_ = Variable<T>(x.shared());

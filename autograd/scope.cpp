@@ -34,7 +34,10 @@ std::string Scope::path() {
 }
 
 void throw_error(std::string_view where, const std::string& what) {
-  const std::string path = Scope::path();
+  std::string path = Scope::path();
+  // The innermost scope is often that of the operation itself.
+  if (const std::size_t last = path.rfind('/') + 1; std::string_view(path).substr(last) == where)
+    path.resize(last > 0 ? last - 1 : 0);
   throw Error(std::string(where) + ": " + what + (path.empty() ? "" : " (in " + path + ")"));
 }
 
