@@ -9,12 +9,6 @@ namespace unroll::nn {
 
 namespace {
 
-// Fisher and Yates, since std::shuffle differs from one standard library to the next.
-template <class T>
-void shuffle(std::vector<T>& items, Random& random) {
-  for (std::size_t n = items.size(); n > 1; --n) std::swap(items[n - 1], items[random.below(n)]);
-}
-
 std::vector<std::size_t> lengths_of(const Sequences& sequences) {
   std::vector<std::size_t> lengths;
   for (const auto& sequence : sequences) lengths.push_back(sequence.size());
@@ -28,7 +22,7 @@ std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vecto
   require(size > 0, "batches", "the batch size is 0; it must be at least 1");
   std::vector<std::size_t> rows(lengths.size());
   std::iota(rows.begin(), rows.end(), std::size_t{0});
-  if (random) shuffle(rows, *random);
+  if (random) random->shuffle(rows);
   std::ranges::stable_sort(rows, std::greater(), [&](std::size_t row) { return lengths[row]; });
 
   std::vector<std::vector<std::size_t>> batches;
@@ -37,7 +31,7 @@ std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vecto
     batches.emplace_back(first, last);
     first = last;
   }
-  if (random) shuffle(batches, *random);
+  if (random) random->shuffle(batches);
   return batches;
 }
 
