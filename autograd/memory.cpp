@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <mutex>
@@ -79,19 +80,24 @@ extern "C" [[gnu::weak]] void __asan_init();
 
 Block* Block::make(std::size_t bytes) {
   const std::uint32_t k = class_of(bytes);
+  // A free block of up to twice the size is better than new memory.
+  const std::uint32_t end = std::min(k + 4, classes);
+  const auto reuse = [&](std::array<FreeList, classes>& lists) -> Block* {
+    for (std::uint32_t larger = k; larger < end; ++larger)
+      if (lists[larger].head) return lists[larger].pop();
+    return nullptr;
+  };
   Cache* const mine = cache();
-  FreeList none;
-  FreeList& list = mine ? mine->lists[k] : none;
-  if (!list.head) {
+  Block* block = mine ? reuse(mine->lists) : nullptr;
+  if (!block) {
     const std::lock_guard lock(depot().mutex);
-    depot().lists[k].move_to(list, mine ? batch : 1);
+    block = reuse(depot().lists);
   }
-  if (list.head) {
-    Block* const block = list.pop();
+  if (block) {
     block->references.store(1, std::memory_order_relaxed);
     return block;
   }
-  Block* const block = new (::operator new(sizeof(Block) + bytes_of(k), std::align_val_t(64))) Block;
+  block = new (::operator new(sizeof(Block) + bytes_of(k), std::align_val_t(64))) Block;
   block->size_class = k;
   return block;
 }
