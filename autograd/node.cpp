@@ -15,7 +15,7 @@ auto Adjoint<T>::open(bool overwrites) -> Memory {
     Shared<Tensor<T>> zeros(new Tensor<T>(part_ ? whole_ : shape_));
     if (!fresh) std::fill_n(zeros->buffer.data(), zeros->size(), T(0));
     sum_ = Variable<T>(std::move(zeros));
-  } else if (!sum_.tensor().unique() || !(all || sum_.tensor().contiguous())) {
+  } else if (!sum_.tensor().unique() || (part_ && !sum_.tensor().contiguous())) {
     sum_ = packed_copy(sum_);
   }
   Tensor<T>& tensor = *sum_.shared();

@@ -93,7 +93,7 @@ Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
   const Scope scope("matmul");
   if (sb.size() <= 2 && !t.a) {
     // One product for all leading axes.
-    const Variable<T> rows = sa.size() == 2 ? a : reshape(a, {-1, inner_a});
+    const Variable<T> rows = sa.size() == 2 ? a : reshape(a, {sa.product(0, sa.size() - 1), inner_a});
     const Variable<T> y = product(rows, sb.size() == 1 ? reshape(b, {inner_b, 1}) : b, t);
     shape.push_back(sa[sa.size() - 2]);
     if (sb.size() == 2) shape.push_back(y.shape()[1]);
@@ -131,8 +131,9 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
   shape.back() = sw[0];
   require(broadcast("linear", shape, bias.shape()) == shape, "linear", "a bias of shape ", bias.shape(),
           " for a result of shape ", shape, "; the former must broadcast to the latter");
-  const Variable<T> rows = reshape(x, {-1, sw[1]});
-  const Variable<T> added = bias.shape().size() > 1 ? reshape(broadcast_to(bias, shape), {-1, sw[0]}) : bias;
+  const Variable<T> rows = reshape(x, {sx.product(0, sx.size() - 1), sw[1]});
+  const Variable<T> added =
+      bias.shape().size() > 1 ? reshape(broadcast_to(bias, shape), {rows.shape()[0], sw[0]}) : bias;
   Shared<Tensor<T>> y(new Tensor<T>(Shape{rows.shape()[0], sw[0]}));
   const View<T> place{y->buffer.data(), y->shape, y->run, y->pitch};
   const Strided<const T> from = strided(view(added), y->shape);
