@@ -1,0 +1,127 @@
+// custom_cell: a recurrent cell of one's own: checked, then stacked in both directions to find the largest number
+#include <autograd/gradient_check.hpp>
+#include <iostream>
+#include <nn/nn.hpp>
+
+#include "support/program.hpp"
+
+using namespace unroll;
+
+/// The minimal gated unit, a GRU with one gate: Zhou et al. (2016)
+/// f = σ(W x + b + U h + d),  n = tanh(W x + b + U (f ⊙ h) + d),  h' = (1 − f) ⊙ h + f ⊙ n
+template <class T>
+struct MinimalGatedCell : nn::GateWeights<T> {
+  using State = std::array<Variable<T>, 1>;
+  using nn::GateWeights<T>::W, nn::GateWeights<T>::U, nn::GateWeights<T>::b, nn::GateWeights<T>::d;
+
+  MinimalGatedCell(const nn::CellSizes& sizes, Random& random) : nn::GateWeights<T>(2, sizes, random) {}
+
+  Variable<T> input(const Variable<T>& x) const { return b ? linear(x, W, b + d) : linear(x, W); }
+
+  State step(const Variable<T>& projected, const State& state) const {
+    const auto& [h] = state;
+    const auto [x_f, x_n] = split<2>(projected);
+    const auto [U_f, U_n] = split<2>(U, 0);
+    const auto f = sigmoid(linear(h, U_f, x_f));
+    const auto n = tanh(linear(f * h, U_n, x_n));
+    return {h + f * (n - h)};
+  }
+};
+
+/// Says of each number of a sequence whether it is the largest, which only the whole sequence decides.
+template <class T>
+struct Marker : nn::Module<T> {
+  nn::Recurrent<MinimalGatedCell<T>> layers;
+  nn::Linear<T> scores;
+
+  Marker(std::size_t hidden, Random& random)
+      : layers({.input = 1, .hidden = hidden, .layers = 2, .bidirectional = true}, random),
+        scores({.input = 2 * hidden, .output = 2}, random) {
+    this->add("layers", layers);
+    this->add("scores", scores);
+  }
+  /// shapes: (time, batch, 1), (batch,) → (time, batch, 2)
+  Variable<T> operator()(const Variable<T>& x, const Indices& lengths) const {
+    return scores(layers(x, lengths).output);
+  }
+};
+
+template <class T>
+struct Batch {
+  Array<T> numbers;  // [time, batch, 1]
+  Indices lengths;   // [batch]
+  Indices labels;    // [time, batch], 1 for the largest
+};
+
+template <class T>
+Batch<T> draw(std::size_t size, Random& random) {
+  const std::size_t time = 10;
+  Batch<T> batch{random.uniform<T>({time, size, 1}), Indices::from_shape({size}), Indices::from_shape({time, size})};
+  batch.labels.fill(nn::ignored);
+  for (std::size_t k = 0; k < size; ++k) {
+    const std::size_t length = 2 + random.below(time - 1);
+    std::size_t largest = 0;
+    for (std::size_t t = 0; t < length; ++t) {
+      batch.labels(t, k) = 0;
+      if (batch.numbers(t, k, 0) > batch.numbers(largest, k, 0)) largest = t;
+    }
+    batch.labels(largest, k) = 1;
+    batch.lengths(k) = std::int64_t(length);
+  }
+  return batch;
+}
+
+/// The share of the sequences in which the highest score stands at the largest number.
+template <class T>
+double accuracy(const Marker<T>& model, const Batch<T>& batch) {
+  const Array<T> log_p = log_softmax(model(batch.numbers, batch.lengths)).value();
+  std::size_t right = 0;
+  for (std::size_t k = 0; k < batch.lengths.size(); ++k) {
+    std::size_t best = 0;
+    for (std::size_t t = 0; t < std::size_t(batch.lengths(k)); ++t)
+      if (log_p(t, k, 1) > log_p(best, k, 1)) best = t;
+    right += batch.labels(best, k) == 1;
+  }
+  return double(right) / double(batch.lengths.size());
+}
+
+void check(std::uint64_t seed) {
+  Random random(seed);
+  Marker<double> model(3, random);
+  const auto batch = draw<double>(4, random);
+  const auto loss = [&] { return nn::cross_entropy(model(batch.numbers, batch.lengths), batch.labels); };
+  const auto report = gradient_check(loss, model.parameters(), {.order = 2});
+  std::cout << report << '\n';
+  require(bool(report), "custom_cell", "the derivatives are wrong");
+}
+
+void train(std::size_t steps, std::uint64_t seed) {
+  Random random(seed);
+  Marker<float> model(16, random);
+  nn::Adam<float> optimizer(model.parameters(), {.learning_rate = 1e-2});
+  const auto test = draw<float>(1000, random);
+  for (std::size_t step = 0;; ++step) {
+    if (step % 200 == 0 || step == steps)
+      std::cout << "step " << step << ": the largest number found in " << 100 * accuracy(model, test) << " %"
+                << std::endl;
+    if (step == steps) break;
+    const auto batch = draw<float>(32, random);
+    optimizer.learning_rate = 1e-2 * (1 - double(step) / double(steps));
+    Tape<float> tape;
+    auto gradients = tape.backward(nn::cross_entropy(model(batch.numbers, batch.lengths), batch.labels));
+    nn::clip_norm(gradients, 1.0);
+    optimizer.step(gradients);
+  }
+}
+
+int main(int argc, char** argv) {
+  CLI::App options("A recurrent cell of one's own, checked and trained", "custom_cell");
+  std::size_t steps = 1000;
+  std::uint64_t seed = 1;
+  options.add_option("--steps", steps, "batches to train on")->capture_default_str()->check(natural);
+  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(natural);
+  return run_program(options, argc, argv, [&] {
+    check(seed);
+    train(steps, seed);
+  });
+}

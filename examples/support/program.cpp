@@ -1,0 +1,65 @@
+#include "program.hpp"
+
+#include <algorithm>
+#include <autograd/error.hpp>
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+#include <nn/atomic_file.hpp>
+#include <string>
+
+namespace {
+
+int stop(const CLI::App& options, std::string what) {
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  std::cout.flush();
+  std::cerr << options.get_name() << ": " << what << std::endl;
+  return 2;
+}
+
+}  // namespace
+
+int run_program(CLI::App& options, int argc, char** argv, const std::function<void()>& program) {
+  try {
+    options.parse(argc, argv);
+    program();
+    unroll::require(bool(std::cout.flush()), "standard output", "cannot be written");
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    std::cout << options.help() << std::flush;
+    return 0;
+  } catch (const std::bad_alloc&) {
+    return stop(options, "there is not enough memory");
+  } catch (const std::exception& error) {
+    return stop(options, error.what());
+  }
+}
+
+const CLI::Validator positive(
+    [](const std::string& text) {
+      double number = 0;
+      const bool accepted = CLI::detail::lexical_cast(text, number) && number > 0 && std::isfinite(number);
+      return accepted ? std::string() : "'" + text + "'; it must be a number above 0";
+    },
+    "POSITIVE");
+
+const CLI::Validator natural(
+    [](const std::string& text) {
+      const bool accepted = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+      return accepted ? std::string() : "'" + text + "'; it must be a whole number, at least 0";
+    },
+    "");
+
+void require_writable(const std::string& path, const std::vector<std::string>& read) {
+  for (const std::string& other : read) {
+    std::error_code none;
+    unroll::require(!std::filesystem::equivalent(path, other, none), path, "it is read; choose another name to write");
+  }
+  struct Enough {};
+  try {
+    unroll::nn::write_atomically(path, [](std::ostream&) { throw Enough(); });
+  } catch (const Enough&) {
+  }
+}

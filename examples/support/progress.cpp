@@ -1,0 +1,46 @@
+#include "progress.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <utility>
+
+#include "format.hpp"
+
+namespace {
+
+// 2:05, or 1:02:05 from an hour on.
+std::string clock_time(double minutes) {
+  const auto seconds = static_cast<long long>(60 * minutes + 0.5);
+  if (seconds < 3600) return formatted("%lld:%02lld", seconds / 60, seconds % 60);
+  return formatted("%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+}  // namespace
+
+Progress::Progress(std::ostream& lines, std::string unit)
+    : lines_(lines), unit_(std::move(unit)), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::advance(double units, double share, const std::string& what) {
+  done_ += units;
+  // More often than ten times a second nobody could read it.
+  if (!terminal_ || Clock::now() - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = Clock::now();
+  std::cerr << "\r\033[K" << what << "  " << speed();
+  if (share > 0) std::cerr << "  " << clock_time(minutes() * (1 / share - 1)) << " left";
+  std::cerr << std::flush;
+}
+
+void Progress::print(const std::string& what) {
+  clear();
+  lines_ << what << "  " << speed() << "  " << clock_time(minutes()) << std::endl;
+}
+
+std::string Progress::speed() const { return formatted("%.0f %s/s", done_ / (60 * minutes()), unit_.c_str()); }
+
+void Progress::clear() {
+  if (shown_ != Clock::time_point{}) std::cerr << "\r\033[K" << std::flush;
+  shown_ = {};
+}

@@ -1,0 +1,110 @@
+#include "toy_corpus.hpp"
+
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "sentences.hpp"
+
+namespace {
+
+using unroll::Random;
+
+// A symbol, a colon, and its alternatives; what is no symbol is a word/TAG, in which ~ stands for an invented stem, ^~
+// for one with a capital and # for a number.
+constexpr const char* rules = R"(
+sentence: clause ./PUNCT | clause ./PUNCT | clause ./PUNCT | clause and/CCONJ clause ./PUNCT | question ?/PUNCT
+clause: pronoun aux action | pronoun aux action | noun_phrase aux action | noun_phrase past_action
+clause: pronoun plain_action | pronoun plain_action | noun_phrase is/AUX state | that/PRON is/AUX state
+clause: pronoun know/VERB that/SCONJ clause | before/SCONJ clause ,/PUNCT pronoun aux action
+question: aux pronoun action | is/AUX noun_phrase adjective
+noun_phrase: determiner noun | determiner noun | determiner adjective noun | name | number nouns
+noun_phrase: determiner noun like/ADP noun_phrase | determiner noun before/ADP noun_phrase
+pronoun: they/PRON | we/PRON | you/PRON | I/PRON
+determiner: the/DET | the/DET | the/DET | a/DET | this/DET | that/DET | every/DET
+aux: can/AUX | can/AUX | will/AUX | will/AUX | must/AUX | may/AUX
+action: intransitive | intransitive | intransitive manner | transitive noun_phrase | walk/VERB to/ADP noun_phrase
+plain_action: intransitive manner | transitive noun_phrase | transitive noun_phrase | want/VERB to/PART action
+past_action: past noun_phrase | past noun_phrase | went/VERB back/ADV | wanted/VERB to/PART action
+state: adjective | adjective | well/ADV | ~ing/VERB | ~ing/VERB noun_phrase
+intransitive: fish/VERB | fish/VERB | play/VERB | work/VERB | walk/VERB | watch/VERB | ~ize/VERB
+transitive: can/VERB | watch/VERB | plant/VERB | light/VERB | close/VERB | saw/VERB | like/VERB | book/VERB | ~ify/VERB
+past: saw/VERB | liked/VERB | found/VERB | ~ed/VERB | ~ed/VERB
+manner: well/ADV | back/ADV | ~ly/ADV | ~ly/ADV | like/ADP noun_phrase
+noun: can/NOUN | fish/NOUN | will/NOUN | watch/NOUN | play/NOUN | plant/NOUN | light/NOUN | well/NOUN | back/NOUN
+noun: saw/NOUN | book/NOUN | walk/NOUN | work/NOUN | river/NOUN | ~ness/NOUN | ~ness/NOUN | ~ment/NOUN | ~ing/NOUN
+nouns: cans/NOUN | plays/NOUN | books/NOUN | ~ers/NOUN
+adjective: light/ADJ | close/ADJ | tall/ADJ | small/ADJ | ~ous/ADJ | ~ful/ADJ | ~less/ADJ | ~ed/ADJ
+name: ^~/PROPN | ^~/PROPN | May/PROPN | Will/PROPN
+number: #/NUM | two/NUM | three/NUM
+)";
+
+using Alternative = std::vector<std::string>;
+
+const std::map<std::string, std::vector<Alternative>>& grammar() {
+  static const auto result = [] {
+    std::map<std::string, std::vector<Alternative>> alternatives;
+    std::istringstream lines(rules);
+    std::string line, part;
+    while (std::getline(lines, line)) {
+      std::istringstream parts(line);
+      if (!(parts >> part)) continue;
+      auto& of_symbol = alternatives[part.substr(0, part.size() - 1)];
+      of_symbol.emplace_back();
+      while (parts >> part) {
+        if (part == "|")
+          of_symbol.emplace_back();
+        else
+          of_symbol.back().push_back(part);
+      }
+    }
+    return alternatives;
+  }();
+  return result;
+}
+
+template <class Choices>
+const auto& choose(const Choices& choices, Random& random) {
+  return choices[random.below(std::size(choices))];
+}
+
+std::string invented_stem(Random& random) {
+  static const std::string onsets[] = {"b", "br", "d", "dr", "f", "fl", "g",  "gl", "gr", "h",  "j",
+                                       "l", "m",  "n", "p",  "r", "s",  "sl", "sn", "t",  "tr", "v"};
+  static const std::string vowels[] = {"a", "e", "i", "o", "u", "oo"};
+  static const std::string codas[] = {"d", "ft", "lb", "lm", "lp", "m", "nd", "nk", "rf", "rl", "rv", "sk"};
+  return choose(onsets, random) + choose(vowels, random) + choose(codas, random);
+}
+
+char capital(char c) { return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+std::string invented(std::string form, Random& random) {
+  if (form == "#") return std::to_string(2 + random.below(998));
+  if (const auto at = form.find('~'); at != std::string::npos) form.replace(at, 1, invented_stem(random));
+  if (form[0] == '^') {
+    form.erase(0, 1);
+    form[0] = capital(form[0]);
+  }
+  return form;
+}
+
+void expand(const std::string& symbol, unroll::nn::Sentence& sentence, Random& random) {
+  if (const auto found = grammar().find(symbol); found != grammar().end()) {
+    for (const std::string& part : choose(found->second, random)) expand(part, sentence, random);
+    return;
+  }
+  const auto slash = symbol.rfind('/');
+  add_word(sentence, invented(symbol.substr(0, slash), random), symbol.substr(slash + 1));
+}
+
+}  // namespace
+
+std::vector<unroll::nn::Sentence> toy_corpus(std::size_t sentences, Random& random) {
+  std::vector<unroll::nn::Sentence> corpus(sentences);
+  for (auto& sentence : corpus) {
+    expand("sentence", sentence, random);
+    std::string& first = sentence.tokens.front().form;
+    first[0] = capital(first[0]);
+  }
+  return corpus;
+}

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <nn/conllu.hpp>
+#include <vector>
+
+#include "autograd/random.hpp"
+
+/// Sentences of a small English grammar. The tags of words like "can", "fish" and "that" are decided by their context
+/// alone; other words are invented, and tell by their endings what they are.
+std::vector<unroll::nn::Sentence> toy_corpus(std::size_t sentences, unroll::Random& random);

@@ -1,0 +1,209 @@
+// Every refusal of the layers, losses and optimisers, word for word; none of them leaves a trace on the tape.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <regex>
+
+#include "nn/nn.hpp"
+
+using namespace unroll;
+
+namespace {
+
+using V = Variable<double>;
+
+struct Refusal {
+  std::string text;
+  std::function<void()> provoke;
+};
+
+struct Model : nn::Module<double> {
+  std::vector<Parameter<double>> parameters;
+  explicit Model(const std::vector<std::pair<std::string, Shape>>& named) {
+    for (const auto& [name, shape] : named) add(name, parameters.emplace_back(zeros<double>(shape).value()));
+  }
+};
+
+Random random_numbers(51);
+
+V numbers(const Shape& shape) { return random_numbers.normal<double>(shape); }
+
+const nn::GRU<double> layer({.input = 3, .hidden = 2}, random_numbers);
+const nn::LSTM<double> lstm({.input = 3, .hidden = 2, .bidirectional = true}, random_numbers);
+
+// Gradients one of which is not finite.
+Gradients<double> gradients_with(double bad, bool of_watched) {
+  const Parameter<double> good({1.0}, "lstm.bias_hh_l0"), other({2.0, 3.0}, "lstm.weight_hh_l0");
+  Tape<double> tape;
+  const V watched = tape.watch(Array<double>{1.0});
+  return tape.backward(of_watched ? sum(watched * bad + good) : sum(good) + sum(other * Array<double>{1.0, bad}));
+}
+
+const std::vector<Refusal> refusals{
+    {"recurrent: input 0, hidden 2, layers 1; all sizes must be given",
+     [] { nn::RNN<double>({.hidden = 2}, random_numbers); }},
+    {"recurrent: input 3, hidden 2, layers 0; all sizes must be given",
+     [] { nn::LSTM<double>({.input = 3, .hidden = 2, .layers = 0}, random_numbers); }},
+    {"recurrent: dropout 1; the rate must be in [0, 1)",
+     [] { nn::GRU<double>({.input = 3, .hidden = 2, .dropout = 1}, random_numbers); }},
+    {"lstm: a forget bias of 1 in a cell without biases; set bias = true",
+     [] { nn::LSTM<double>({.input = 3, .hidden = 2, .bias = false, .cell = {.forget_bias = 1}}, random_numbers); }},
+    {"recurrent: x has shape (4, 3); it must be (time, batch, 3)",
+     [] {
+       layer(numbers({4, 3}));
+     }},
+    {"recurrent: x has shape (4, 2, 5); it must be (time, batch, 3)",
+     [] {
+       layer(numbers({4, 2, 5}));
+     }},
+    {"lengths: shape (3,) for a batch of 2; there must be one for each sequence (in recurrent)",
+     [] {
+       layer(numbers({4, 2, 3}), Indices{4, 2, 1});
+     }},
+    {"lengths: length 5 of sequence 1; it must be between 0 and 4 (in recurrent)",
+     [] {
+       layer(numbers({4, 2, 3}), Indices{4, 5});
+     }},
+    {"lengths: length -1 of sequence 0; it must be between 0 and 4 (in recurrent)",
+     [] {
+       layer(numbers({4, 2, 3}), Indices{-1, 4});
+     }},
+    {"recurrent: an initial state of shape (1, 2, 2); it must be (2, 2, 2)",
+     [] {
+       lstm(numbers({4, 2, 3}), {}, std::array{numbers({2, 2, 2}), numbers({1, 2, 2})});
+     }},
+    {"unroll: x has shape (4, 3); it must be (time, batch, input)",
+     [] {
+       nn::unroll(layer.cells()[0], numbers({4, 3}), {numbers({4, 2})});
+     }},
+    {"dropout: a rate of 1; it must be in [0, 1)", [] { nn::Dropout<double>({.rate = 1}); }},
+    {"dropout: a rate of -0.5; it must be in [0, 1)", [] { nn::dropout(numbers({2}), -0.5); }},
+    {"linear: input 0, output 2; both sizes must be given", [] { nn::Linear<double>({.output = 2}, random_numbers); }},
+    {"embedding: count 5, size 0; both must be given", [] { nn::Embedding<double>({.count = 5}, random_numbers); }},
+    {"embedding: a table of shape (3,); it must be (count, size)",
+     [] {
+       nn::Embedding<double>(Array<double>{1, 2, 3});
+     }},
+    {"embedding: index 2 at position (1, 0); the table has 2 rows",
+     [] {
+       nn::Embedding<double>(Array<double>{{1, 2}, {3, 4}})(Indices{{0, 1}, {2, 0}});
+     }},
+    {"last_step: x has shape (4, 2); it must be (time, batch, size)",
+     [] {
+       nn::last_step(numbers({4, 2}), Indices{1, 2});
+     }},
+    {"mean_over_time: lengths of shape (1,) for a batch of 2; there must be one for each sequence",
+     [] {
+       nn::mean_over_time(numbers({4, 2, 3}), Indices{1});
+     }},
+    {"mean_over_time: length 5 of sequence 1; it must be between 0 and 4",
+     [] {
+       nn::mean_over_time(numbers({4, 2, 3}), Indices{1, 5});
+     }},
+    {"both_ends: h has shape (3, 2, 4); it must be (layers × 2, batch, hidden)",
+     [] {
+       nn::both_ends(numbers({3, 2, 4}));
+     }},
+    {"cross_entropy: label 3 at place 1; there are 3 classes",
+     [] {
+       nn::cross_entropy(numbers({2, 3}), Indices{0, 3});
+     }},
+    {"cross_entropy: label -1 at place 0; there are 3 classes",
+     [] {
+       nn::cross_entropy_total<double>(numbers({2, 3}), Indices{-1, 0});
+     }},
+    {"cross_entropy: logits of shape (2, 3) and labels of shape (3,); the former must be the latter and the classes",
+     [] {
+       nn::cross_entropy(numbers({2, 3}), Indices{0, 1, 2});
+     }},
+    {"cross_entropy: smoothing 1; it must be in [0, 1)",
+     [] {
+       nn::cross_entropy(numbers({2, 3}), Indices{0, 1}, {.smoothing = 1});
+     }},
+    {"cross_entropy: weights of shape (2,); there must be one for each of 3 classes",
+     [] {
+       nn::cross_entropy(numbers({2, 3}), Indices{0, 1}, {.weights = {1.0, 2.0}});
+     }},
+    {"module: copied; a copy would share its parameters, so use clone()", [] { const auto copy = layer; }},
+    {"module: 'a' is added twice; names must be different",
+     [] {
+       Model({{"a", {1}}, {"a", {2}}});
+     }},
+    {"copy_from: 1 parameters for a model with 2; the models must have the same",
+     [] {
+       Model({{"a", {1}}, {"b", {1}}}).copy_from(Model({{"a", {1}}}));
+     }},
+    {"copy_from: parameter 'c' where the model has 'b'; the names must be equal",
+     [] {
+       Model({{"a", {1}}, {"b", {1}}}).copy_from(Model({{"a", {1}}, {"c", {1}}}));
+     }},
+    {"copy_from: 'b' has shape (1, 3); the model needs (3,)",
+     [] {
+       Model({{"a", {1}}, {"b", {3}}}).copy_from(Model({{"a", {1}}, {"b", {1, 3}}}));
+     }},
+    {"optimizer: there are no parameters; there must be at least one", [] { nn::SGD<double>({}, {}); }},
+    {"step: the gradient of 'lstm.weight_hh_l0' holds inf; it must be finite",
+     [] { nn::Adam<double>(layer.parameters()).step(gradients_with(std::numeric_limits<double>::infinity(), false)); }},
+    {"clip_norm: the gradient of 'lstm.weight_hh_l0' holds -inf; it must be finite",
+     [] {
+       auto gradients = gradients_with(-std::numeric_limits<double>::infinity(), false);
+       nn::clip_norm(gradients, 1);
+     }},
+    {"step: the gradient of a watched variable holds inf; it must be finite",
+     [] { nn::AdamW<double>(layer.parameters()).step(gradients_with(std::numeric_limits<double>::infinity(), true)); }},
+    {"step_schedule: every 0 epochs; it must be at least 1", [] { nn::StepSchedule({.every = 0}); }},
+    {"uniform_by_fan_in: a fan-in of 0; it must be positive",
+     [] {
+       nn::uniform_by_fan_in<double>({2, 3}, 0, random_numbers);
+     }},
+    {"glorot_uniform: shape (2, 3, 4); it must be that of a matrix",
+     [] {
+       nn::glorot_uniform<double>({2, 3, 4}, random_numbers);
+     }},
+    {"orthogonal: shape (2,); it must be that of a matrix", [] { nn::orthogonal<double>({2}, random_numbers); }},
+};
+
+}  // namespace
+
+TEST_CASE("every refusal says where, what was given and what must hold, and leaves the tape as it was") {
+  for (const Refusal& refusal : refusals) {
+    CAPTURE(refusal.text);
+    Random random(52);
+    const Random::State state = random.state();
+    Tape<double> tape(random);
+    layer(tape.watch(numbers({1, 1, 3})));
+    const std::size_t size = tape.size();
+    CHECK_THROWS_WITH_AS(refusal.provoke(), refusal.text.c_str(), Error);
+    CHECK(tape.size() == size);
+    CHECK(random.state() == state);
+  }
+}
+
+TEST_CASE("every refusal in the sources is in the table") {
+  // What reads and writes files and text has tests of its own.
+  const std::regex tested_elsewhere(
+      "(atomic_file|batches|conllu|lines|safetensors|stored_tensor|utf8|vocabulary|"
+      "word_vectors)\\..pp");
+  const std::regex literal(R"--("((?:[^"\\\n]|\\.)*)")--");
+  std::size_t demands = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("../nn")) {
+    const std::string name = entry.path().filename().string();
+    if (std::regex_match(name, tested_elsewhere)) continue;
+    std::ifstream file(entry.path());
+    const std::string source{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator found(source.begin(), source.end(), literal), end; found != end; ++found) {
+      const std::string text = found->str(1);
+      if (text.find("; ") == std::string::npos) continue;
+      CAPTURE(name);
+      CAPTURE(text);
+      CHECK(std::any_of(refusals.begin(), refusals.end(),
+                        [&](const Refusal& refusal) { return refusal.text.find(text) != std::string::npos; }));
+      ++demands;
+    }
+  }
+  CHECK(demands >= 25);
+}

@@ -1,0 +1,445 @@
+// Holds the library against figures from elsewhere: vectors_runner DIR runs every *.safetensors file in DIR. A file is
+// a case, with inputs in.*, weights w.*, weights of the loss lw.* (the loss is the sum of lw.k out.k), what must come
+// out, out.*, and the derivatives of the loss: grad.*, and hvp.*, its Hessian times the direction v.*.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "nn/nn.hpp"
+
+using namespace unroll;
+using Json = nlohmann::json;
+using V = Variable<double>;
+using Values = std::map<std::string, V>;
+
+namespace {
+
+constexpr const char* missing_operation = "no such operation yet";
+
+class Case {
+ public:
+  explicit Case(const std::string& path) : file_(nn::read_safetensors(path)) {}
+
+  bool has(const std::string& tensor) const { return file_.tensors.contains(tensor); }
+  const std::string& text(const std::string& key) const {
+    require(file_.metadata.contains(key), "metadata", "'", key, "' is missing");
+    return file_.metadata.at(key);
+  }
+  std::string text(const std::string& key, const std::string& otherwise) const {
+    return file_.metadata.contains(key) ? text(key) : otherwise;
+  }
+  bool flag(const std::string& key) const { return text(key) == "1"; }
+  std::size_t number(const std::string& key) const { return std::stoul(text(key)); }
+  Array<double> array(const std::string& tensor) const { return stored(tensor).to<double>(); }
+  Indices indices(const std::string& tensor) const { return stored(tensor).to_indices(); }
+  const auto& tensors() const { return file_.tensors; }
+  /// The inputs and weights that there are derivatives by.
+  std::vector<std::string> leaves() const {
+    std::vector<std::string> names;
+    for (const auto& [tensor, values] : tensors())
+      if (tensor.starts_with("grad.")) names.push_back(tensor.substr(5));
+    return names;
+  }
+
+ private:
+  const nn::StoredTensor& stored(const std::string& tensor) const {
+    require(has(tensor), "tensors", tensor, " is missing");
+    return file_.tensors.at(tensor);
+  }
+  nn::Safetensors file_;
+};
+
+// What the library makes of a tensor of the file, and by which way.
+struct Figure {
+  std::string tensor;
+  Array<double> value;
+  std::string way = {};
+};
+using Figures = std::vector<Figure>;
+
+// The operands and attributes of an operation.
+struct Operands {
+  const Case& of;
+  Values leaves;
+  Json attributes = Json::parse(of.text("attrs"));
+  V x = operand("x"), a = operand("a"), b = operand("b");
+
+  V operand(const std::string& name) const {
+    if (leaves.contains(name)) return leaves.at(name);
+    return of.has("in." + name) ? V(of.array("in." + name)) : V();
+  }
+  Indices index() const { return of.indices("in.index"); }
+  int axis() const { return attributes.at("axis"); }
+  std::vector<int> list(const char* attribute) const { return attributes.at(attribute); }
+  Axes axes() const { return list("axes"); }
+  bool keep() const { return attributes.value("keepdims", false); }
+  Transposed transposed() const {
+    return {attributes.value("transpose_a", false), attributes.value("transpose_b", false)};
+  }
+  std::vector<V> all() const {
+    std::vector<V> values;
+    for (const auto& [name, value] : leaves) values.push_back(value);
+    return values;
+  }
+};
+
+V slices(const Operands& in) {
+  V x = in.x;
+  for (int axis = 0; const Json& part : in.attributes.at("slices")) {
+    require(part[2] == 1, "slice", "a step of ", part[2].dump(), ": ", missing_operation);
+    const auto end = static_cast<std::int64_t>(x.shape()[std::size_t(axis)]);
+    x = slice(x, axis++, part[0].is_null() ? 0 : int(part[0]), part[1].is_null() ? end : int(part[1]));
+  }
+  return x;
+}
+
+// The operations, by the name of the case or else by that of the operation.
+const std::map<std::string, std::function<V(const Operands&)>> operations{
+    {"add", [](auto& in) { return in.a + in.b; }},
+    {"sub", [](auto& in) { return in.a - in.b; }},
+    {"mul", [](auto& in) { return in.a * in.b; }},
+    {"div", [](auto& in) { return in.a / in.b; }},
+    {"neg", [](auto& in) { return -in.x; }},
+    {"exp", [](auto& in) { return exp(in.x); }},
+    {"log", [](auto& in) { return log(in.x); }},
+    {"tanh", [](auto& in) { return tanh(in.x); }},
+    {"sigmoid", [](auto& in) { return sigmoid(in.x); }},
+    {"relu", [](auto& in) { return relu(in.x); }},
+    {"square", [](auto& in) { return square(in.x); }},
+    {"where", [](auto& in) { return where(in.operand("mask"), in.a, in.b); }},
+    {"matmul", [](auto& in) { return matmul(in.a, in.b, in.transposed()); }},
+    {"linear", [](auto& in) { return linear(in.x, in.operand("weight"), in.operand("bias")); }},
+    {"sum", [](auto& in) { return sum(in.x, in.axes(), in.keep()); }},
+    {"mean", [](auto& in) { return mean(in.x, in.axes(), in.keep()); }},
+    {"amax", [](auto& in) { return max(in.x, in.axes(), in.keep()); }},
+    {"max_dim", [](auto& in) { return max(in.x, in.axes(), in.keep()); }},
+    {"logsumexp", [](auto& in) { return logsumexp(in.x, in.axis()); }},
+    {"softmax", [](auto& in) { return softmax(in.x, in.axis()); }},
+    {"log_softmax", [](auto& in) { return log_softmax(in.x, in.axis()); }},
+    {"log_softmax__neginf", [](auto& in) { return exp(log_softmax(in.x, in.axis())); }},
+    {"reshape__after_transpose",
+     [](auto& in) {
+       return reshape(transpose(in.x), Shape{2, 6});
+     }},
+    {"transpose", [](auto& in) { return transpose(in.x, in.list("perm")); }},
+    {"expand", [](auto& in) { return broadcast_to(in.x, in.list("shape")); }},
+    {"concat", [](auto& in) { return concatenate(in.all(), in.axis()); }},
+    {"stack", [](auto& in) { return stack(in.all(), in.axis()); }},
+    {"slice", slices},
+    {"slice__int", [](auto& in) { return unstack(in.x).at(in.attributes.at("index")); }},
+    {"slice__overlap", [](auto& in) { return slice(in.x, 0, 0, 3) * slice(in.x, 0, 1, 4) + slice(in.x, 0, 2, 5); }},
+    {"flip", [](auto& in) { return flip(in.x, in.axes()); }},
+    {"gather__rows", [](auto& in) { return take(in.operand("table"), in.index()); }},
+    {"gather__elements", [](auto& in) { return take_along(in.x, in.index(), in.axis()); }},
+    {"same_operand_sub", [](auto& in) { return in.x - in.x; }},
+    {"same_operand_mul", [](auto& in) { return in.x * in.x; }},
+    {"same_operand_div", [](auto& in) { return in.x / in.x; }},
+    {"same_operand_matmul", [](auto& in) { return matmul(in.x, in.x); }},
+    {"same_operand_concat", [](auto& in) { return concatenate(std::vector(3, in.x), 1); }},
+    {"fanout_diamond", [](auto& in) { return (tanh(in.x) * in.x + sigmoid(in.x)) * sum(in.x, 0, true); }},
+};
+
+Values run_operation(const Case& c, const Values& leaves) {
+  auto found = operations.find(c.text("name", ""));
+  if (found == operations.end()) found = operations.find(c.text("op"));
+  require(found != operations.end(), c.text("op"), missing_operation);
+  return {{"y", found->second({c, leaves})}};
+}
+
+// The label that does not count; one that there cannot be for none.
+std::int64_t ignored_label(const Case& c) {
+  const std::string label = c.text("ignore_index", std::to_string(nn::ignored));
+  return label == "None" ? std::numeric_limits<std::int64_t>::min() : std::stoll(label);
+}
+
+Values run_loss(const Case& c, const Values& leaves) {
+  static const std::map<std::string, nn::Reduction> reductions{
+      {"mean", nn::Reduction::mean}, {"sum", nn::Reduction::sum}, {"none", nn::Reduction::none}};
+  require(c.text("op").ends_with("cross_entropy"), c.text("op"), "no such loss yet");
+  require(reductions.contains(c.text("reduction")), c.text("reduction"), "no such reduction yet");
+  nn::CrossEntropyOptions<double> options{.ignore = ignored_label(c),
+                                          .smoothing = std::stod(c.text("label_smoothing", "0")),
+                                          .reduction = reductions.at(c.text("reduction"))};
+  if (c.has("in.class_weight")) options.weights = c.array("in.class_weight");
+  V logits;
+  if (c.has("in.ids"))
+    logits = linear(take(leaves.at("table"), c.indices("in.ids")), leaves.at("weight"), leaves.at("bias"));
+  else
+    logits = leaves.at("logits");
+  return {{"logits", logits}, {"y", nn::cross_entropy(logits, c.indices("in.target"), options)}};
+}
+
+// A recurrent layer with the weights of the case, whose parameters take the places of its leaves.
+template <class Layer>
+Values run_recurrent(const Case& c, Values& leaves, const decltype(typename Layer::Options().cell)& cell) {
+  Random random(1);
+  const Layer layer({.input = c.number("I"),
+                     .hidden = c.number("H"),
+                     .layers = c.number("layers"),
+                     .bidirectional = c.flag("bidirectional"),
+                     .bias = c.flag("bias"),
+                     .cell = cell},
+                    random);
+  for (auto [name, parameter] : layer.named_parameters()) {
+    parameter.assign(c.array("w." + name));
+    leaves[name] = parameter;
+  }
+  std::optional<typename Layer::State> initial;
+  if (c.flag("initial_state")) {
+    initial.emplace()[0] = leaves.at("h0");
+    if constexpr (std::tuple_size_v<typename Layer::State> == 2) (*initial)[1] = leaves.at("c0");
+  }
+  std::optional<Indices> lengths;
+  if (c.flag("varlen")) lengths = c.indices("in.lengths");
+  const auto [output, state] = layer(leaves.at("x"), lengths, initial);
+  Values values{{"y", output}, {"h_n", state[0]}};
+  if constexpr (std::tuple_size_v<typename Layer::State> == 2) values["c_n"] = state[1];
+  return values;
+}
+
+Values run_rnn(const Case& c, Values& leaves) {
+  const std::string& kind = c.text("kind");
+  if (kind == "rnn_tanh") return run_recurrent<nn::RNN<double>>(c, leaves, {nn::Nonlinearity::tanh});
+  if (kind == "rnn_relu") return run_recurrent<nn::RNN<double>>(c, leaves, {nn::Nonlinearity::relu});
+  if (kind == "lstm") return run_recurrent<nn::LSTM<double>>(c, leaves, {});
+  if (kind == "gru") return run_recurrent<nn::GRU<double>>(c, leaves, {nn::Reset::after});
+  fail(kind, "no such layer yet");
+}
+
+// The outputs and derivatives of what `run` makes of the leaves. Both sweeps must give the gradient.
+Figures differentiate(const Case& c, const std::function<Values(const Case&, Values&)>& run) {
+  Tape<double> tape;
+  Values leaves;
+  for (const std::string& name : c.leaves())
+    leaves[name] = tape.watch(c.array((c.has("w." + name) ? "w." : "in.") + name));
+  const Values outputs = run(c, leaves);
+  Figures figures;
+  for (const auto& [name, output] : outputs) figures.push_back({"out." + name, output.value()});
+  V loss = 0;
+  bool weighted = false;
+  for (const auto& [tensor, values] : c.tensors()) {
+    if (!tensor.starts_with("lw.")) continue;
+    require(outputs.contains(tensor.substr(3)), tensor, "there is no such output");
+    loss = loss + sum(c.array(tensor) * outputs.at(tensor.substr(3)));
+    weighted = true;
+  }
+  if (!weighted) loss = sum(outputs.at("y"));
+  figures.push_back({"out.loss", loss.value()});
+
+  std::vector<V> xs;
+  for (const auto& [name, leaf] : leaves) xs.push_back(leaf), tape.index_of(leaf);
+  const std::vector<V> gradient = tape.gradient(loss, xs);
+  std::vector<V> product;
+  if (c.has("hvp." + leaves.begin()->first)) {
+    V along = 0;
+    for (std::size_t k = 0; const auto& [name, leaf] : leaves)
+      along = along + sum(gradient[k++] * c.array("v." + name));
+    // The gradient of what is linear in the leaves is a constant to the tape.
+    if (tape.index_of(along) != Node<double>::constant) product = tape.gradient(along, xs);
+    if (product.empty())
+      for (const V& x : xs) product.push_back(zeros<double>(x.shape()));
+  }
+  const Gradients<double> gradients = tape.backward(loss);
+  for (std::size_t k = 0; const auto& [name, leaf] : leaves) {
+    figures.push_back({"grad." + name, gradient[k].value(), " by tape.gradient"});
+    figures.push_back({"grad." + name, gradients[leaf], " by tape.backward"});
+    if (!product.empty()) figures.push_back({"hvp." + name, product[k].value()});
+    ++k;
+  }
+  return figures;
+}
+
+// The gradients of parameters that are given.
+Gradients<double> given(const std::vector<std::pair<Parameter<double>, V>>& gradients) {
+  Tape<double> tape;
+  V loss = 0;
+  for (const auto& [parameter, gradient] : gradients) loss = loss + sum(parameter * gradient);
+  return tape.backward(loss);
+}
+
+Figures clip(const Case& c) {
+  const Parameter<double> a(c.array("in.ga")), b(c.array("in.gb"));
+  Gradients<double> gradients = given({{a, c.array("in.ga")}, {b, c.array("in.gb")}});
+  const double norm = nn::clip_norm(gradients, std::stod(c.text("max_norm")));
+  return {{"out.norm", V(norm).value()}, {"out.ga", gradients[a]}, {"out.gb", gradients[b]}};
+}
+
+Figures optimise(const Case& c) {
+  const std::string& name = c.text("op");
+  if (name == "clip_grad_norm") return clip(c);
+  const Json options = Json::parse(c.text("defaults"));
+  for (const char* variant : {"nesterov", "amsgrad", "maximize", "centered"})
+    require(!options.value(variant, false), name, "not there yet");
+  require(options.value("dampening", 0.0) == 0, name, "not there yet");
+  const Parameter<double> p(c.array("in.p0"), "p"), q(c.array("in.q0"), "q");
+  const double rate = options.at("lr"), decay = options.at("weight_decay");
+  std::unique_ptr<nn::Optimizer<double>> optimizer;
+  if (name.starts_with("sgd") || name == "momentum") {
+    const nn::SGDOptions sgd{.learning_rate = rate, .momentum = options.at("momentum"), .weight_decay = decay};
+    optimizer = std::make_unique<nn::SGD<double>>(std::vector{p, q}, sgd);
+  } else if (name.starts_with("adam") && options.contains("betas")) {
+    const nn::AdamOptions adam{.learning_rate = rate,
+                               .beta1 = options.at("betas")[0],
+                               .beta2 = options.at("betas")[1],
+                               .epsilon = options.at("eps"),
+                               .weight_decay = decay};
+    if (name.starts_with("adamw"))
+      optimizer = std::make_unique<nn::AdamW<double>>(std::vector{p, q}, adam);
+    else
+      optimizer = std::make_unique<nn::Adam<double>>(std::vector{p, q}, adam);
+  }
+  require(bool(optimizer), name, "not there yet");
+  std::vector<V> ps, qs;
+  const std::vector<V> gp = unstack(V(c.array("in.gp"))), gq = unstack(V(c.array("in.gq")));
+  for (std::size_t t = 0; t < gp.size(); ++t) {
+    optimizer->step(given({{p, gp[t]}, {q, gq[t]}}));
+    ps.push_back(detach<double>(p));
+    qs.push_back(detach<double>(q));
+  }
+  return {{"out.p", stack(ps).value()}, {"out.q", stack(qs).value()}};
+}
+
+using Run = std::function<Figures(const Case&)>;
+const std::map<std::string, Run> runs{
+    {"rnn", [](const Case& c) { return differentiate(c, run_rnn); }},
+    {"op", [](const Case& c) { return differentiate(c, run_operation); }},
+    {"loss", [](const Case& c) { return differentiate(c, run_loss); }},
+    {"optim", optimise},
+};
+
+// The shortest decimal that is this number.
+std::string decimal(double x) {
+  if (std::isnan(x)) return "nan";
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, x).ptr};
+}
+
+// The index of element k, as (3, 1); nothing for a scalar.
+std::string position(const Shape& shape, std::size_t k) {
+  std::string text;
+  for (std::size_t axis = shape.size(); axis-- > 0; k /= shape[axis])
+    text = std::to_string(k % shape[axis]) + (text.empty() ? ")" : ", ") + text;
+  return shape.empty() ? text : "(" + text;
+}
+
+// The worst entry of a figure beside what is expected; empty if all are near enough.
+std::string disagreement(const Figure& figure, const Array<double>& expected) {
+  const Shape shape(figure.value.shape()), wanted(expected.shape());
+  std::ostringstream text;
+  if (!(shape == wanted)) {
+    text << figure.tensor << ": shape " << shape << ", expected " << wanted << figure.way;
+    return text.str();
+  }
+  const double tolerance = figure.tensor.starts_with("hvp.") ? 1e-10 : 1e-11;
+  double worst = tolerance;
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    const double a = figure.value.flat(k), b = expected.flat(k);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const bool finite = std::isfinite(a) && std::isfinite(b);
+    const double error = finite ? std::abs(a - b) / (1 + std::abs(b)) : std::numeric_limits<double>::infinity();
+    if (error <= worst) continue;
+    worst = error;
+    text.str("");
+    text << figure.tensor << position(shape, k) << ": " << decimal(a) << ", expected " << decimal(b) << figure.way;
+  }
+  return text.str();
+}
+
+// Why a figure may differ from PyTorch's, where it is what the library documents instead; empty if it may not.
+std::string convention(const Case& c, const Figure& figure) {
+  const std::string op = c.text("op", "");
+  if (op.ends_with("cross_entropy") && c.text("reduction") == "mean" && figure.tensor != "out.logits") {
+    const Indices labels = c.indices("in.target");
+    const auto ignored = std::count(labels.begin(), labels.end(), ignored_label(c));
+    const auto zeros = std::count(figure.value.begin(), figure.value.end(), 0.0);
+    if (ignored == std::ssize(labels) && zeros == std::ssize(figure.value)) return "everything is ignored";
+  }
+  if (op == "max_dim" && figure.tensor == "grad.x") {
+    const Operands in{c, {}};
+    const V ties = equal(in.x, max(in.x, in.axes(), true));
+    const V shared = ties / sum(ties, in.axes(), true) * sum(V(c.array("grad.x")), in.axes(), true);
+    if (disagreement(figure, shared.value()).empty()) return "equal maxima share the gradient";
+  }
+  return "";
+}
+
+// Compares every tensor of a case that holds a result; prints and counts what is not as expected.
+struct Check {
+  const std::string name;
+  std::size_t compared = 0, failures = 0, differences = 0;
+
+  void failure(const std::string& what) {
+    std::cout << name << ": " << what << '\n';
+    ++failures;
+  }
+  void difference(const std::string& what, const std::string& why) {
+    std::cout << "difference: " << name << ": " << what << " (" << why << ")\n";
+    ++differences;
+  }
+
+  void compare(const Case& c, const Figures& figures) {
+    for (const auto& [tensor, values] : c.tensors()) {
+      const std::string kind = tensor.substr(0, tensor.find('.'));
+      if (kind == "in" || kind == "w" || kind == "lw" || kind == "v") continue;
+      const std::size_t before = compared;
+      for (const Figure& figure : figures) {
+        if (figure.tensor != tensor) continue;
+        ++compared;
+        const std::string what = disagreement(figure, c.array(tensor));
+        if (what.empty()) continue;
+        const std::string why = convention(c, figure);
+        why.empty() ? failure(what) : difference(what, why);
+      }
+      if (compared == before) failure(tensor + ": the library makes no such figure");
+    }
+    if (!compared) failure("there is nothing to compare");
+  }
+
+  void run(const Case& c) {
+    const auto kind = runs.find(c.text("case"));
+    if (kind == runs.end()) return failure("there is no such kind of case: " + c.text("case"));
+    try {
+      compare(c, kind->second(c));
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      if (c.text("op", "") != "mean" || !text.starts_with("mean: ") || !std::isnan(c.array("out.loss").flat(0))) throw;
+      difference("out.y: '" + text + "', expected nan", "the mean of nothing is an error");
+    }
+  }
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> paths;
+  std::error_code unreadable;
+  if (count == 2)
+    for (const auto& entry : fs::directory_iterator(arguments[1], unreadable))
+      if (entry.path().extension() == ".safetensors") paths.push_back(entry.path());
+  if (paths.empty()) {
+    std::cerr << "vectors_runner: " << (count == 2 ? arguments[1] : "no directory")
+              << "; give a directory with *.safetensors files\n";
+    return 2;
+  }
+  std::sort(paths.begin(), paths.end());
+  std::size_t failed = 0, differences = 0;
+  for (const fs::path& path : paths) {
+    Check check{path.stem().string()};
+    try {
+      check.run(Case(path.string()));
+    } catch (const std::exception& error) {
+      check.failure(error.what());
+    }
+    failed += check.failures > 0;
+    differences += check.differences;
+  }
+  if (differences) std::cout << differences << " documented differences\n";
+  std::cout << paths.size() - failed << " passed, " << failed << " failed\n";
+  return failed ? 1 : 0;
+}
