@@ -14,10 +14,10 @@ constexpr X select(bool condition, const X& a, const X& b) {
   return condition ? a : b;
 }
 
-/// Whether x ≠ 0, as a condition for select.
+/// Whether x ≠ 0, as a condition for select; so is NaN, which a vector's own ≠ denies.
 template <class X>
 constexpr auto nonzero(const X& x) {
-  return x != X(0);
+  return !(x == X(0));
 }
 
 namespace functions {

@@ -60,6 +60,16 @@ class Node {
   const char* const name;
   const Shape shape;
   Variable<T> adjoint;
+
+ protected:
+  /// Adds what the rule of operand k gave.
+  template <class Term>
+  void add(Adjoint<T>& into, std::size_t k, const Term& term) const {
+    if constexpr (requires { term.shape(); })
+      require(term.shape() == into.shape(), name, "the rule of operand ", k, " gave shape ", term.shape(),
+              "; the operand has ", into.shape());
+    into += term;
+  }
 };
 
 }  // namespace unroll

@@ -145,10 +145,12 @@ class RuleNode final : public Node<T> {
   void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
     select_index<sizeof...(Rules)>(k, [&](auto index) {
       const auto& rule = *std::get<index>(rules_);
-      if constexpr (std::is_invocable_v<decltype(rule), const Variable<T>&>)
-        into += rule(g);
+      if constexpr (same<decltype(rule), const Pass&>)
+        into += g;
+      else if constexpr (std::is_invocable_v<decltype(rule), const Variable<T>&>)
+        this->add(into, index, rule(g));
       else
-        into += rule(g, result_);
+        this->add(into, index, rule(g, result_));
     });
   }
 
@@ -185,7 +187,7 @@ class ManyNode final : public Node<T> {
       : Node<T>(name, result.shape()), indices_(std::move(indices)), rule_(rule) {}
 
   std::span<const std::uint32_t> operands() const override { return indices_; }
-  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override { into += rule_(k, g); }
+  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override { this->add(into, k, rule_(k, g)); }
 
  private:
   std::vector<std::uint32_t> indices_;

@@ -9,6 +9,7 @@ namespace unroll {
 
 std::size_t normal_axis(const char* where, int axis, std::size_t rank) {
   const int n = static_cast<int>(rank);
+  require(n > 0, where, "axis ", axis, " of an array with 0 axes; there is none");
   require(-n <= axis && axis < n, where, "axis ", axis, " of an array with ", n, " axes; it must be between ", -n,
           " and ", n - 1);
   return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
@@ -124,8 +125,8 @@ namespace {
 
 // x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
 template <class T>
-Variable<T> shifted(const Variable<T>& x, int axis) {
-  return x - maximum_to(x, Axes(axis).kept("softmax", x.shape()));
+Variable<T> shifted(const char* where, const Variable<T>& x, int axis) {
+  return x - maximum_to(x, Axes(axis).kept(where, x.shape()));
 }
 
 }  // namespace
@@ -133,14 +134,14 @@ Variable<T> shifted(const Variable<T>& x, int axis) {
 template <class T>
 Variable<T> softmax(const Variable<T>& x, int axis) {
   const Scope scope("softmax");
-  const Variable<T> z = shifted(x, axis);
+  const Variable<T> z = shifted("softmax", x, axis);
   return exp_difference(z, logsumexp(z, axis, true));
 }
 
 template <class T>
 Variable<T> log_softmax(const Variable<T>& x, int axis) {
   const Scope scope("log_softmax");
-  const Variable<T> z = shifted(x, axis);
+  const Variable<T> z = shifted("log_softmax", x, axis);
   return z - logsumexp(z, axis, true);
 }
 

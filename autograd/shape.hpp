@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <initializer_list>
 #include <iterator>
@@ -21,8 +22,9 @@ class Shape {
   Shape() = default;
   Shape(std::initializer_list<std::size_t> sizes) : Shape(sizes.begin(), sizes.end()) {}
   template <class Range>
-  requires requires(const Range& range) { std::size_t(*range.begin()); }
-  Shape(const Range& sizes) : Shape(sizes.begin(), sizes.end()) {}
+  requires std::integral<typename Range::value_type> &&
+      (!requires(const Range& array) { array.dimension(); })Shape(const Range& sizes)
+      : Shape(sizes.begin(), sizes.end()) {}
   template <std::input_iterator Iterator>
   Shape(Iterator first, Iterator last) {
     for (; first != last; ++first) push_back(static_cast<std::size_t>(*first));

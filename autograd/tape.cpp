@@ -96,6 +96,7 @@ bool Tape<T>::owns(const Slot& slot) const {
 
 template <class T>
 std::uint32_t Tape<T>::index_of(const Variable<T>& x) {
+  if (spent_) return Node<T>::constant;
   const Identity* identity = x.tensor().identity.get();
   if (!identity) return owns(x.slot()) ? x.slot().index : Node<T>::constant;
   if (const auto found = parameters_.find(x.shared().get()); found != parameters_.end()) return found->second;
@@ -233,8 +234,11 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
     if (!wanted[k]) adjoints[k] = {};
   }
   std::vector<Variable<T>> result;
-  for (std::uint32_t source : sources)
-    result.push_back(source <= last && adjoints[source] ? adjoints[source] : zeros<T>(nodes_[source]->shape));
+  for (std::uint32_t source : sources) {
+    const bool reached = source <= last && adjoints[source];
+    const Variable<T> slope = reached ? adjoints[source] : zeros<T>(nodes_[source]->shape);
+    result.push_back(owns(slope.slot()) ? slope : watch(slope));  // a constant can be differentiated too: to zeros
+  }
   return result;
 }
 

@@ -26,7 +26,7 @@ class Tape {
   Variable<T> watch(const Variable<T>& x);
 
   /// The gradients of a scalar by all parameters and watched variables that were recorded. Spends the tape: what it
-  /// holds is freed while the sweep passes.
+  /// holds is freed while the sweep passes, and it records no more.
   Gradients<T> backward(const Variable<T>& loss);
 
   /// The derivatives of y by xs, recorded, so that they can be differentiated again. A y that is not a scalar needs a
@@ -47,7 +47,7 @@ class Tape {
   /// Records `result` as made by a node of this kind; its constructor is given the recorded result first.
   template <class Kind, class... Arguments>
   Variable<T> record(Shared<Tensor<T>> result, Arguments&&... arguments) {
-    require(!spent_, "tape", "it is spent; record on a new one");
+    require(!spent_, "watch", "this tape is spent; record on a new one");
     Variable<T> recorded(std::move(result), {serials_.back().serial, static_cast<std::uint32_t>(nodes_.size())});
     if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 64);
     nodes_.push_back(new (memory_.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));

@@ -1,5 +1,4 @@
-// custom_primitive: two operations of one's own: checked, then used to count the peaks of a series, a curve that only
-// rises
+// custom_primitive: two operations of one's own: checked, then used to count the peaks of a series
 #include <autograd/gradient_check.hpp>
 #include <cmath>
 #include <iostream>

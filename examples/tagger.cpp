@@ -81,27 +81,11 @@ struct Options {
   std::optional<std::string> tag;
   std::optional<std::size_t> epochs;
   std::size_t batch = 32, patience = 6, sentences = 0;
-  double learning_rate = 2e-3, minutes = 10;
+  double learning_rate = 4e-3, minutes = 10;
   std::uint64_t seed = 1;
 
   bool toy() const { return train.empty() && load.empty(); }
 };
-
-/// The words that have a vector begin with it.
-template <class Cell>
-void set_vectors(Tagger<Cell>& tagger, const nn::WordVectors<float>& vectors, std::ostream& out) {
-  const nn::Vocabulary& words = tagger.description.vocabulary.words;
-  Array<float> table = tagger.words.weight.value();
-  std::size_t found = 0;
-  for (std::size_t k = 0; k < vectors.words.size(); ++k) {
-    if (!words.contains(vectors.words[k])) continue;
-    const auto row = static_cast<std::size_t>(words[vectors.words[k]]);
-    std::copy_n(&vectors.table(k, 0), table.shape()[1], &table(row, 0));
-    ++found;
-  }
-  tagger.words.weight.assign(std::move(table));
-  out << "vectors for " << found << " of " << words.size() << " words" << std::endl;
-}
 
 /// Trains for some epochs, as many as fit into the time, unless the dev corpus has not been tagged better for long. The
 /// tagger is then that of the best epoch.
@@ -161,7 +145,11 @@ void run(const Options& options, const TaggerDescription& description, const Cor
     out << "seed " << options.seed << ", " << corpora.train.size() << " sentences, "
         << description.vocabulary.words.size() << " words, " << description.vocabulary.tags.size() << " tags"
         << std::endl;
-    if (!vectors.words.empty()) set_vectors(tagger, vectors, out);
+    if (!vectors.words.empty()) {
+      Array<float> table = tagger.words.weight.value();
+      out << copy_vectors(vectors, description.vocabulary.words, table) << " words have a vector" << std::endl;
+      tagger.words.weight.assign(std::move(table));
+    }
     train(tagger, corpora, options, random, out);
     if (!options.save.empty()) nn::save_safetensors(options.save, tagger, description.metadata());
   } else {

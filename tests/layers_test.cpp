@@ -16,7 +16,7 @@ namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-struct Sizes2 {
+struct Extent {
   std::size_t time, batch;
 };
 
@@ -30,18 +30,18 @@ struct Subject {
 
 struct Row {
   std::string header, name;
-  std::function<Subject<double>(Sizes2)> in_double;
-  std::function<Subject<float>(Sizes2)> in_float;
+  std::function<Subject<double>(Extent)> in_double;
+  std::function<Subject<float>(Extent)> in_float;
 };
 
 template <class Make>
 Row row(std::string header, std::string name, Make make) {
-  return {std::move(header), std::move(name), [make](Sizes2 sizes) { return make(double(), sizes); },
-          [make](Sizes2 sizes) { return make(float(), sizes); }};
+  return {std::move(header), std::move(name), [make](Extent sizes) { return make(double(), sizes); },
+          [make](Extent sizes) { return make(float(), sizes); }};
 }
 
 // Lengths that differ, in no order, one of them 0.
-Indices lengths_of(Sizes2 sizes) {
+Indices lengths_of(Extent sizes) {
   Indices lengths = Indices::from_shape({sizes.batch});
   const std::size_t pattern[] = {(sizes.time + 1) / 2, sizes.time, 0};
   for (std::size_t k = 0; k < sizes.batch; ++k) lengths(k) = static_cast<std::int64_t>(pattern[k % 3]);
@@ -50,7 +50,7 @@ Indices lengths_of(Sizes2 sizes) {
 
 // Random numbers with NaN for padding.
 template <class T>
-Array<T> padded(Sizes2 sizes, std::size_t features, Random& random) {
+Array<T> padded(Extent sizes, std::size_t features, Random& random) {
   const Indices lengths = lengths_of(sizes);
   Array<T> x = random.normal<T>({sizes.time, sizes.batch, features});
   for (std::size_t t = 0; t < sizes.time; ++t)
@@ -191,7 +191,7 @@ enum class Initial { zero, given, learned };
 
 // A recurrent layer on padded sequences, with random weights and initial states.
 template <class Layer>
-auto recurrent(Sizes2 sizes, typename Layer::Options options, const Step& step, Initial kind = Initial::given) {
+auto recurrent(Extent sizes, typename Layer::Options options, const Step& step, Initial kind = Initial::given) {
   using T = typename Layer::T;
   Random random(11);
   options.input = 2;
@@ -256,7 +256,7 @@ Array<double> naive_cross_entropy(const Array<double>& logits, const Indices& la
 }
 
 template <class T>
-Subject<T> cross_entropy(Sizes2 sizes, const nn::CrossEntropyOptions<double>& options) {
+Subject<T> cross_entropy(Extent sizes, const nn::CrossEntropyOptions<double>& options) {
   Random random(12);
   const Parameter<T> logits(padded<T>(sizes, 3, random), "logits");
   const Indices lengths = lengths_of(sizes);
@@ -283,7 +283,7 @@ Array<double> weighted_rows(const Array<double>& x, const Indices& lengths, doub
 }
 
 template <class T, class Pool>
-Subject<T> pooling(Sizes2 sizes, Pool pool, double (*weight)(double, double)) {
+Subject<T> pooling(Extent sizes, Pool pool, double (*weight)(double, double)) {
   Random random(13);
   const Parameter<T> x(padded<T>(sizes, 2, random), "x");
   const Indices lengths = lengths_of(sizes);
@@ -293,7 +293,7 @@ Subject<T> pooling(Sizes2 sizes, Pool pool, double (*weight)(double, double)) {
 }
 
 template <class T>
-Subject<T> linear_layer(Sizes2 sizes, bool bias) {
+Subject<T> linear_layer(Extent sizes, bool bias) {
   Random random(14);
   const auto layer = std::make_shared<nn::Linear<T>>(nn::LinearOptions{.input = 3, .output = 2, .bias = bias}, random);
   const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 3}), "x");
@@ -313,7 +313,7 @@ Subject<T> linear_layer(Sizes2 sizes, bool bias) {
 }
 
 template <class T>
-Subject<T> embedding(Sizes2 sizes) {
+Subject<T> embedding(Extent sizes) {
   Random random(15);
   const auto layer = std::make_shared<nn::Embedding<T>>(nn::EmbeddingOptions{.count = 4, .size = 3}, random);
   Indices tokens = Indices::from_shape({sizes.time, sizes.batch});
@@ -329,71 +329,71 @@ Subject<T> embedding(Sizes2 sizes) {
 
 const std::vector<Row> table{
     row("elman.hpp", "RNN with tanh",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::RNN<T>>(sizes, {.layers = 2, .bidirectional = true},
                                        elman([](double x) { return std::tanh(x); }));
         }),
     row("elman.hpp", "RNN with relu, without biases",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::RNN<T>>(sizes, {.bias = false, .cell = {.nonlinearity = nn::Nonlinearity::relu}},
                                        elman([](double x) { return std::max(x, 0.0); }));
         }),
     row("lstm.hpp", "LSTM",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm);
         }),
     row("lstm.hpp", "LSTM without biases, from zeros",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::LSTM<T>>(sizes, {.bidirectional = true, .bias = false}, lstm, Initial::zero);
         }),
     row("lstm.hpp", "LSTM with learned initial states",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm, Initial::learned);
         }),
     row("gru.hpp", "GRU, reset after",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::GRU<T>>(sizes, {.layers = 2, .bidirectional = true}, std::bind_front(gru, true));
         }),
     row("gru.hpp", "GRU, reset before",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::GRU<T>>(sizes,
                                        {.layers = 2, .bidirectional = true, .cell = {.reset = nn::Reset::before}},
                                        std::bind_front(gru, false));
         }),
     row("gru.hpp", "GRU, reset before, without biases",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::GRU<T>>(sizes, {.bias = false, .cell = {.reset = nn::Reset::before}},
                                        std::bind_front(gru, false));
         }),
     row("gru.hpp", "GRU, reset after, without biases",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .bias = false}, std::bind_front(gru, true));
         }),
     row("recurrent.hpp", "a user's own cell",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::Recurrent<OwnCell<T>>>(sizes, {.layers = 2, .bidirectional = true}, own);
         }),
     row("cell.hpp", "a user's own cell with learned initial states",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return recurrent<nn::Recurrent<OwnCell<T>>>(sizes, {.layers = 2}, own, Initial::learned);
         }),
-    row("linear.hpp", "Linear", []<class T>(T, Sizes2 sizes) { return linear_layer<T>(sizes, true); }),
-    row("linear.hpp", "Linear without bias", []<class T>(T, Sizes2 sizes) { return linear_layer<T>(sizes, false); }),
-    row("embedding.hpp", "Embedding", []<class T>(T, Sizes2 sizes) { return embedding<T>(sizes); }),
+    row("linear.hpp", "Linear", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, true); }),
+    row("linear.hpp", "Linear without bias", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, false); }),
+    row("embedding.hpp", "Embedding", []<class T>(T, Extent sizes) { return embedding<T>(sizes); }),
     row("dropout.hpp", "Dropout",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           Random random(16);
           const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 4}), "x");
-          const auto layers = {nn::Dropout<T>({.rate = 0.4}),
-                               nn::Dropout<T>({.rate = 0.4, .same_for_all_steps = true})};
           return Subject<T>{{x},
                             [=] {
-                              return std::vector{layers.begin()[0](x), layers.begin()[1](x)};
+                              const nn::Dropout<T> each({.rate = 0.4}),
+                                  alike({.rate = 0.4, .same_for_all_steps = true});
+                              return std::vector{each(x), alike(x)};
                             },
                             [=] { return std::vector<Array<double>>(2, xt::cast<double>(x.value())); }};
         }),
     row("packing.hpp", "Packing",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           Random random(17);
           const Parameter<T> x(padded<T>(sizes, 2, random), "x"), y(random.normal<T>({sizes.batch, 2}), "y");
           const nn::Packing packing(sizes.time, sizes.batch, lengths_of(sizes));
@@ -408,15 +408,15 @@ const std::vector<Row> table{
               }};
         }),
     row("pooling.hpp", "last_step",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return pooling<T>(sizes, nn::last_step<T>, [](double t, double length) { return double(t == length - 1); });
         }),
     row("pooling.hpp", "mean_over_time",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return pooling<T>(sizes, nn::mean_over_time<T>, [](double, double length) { return 1 / length; });
         }),
     row("pooling.hpp", "both_ends",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           Random random(18);
           const Parameter<T> h(random.normal<T>({4, sizes.batch, 2}), "h");
           return Subject<T>{{h},
@@ -428,23 +428,23 @@ const std::vector<Row> table{
                               return std::vector{y};
                             }};
         }),
-    row("losses.hpp", "cross_entropy", []<class T>(T, Sizes2 sizes) { return cross_entropy<T>(sizes, {}); }),
+    row("losses.hpp", "cross_entropy", []<class T>(T, Extent sizes) { return cross_entropy<T>(sizes, {}); }),
     row("losses.hpp", "cross_entropy with weights of the classes",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return cross_entropy<T>(sizes, {.ignore = 7, .weights = {0.5, 2.0, 0.25}});
         }),
     row("losses.hpp", "cross_entropy with smoothing, as a sum",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return cross_entropy<T>(sizes, {.smoothing = 0.2, .reduction = nn::Reduction::sum});
         }),
     row("losses.hpp", "cross_entropy with everything, of each label",
-        []<class T>(T, Sizes2 sizes) {
+        []<class T>(T, Extent sizes) {
           return cross_entropy<T>(sizes,
                                   {.weights = {0.5, 2.0, 0.25}, .smoothing = 0.3, .reduction = nn::Reduction::none});
         }),
 };
 
-const Sizes2 all_sizes[] = {{4, 3}, {3, 1}, {1, 4}, {0, 3}, {4, 0}, {1, 1}};
+const Extent all_sizes[] = {{4, 3}, {3, 1}, {1, 4}, {0, 3}, {4, 0}, {1, 1}};
 
 // The largest |a − b| / (1 + |b|); infinite for other shapes and for what is not finite.
 template <class T>
@@ -471,7 +471,7 @@ Variable<T> contract(const std::vector<Variable<T>>& outputs) {
 
 TEST_CASE("every layer gives what its equations give") {
   for (const Row& row : table) {
-    for (const Sizes2& sizes : all_sizes) {
+    for (const Extent& sizes : all_sizes) {
       CAPTURE(row.name);
       CAPTURE(sizes.time);
       CAPTURE(sizes.batch);
@@ -488,7 +488,7 @@ TEST_CASE("every layer gives what its equations give") {
 
 TEST_CASE("every layer has the first and second derivatives that differences have") {
   for (const Row& row : table) {
-    for (const Sizes2& sizes : all_sizes) {
+    for (const Extent& sizes : all_sizes) {
       CAPTURE(row.name);
       CAPTURE(sizes.time);
       CAPTURE(sizes.batch);
@@ -723,6 +723,12 @@ TEST_CASE("cross entropy: uneven shards add up, ignored labels count for nothing
   }
   CHECK(nn::cross_entropy_total(logits, Indices{-100, -100, -100, -100, -100, -100}).count == 0);
   CHECK(nn::cross_entropy<double>(Array<double>{{1e300, -1e300, 0}}, {1}).item() == 2e300);
+  Tape<double> tape;
+  const auto excluded = tape.watch(Array<double>{{1, -std::numeric_limits<double>::infinity(), 2}});
+  const auto gradient = tape.backward(nn::cross_entropy(excluded, {0}))[excluded];
+  CHECK(gradient(0, 1) == 0);
+  CHECK(gradient(0, 2) == doctest::Approx(sigma(1)));
+  CHECK(gradient(0, 0) == doctest::Approx(-sigma(1)));
 }
 
 TEST_CASE("optimisers move parameters as their equations say") {

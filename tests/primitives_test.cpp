@@ -343,6 +343,10 @@ std::vector<Row> compositions() {
          const auto y = exp(x), z = y + x * y;
          return y * z / (2 + z * y) + sum(y) * x;
        })},
+      {"composition: a sum of values that are needed before", "(2,3); (); (0,3)", of([](auto& x) {
+         const auto a = tanh(x), b = exp(x), c = a * b;
+         return c + (a + b);
+       })},
       {"composition: attention over a batch", "(2,3,4) (2,5,4) (2,5,3)",
        of([](auto& q, auto& k, auto& v) { return matmul(softmax(matmul(q, k, {.b = true}) / 2), v); })},
       {"composition: rows of mean 0 and variance 1", "(3,5) (5)", of([](auto& x, auto& scale) {

@@ -25,7 +25,7 @@ std::atomic<std::size_t> live = 0, peak = 0;
 constexpr std::size_t prefix = alignof(std::max_align_t);
 }  // namespace
 
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(prefix + size);
   if (!memory) return nullptr;
   std::memcpy(memory, &size, sizeof(size));
@@ -37,7 +37,7 @@ void* operator new(std::size_t size) {
   if (void* const pointer = operator new(size, std::nothrow)) return pointer;
   throw std::bad_alloc();
 }
-void operator delete(void* pointer) noexcept {
+[[gnu::noinline]] void operator delete(void* pointer) noexcept {
   if (!pointer) return;
   void* const memory = static_cast<char*>(pointer) - prefix;
   std::size_t size;

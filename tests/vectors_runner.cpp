@@ -26,6 +26,10 @@ class Case {
   explicit Case(const std::string& path) : file_(nn::read_safetensors(path)) {}
 
   bool has(const std::string& tensor) const { return file_.tensors.contains(tensor); }
+  bool has_any(const std::string& kind) const {
+    const auto found = file_.tensors.lower_bound(kind);
+    return found != file_.tensors.end() && found->first.starts_with(kind);
+  }
   const std::string& text(const std::string& key) const {
     require(file_.metadata.contains(key), "metadata", "'", key, "' is missing");
     return file_.metadata.at(key);
@@ -38,13 +42,6 @@ class Case {
   Array<double> array(const std::string& tensor) const { return stored(tensor).to<double>(); }
   Indices indices(const std::string& tensor) const { return stored(tensor).to_indices(); }
   const auto& tensors() const { return file_.tensors; }
-  /// The inputs and weights that there are derivatives by.
-  std::vector<std::string> leaves() const {
-    std::vector<std::string> names;
-    for (const auto& [tensor, values] : tensors())
-      if (tensor.starts_with("grad.")) names.push_back(tensor.substr(5));
-    return names;
-  }
 
  private:
   const nn::StoredTensor& stored(const std::string& tensor) const {
@@ -62,17 +59,19 @@ struct Figure {
 };
 using Figures = std::vector<Figure>;
 
+const V& at(const Values& inputs, const std::string& name) {
+  require(inputs.contains(name), "tensors", "there is no input or weight ", name);
+  return inputs.at(name);
+}
+
 // The operands and attributes of an operation.
 struct Operands {
   const Case& of;
-  Values leaves;
+  Values inputs;
   Json attributes = Json::parse(of.text("attrs"));
   V x = operand("x"), a = operand("a"), b = operand("b");
 
-  V operand(const std::string& name) const {
-    if (leaves.contains(name)) return leaves.at(name);
-    return of.has("in." + name) ? V(of.array("in." + name)) : V();
-  }
+  V operand(const std::string& name) const { return inputs.contains(name) ? inputs.at(name) : V(); }
   Indices index() const { return of.indices("in.index"); }
   int axis() const { return attributes.at("axis"); }
   std::vector<int> list(const char* attribute) const { return attributes.at(attribute); }
@@ -83,7 +82,7 @@ struct Operands {
   }
   std::vector<V> all() const {
     std::vector<V> values;
-    for (const auto& [name, value] : leaves) values.push_back(value);
+    for (const auto& [name, value] : inputs) values.push_back(value);
     return values;
   }
 };
@@ -144,11 +143,11 @@ const std::map<std::string, std::function<V(const Operands&)>> operations{
     {"fanout_diamond", [](auto& in) { return (tanh(in.x) * in.x + sigmoid(in.x)) * sum(in.x, 0, true); }},
 };
 
-Values run_operation(const Case& c, const Values& leaves) {
+Values run_operation(const Case& c, const Values& inputs) {
   auto found = operations.find(c.text("name", ""));
   if (found == operations.end()) found = operations.find(c.text("op"));
   require(found != operations.end(), c.text("op"), missing_operation);
-  return {{"y", found->second({c, leaves})}};
+  return {{"y", found->second({c, inputs})}};
 }
 
 // The label that does not count; one that there cannot be for none.
@@ -157,7 +156,7 @@ std::int64_t ignored_label(const Case& c) {
   return label == "None" ? std::numeric_limits<std::int64_t>::min() : std::stoll(label);
 }
 
-Values run_loss(const Case& c, const Values& leaves) {
+Values run_loss(const Case& c, const Values& inputs) {
   static const std::map<std::string, nn::Reduction> reductions{
       {"mean", nn::Reduction::mean}, {"sum", nn::Reduction::sum}, {"none", nn::Reduction::none}};
   require(c.text("op").ends_with("cross_entropy"), c.text("op"), "no such loss yet");
@@ -168,15 +167,15 @@ Values run_loss(const Case& c, const Values& leaves) {
   if (c.has("in.class_weight")) options.weights = c.array("in.class_weight");
   V logits;
   if (c.has("in.ids"))
-    logits = linear(take(leaves.at("table"), c.indices("in.ids")), leaves.at("weight"), leaves.at("bias"));
+    logits = linear(take(at(inputs, "table"), c.indices("in.ids")), at(inputs, "weight"), at(inputs, "bias"));
   else
-    logits = leaves.at("logits");
+    logits = at(inputs, "logits");
   return {{"logits", logits}, {"y", nn::cross_entropy(logits, c.indices("in.target"), options)}};
 }
 
-// A recurrent layer with the weights of the case, whose parameters take the places of its leaves.
+// A recurrent layer with the weights of the case, whose parameters take the places of its inputs.
 template <class Layer>
-Values run_recurrent(const Case& c, Values& leaves, const decltype(typename Layer::Options().cell)& cell) {
+Values run_recurrent(const Case& c, Values& inputs, const decltype(typename Layer::Options().cell)& cell) {
   Random random(1);
   const Layer layer({.input = c.number("I"),
                      .hidden = c.number("H"),
@@ -187,70 +186,74 @@ Values run_recurrent(const Case& c, Values& leaves, const decltype(typename Laye
                     random);
   for (auto [name, parameter] : layer.named_parameters()) {
     parameter.assign(c.array("w." + name));
-    leaves[name] = parameter;
+    inputs[name] = parameter;
   }
   std::optional<typename Layer::State> initial;
   if (c.flag("initial_state")) {
-    initial.emplace()[0] = leaves.at("h0");
-    if constexpr (std::tuple_size_v<typename Layer::State> == 2) (*initial)[1] = leaves.at("c0");
+    initial.emplace()[0] = at(inputs, "h0");
+    if constexpr (std::tuple_size_v<typename Layer::State> == 2) (*initial)[1] = at(inputs, "c0");
   }
   std::optional<Indices> lengths;
   if (c.flag("varlen")) lengths = c.indices("in.lengths");
-  const auto [output, state] = layer(leaves.at("x"), lengths, initial);
+  const auto [output, state] = layer(at(inputs, "x"), lengths, initial);
   Values values{{"y", output}, {"h_n", state[0]}};
   if constexpr (std::tuple_size_v<typename Layer::State> == 2) values["c_n"] = state[1];
   return values;
 }
 
-Values run_rnn(const Case& c, Values& leaves) {
+Values run_rnn(const Case& c, Values& inputs) {
   const std::string& kind = c.text("kind");
-  if (kind == "rnn_tanh") return run_recurrent<nn::RNN<double>>(c, leaves, {nn::Nonlinearity::tanh});
-  if (kind == "rnn_relu") return run_recurrent<nn::RNN<double>>(c, leaves, {nn::Nonlinearity::relu});
-  if (kind == "lstm") return run_recurrent<nn::LSTM<double>>(c, leaves, {});
-  if (kind == "gru") return run_recurrent<nn::GRU<double>>(c, leaves, {nn::Reset::after});
+  if (kind == "rnn_tanh") return run_recurrent<nn::RNN<double>>(c, inputs, {nn::Nonlinearity::tanh});
+  if (kind == "rnn_relu") return run_recurrent<nn::RNN<double>>(c, inputs, {nn::Nonlinearity::relu});
+  if (kind == "lstm") return run_recurrent<nn::LSTM<double>>(c, inputs, {});
+  if (kind == "gru") return run_recurrent<nn::GRU<double>>(c, inputs, {nn::Reset::after});
   fail(kind, "no such layer yet");
 }
 
-// The outputs and derivatives of what `run` makes of the leaves. Both sweeps must give the gradient.
+// The outputs of a case and the derivatives of its loss by whatever there is a gradient of, by both sweeps.
 Figures differentiate(const Case& c, const std::function<Values(const Case&, Values&)>& run) {
   Tape<double> tape;
-  Values leaves;
-  for (const std::string& name : c.leaves())
-    leaves[name] = tape.watch(c.array((c.has("w." + name) ? "w." : "in.") + name));
-  const Values outputs = run(c, leaves);
+  Values inputs;
+  std::vector<std::string> names;
+  for (const auto& [tensor, values] : c.tensors()) {
+    if (!tensor.starts_with("in.") && !tensor.starts_with("w.")) continue;
+    const std::string name = tensor.substr(tensor.find('.') + 1);
+    inputs[name] = c.array(tensor);
+    if (!c.has("grad." + name)) continue;
+    inputs[name] = tape.watch(inputs[name]);
+    names.push_back(name);
+  }
+  const Values outputs = run(c, inputs);
+
   Figures figures;
-  for (const auto& [name, output] : outputs) figures.push_back({"out." + name, output.value()});
   V loss = 0;
   bool weighted = false;
-  for (const auto& [tensor, values] : c.tensors()) {
-    if (!tensor.starts_with("lw.")) continue;
-    require(outputs.contains(tensor.substr(3)), tensor, "there is no such output");
-    loss = loss + sum(c.array(tensor) * outputs.at(tensor.substr(3)));
+  for (const auto& [name, output] : outputs) {
+    figures.push_back({"out." + name, output.value()});
+    if (!c.has("lw." + name)) continue;
+    loss = loss + sum(c.array("lw." + name) * output);
     weighted = true;
   }
   if (!weighted) loss = sum(outputs.at("y"));
   figures.push_back({"out.loss", loss.value()});
 
   std::vector<V> xs;
-  for (const auto& [name, leaf] : leaves) xs.push_back(leaf), tape.index_of(leaf);
+  for (const std::string& name : names) tape.index_of(xs.emplace_back(inputs.at(name)));
   const std::vector<V> gradient = tape.gradient(loss, xs);
-  std::vector<V> product;
-  if (c.has("hvp." + leaves.begin()->first)) {
+  for (std::size_t k = 0; k < xs.size(); ++k)
+    figures.push_back({"grad." + names[k], gradient[k].value(), " by tape.gradient"});
+  if (c.has_any("hvp.")) {
     V along = 0;
-    for (std::size_t k = 0; const auto& [name, leaf] : leaves)
-      along = along + sum(gradient[k++] * c.array("v." + name));
-    // The gradient of what is linear in the leaves is a constant to the tape.
-    if (tape.index_of(along) != Node<double>::constant) product = tape.gradient(along, xs);
-    if (product.empty())
-      for (const V& x : xs) product.push_back(zeros<double>(x.shape()));
+    for (std::size_t k = 0; k < xs.size(); ++k) along = along + sum(gradient[k] * c.array("v." + names[k]));
+    // The gradient of what is linear in the inputs is a constant to the tape.
+    std::vector<V> products;
+    if (tape.index_of(along) != Node<double>::constant) products = tape.gradient(along, xs);
+    for (std::size_t k = 0; k < xs.size(); ++k)
+      figures.push_back({"hvp." + names[k], (products.empty() ? zeros<double>(xs[k].shape()) : products[k]).value()});
   }
   const Gradients<double> gradients = tape.backward(loss);
-  for (std::size_t k = 0; const auto& [name, leaf] : leaves) {
-    figures.push_back({"grad." + name, gradient[k].value(), " by tape.gradient"});
-    figures.push_back({"grad." + name, gradients[leaf], " by tape.backward"});
-    if (!product.empty()) figures.push_back({"hvp." + name, product[k].value()});
-    ++k;
-  }
+  for (std::size_t k = 0; k < xs.size(); ++k)
+    figures.push_back({"grad." + names[k], gradients[xs[k]], " by tape.backward"});
   return figures;
 }
 
@@ -360,7 +363,7 @@ std::string convention(const Case& c, const Figure& figure) {
     if (ignored == std::ssize(labels) && zeros == std::ssize(figure.value)) return "everything is ignored";
   }
   if (op == "max_dim" && figure.tensor == "grad.x") {
-    const Operands in{c, {}};
+    const Operands in{c, {{"x", c.array("in.x")}}};
     const V ties = equal(in.x, max(in.x, in.axes(), true));
     const V shared = ties / sum(ties, in.axes(), true) * sum(V(c.array("grad.x")), in.axes(), true);
     if (disagreement(figure, shared.value()).empty()) return "equal maxima share the gradient";
@@ -384,7 +387,9 @@ struct Check {
 
   void compare(const Case& c, const Figures& figures) {
     for (const auto& [tensor, values] : c.tensors()) {
-      const std::string kind = tensor.substr(0, tensor.find('.'));
+      const std::size_t dot = tensor.find('.');
+      const std::string kind = tensor.substr(0, dot);
+      if (kind == "lw" && !c.has("out" + tensor.substr(dot))) failure(tensor + ": there is no output of that name");
       if (kind == "in" || kind == "w" || kind == "lw" || kind == "v") continue;
       const std::size_t before = compared;
       for (const Figure& figure : figures) {

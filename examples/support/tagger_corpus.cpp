@@ -117,6 +117,17 @@ TaggerCorpus TaggerVocabulary::encode(const std::vector<nn::Sentence>& sentences
   return corpus;
 }
 
+std::size_t copy_vectors(const nn::WordVectors<float>& vectors, const nn::Vocabulary& words, Array<float>& table) {
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < vectors.words.size(); ++k) {
+    if (!words.contains(vectors.words[k])) continue;
+    const auto row = static_cast<std::size_t>(words[vectors.words[k]]);
+    std::copy_n(&vectors.table(k, 0), table.shape()[1], &table(row, 0));
+    ++count;
+  }
+  return count;
+}
+
 const std::string& find(const nn::Metadata& metadata, const std::string& key) {
   const auto found = metadata.find(key);
   require(found != metadata.end(), "metadata", "there is no '", key, "'");

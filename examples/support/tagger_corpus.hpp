@@ -44,5 +44,9 @@ struct TaggerVocabulary {
   TaggerCorpus encode(const std::vector<unroll::nn::Sentence>& sentences) const;
 };
 
+/// Copies the vectors of the words of a vocabulary to their rows of a table; returns how many there are.
+std::size_t copy_vectors(const unroll::nn::WordVectors<float>& vectors, const unroll::nn::Vocabulary& words,
+                         unroll::Array<float>& table);
+
 /// The value of a key; an Error if there is none.
 const std::string& find(const unroll::nn::Metadata& metadata, const std::string& key);

@@ -139,7 +139,7 @@ def cross_entropy(o, t):
 
 
 def derive(forward, options, tensors, entries=lambda name, size: range(size)):
-    """Adds out.*, grad.* and hvp.* to a case, by one pass for each of the entries that are asked for."""
+    """The outputs of a case and the derivatives of its loss, by one pass for each entry that is asked for."""
     leaves = [name for name in tensors if name[:2] in ("in", "w.") and "v." + name.partition(".")[2] in tensors]
 
     def run(leaf=None, entry=None):
@@ -153,7 +153,7 @@ def derive(forward, options, tensors, entries=lambda name, size: range(size)):
                 values[name] = content if whole else [constant(x) for x in content]
         outputs = forward(options, values)
         return outputs, total([w * y for name, ys in outputs.items() if "lw." + name in tensors
-                               for w, y in zip(values["lw." + name], ys) if y.x == y.x])
+                               for w, y in zip(values["lw." + name], ys)])
 
     outputs, loss = run()
     result = {"out." + name: [y.x for y in ys] for name, ys in outputs.items()} | {"out.loss": [loss.x]}
@@ -279,6 +279,7 @@ if __name__ == "__main__":
     make_loss(201, "mean", ignore_index=-100, class_weight=1, label_smoothing=0.0)
     make_loss(202, "sum", ignore_index=0, class_weight=1, label_smoothing=0.1)
     make_loss(203, "none", ignore_index=-100, class_weight=0, label_smoothing=0.2)
+    make_loss(204, "mean", ignore_index=0, class_weight=0, label_smoothing=0.0)
     make_optimiser(301, op="momentum", lr=0.1, momentum=0.9, weight_decay=0.01)
     make_optimiser(302, op="adam", lr=0.05, betas=[0.9, 0.99], eps=1e-8, weight_decay=0.1)
     make_optimiser(303, op="adamw", lr=0.05, betas=[0.8, 0.95], eps=1e-6, weight_decay=0.1)

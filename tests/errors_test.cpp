@@ -1,0 +1,384 @@
+// What the engine refuses: in which words, and that nothing has changed then.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <limits>
+
+#include "autograd/autograd.hpp"
+#include "autograd/gradient_check.hpp"
+#include "autograd/random.hpp"
+
+using namespace unroll;
+
+namespace {
+
+using A = Array<double>;
+using V = Variable<double>;
+using Many = std::vector<V>;
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+A numbers(const Shape& shape) { return Random(1).normal<double>(shape); }
+V of(const Shape& shape) { return numbers(shape); }
+
+using Row = std::pair<std::string, std::string>;  // what must be said, and what was
+
+// Makes things go wrong in every way.
+std::vector<Row> table() {
+  std::vector<Row> rows;
+  const auto says = [&](const char* text, const std::function<void()>& f) { rows.push_back({text, error_of(f)}); };
+  const V x = of({2, 3}), y = of({3, 2}), v = of({3}), s = 1;
+  const Indices pair{0, 1}, matrix{{0, 1}}, far{0, 2}, negative{-1};
+
+  says("shape: more than 6 axes; at most 6 are supported", [] { Shape{1, 1, 1, 1, 1, 1, 1}; });
+  says("shape: more than 6 axes; at most 6 are supported (in stack)", [] { stack({of({1, 1, 1, 1, 1, 1})}); });
+  says("variable: the handle is empty; assign a value to it first", [] { V().shape(); });
+  says("variable: the handle is empty; assign a value to it first", [&] { x + V(); });
+  says("parameter: the handle is empty; assign a parameter to it first", [] { Parameter<double>().name(); });
+  says("item: the shape is (2, 3); it must hold one element", [&] { x.item(); });
+  says("item: the shape is (0,); it must hold one element", [] { of({0}).item(); });
+  says("assign: parameter 'w' has shape (2,); the array given has (3,)", [] {
+    Parameter<double>(A{1., 2.}, "w").assign({1., 2., 3.});
+  });
+
+  says("add: (2, 3) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { x + y; });
+  says("multiply: (3, 2) and (3,) do not broadcast: the sizes 2 and 3 differ and neither is 1", [&] { y* v; });
+  says("subtract: (3,) and (0,) do not broadcast: the sizes 3 and 0 differ and neither is 1", [&] { v - of({0}); });
+  says("where: (3,) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { where(v, y, y); });
+  says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { of({4}) > x; });
+  says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
+  says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
+       [&] { broadcast_to(v, {2}); });
+  says("sum_to: (2, 3) to (2, 2, 3): the latter must broadcast to the former", [&] { sum_to(x, {2, 2, 3}); });
+
+  says("matmul: (2, 3) times (2, 3): the inner sizes 3 and 2 differ", [&] { matmul(x, x); });
+  says("matmul: (2, 3)ᵀ times (3, 2): the inner sizes 2 and 3 differ", [&] { matmul(x, y, {.a = true}); });
+  says("matmul: (3,) times (2, 3): the inner sizes 3 and 2 differ", [&] { matmul(v, x); });
+  says("matmul: () times (2, 3): an operand has no axes; use *", [&] { matmul(s, x); });
+  says("matmul: (2, 3) times (3,)ᵀ: a vector cannot be transposed", [&] { matmul(x, v, {.b = true}); });
+  says("matmul: (4,) and (5,) do not broadcast: the sizes 4 and 5 differ and neither is 1", [] {
+    matmul(of({4, 2, 3}), of({5, 3, 2}));
+  });
+  says("matmul: (2, 3) times (3, 2)ᵀ: the inner sizes 3 and 2 differ (in linear)", [&] { linear(x, y); });
+  says("linear: x of shape (2, 3) and a weight of shape (3, 2); the last sizes must be equal",
+       [&] { linear(x, y, v); });
+  says("linear: a bias of shape (2, 2) for a result of shape (2,); the former must broadcast to the latter", [&] {
+    linear(v, x, of({2, 2}));
+  });
+  says("linear: (2, 2) and (3,) do not broadcast: the sizes 2 and 3 differ and neither is 1", [&] { linear(x, x, v); });
+
+  says("sum: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { sum(x, 2); });
+  says("sum: axis -1 is given twice", [&] { sum(x, {1, -1}); });
+  says("mean: axis -3 of an array with 2 axes; it must be between -2 and 1", [&] { mean(x, -3); });
+  says("mean: the shape is (0, 3); there is nothing to average", [] { mean(of({0, 3}), 0); });
+  says("max: the shape is (2, 0); there is nothing to choose from", [] { max(of({2, 0}), 1); });
+  says("logsumexp: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { logsumexp(x, 2); });
+  says("softmax: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { softmax(x, 2); });
+  says("log_softmax: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { log_softmax(x, 2); });
+  says("softmax: axis -1 of an array with 0 axes; there is none", [&] { softmax(s); });
+
+  says("reshape: (2, 3) to (4, 2): 6 elements cannot become 8", [&] { reshape(x, {4, 2}); });
+  says("reshape: 6 elements do not fill an axis of -1 beside sizes of 4 together", [&] { reshape(x, {4, -1}); });
+  says("reshape: size -1 at axis 1; a size is not negative, except for one -1", [&] { reshape(x, {-1, -1}); });
+  says("reshape: size -2 at axis 0; a size is not negative, except for one -1", [&] { reshape(x, {-2, 3}); });
+  says("transpose: 1 axes for an array with 2; all must be given", [&] { transpose(x, {0}); });
+  says("transpose: axis -2 is given twice", [&] { transpose(x, {0, -2}); });
+  says("transpose: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { transpose(x, {0, 2}); });
+  says("slice: [1, 4) of an axis of size 3; it must lie within the axis", [&] { slice(x, -1, 1, 4); });
+  says("slice: [2, 1) of an axis of size 3; it must lie within the axis", [&] { slice(x, 1, 2, 1); });
+  says("slice: [-4, 3) of an axis of size 3; it must lie within the axis", [&] { slice(x, 1, -4, 3); });
+  says("slice: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { slice(x, 2, 0, 1); });
+  says("split: the parts add up to 4; the axis has size 3", [&] { split(x, {1, 3}); });
+  says("split: the axis has size 3; it must be a multiple of 2", [&] { split<2>(x); });
+  says("unstack: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { unstack(x, 2); });
+  says("concatenate: there are no arrays; there must be at least one", [] { concatenate(Many{}); });
+  says("concatenate: (2, 3) and (3, 2) along axis 0: the other sizes must be equal", [&] { concatenate({x, y}); });
+  says("concatenate: (2, 3) and (3,) along axis -1: the other sizes must be equal", [&] { concatenate({x, v}, -1); });
+  says("stack: there are no arrays; there must be at least one", [] { stack(Many{}); });
+  says("stack: (2, 3) and (3, 2): the shapes must be equal", [&] { stack({x, y}); });
+  says("stack: axis 3 of an array with 3 axes; it must be between -3 and 2", [&] { stack({x}, 3); });
+  says("flip: axis 0 is given twice", [&] { flip(x, {0, 0}); });
+
+  says("take: index 2 at position (1,); the table has 2 rows", [&] { take(x, far); });
+  says("take: index -1 at position (0,); the table has 2 rows", [&] { take(x, negative); });
+  says("take: the table has no axes; it must have rows", [&] { take(s, pair); });
+  says("embedding: index 2 at position (1,); the table has 2 rows", [&] { take(x, far, "embedding"); });
+  says("scatter: values of shape (3, 2) for indices of shape (2,); the former must begin with the latter",
+       [&] { scatter(y, pair, 5); });
+  says("scatter: index 2 at position (1,); the result has 2 rows", [&] { scatter(x, far, 2); });
+  says("take_along: indices of shape (2,) for an array of shape (2, 3); both must have as many axes",
+       [&] { take_along(x, pair); });
+  says("take_along: indices of shape (1, 2) for an array of shape (2, 3); only the sizes along axis -1 may differ",
+       [&] { take_along(x, matrix); });
+  says("take_along: index 3 at position (0, 1); the axis has 3 rows", [&] { take_along(of({1, 3}), {{0, 3}}); });
+  says("scatter_along: values of shape (2, 3) for indices of shape (1, 2); they must be equal", [&] {
+    scatter_along(x, matrix, -1, {1, 5});
+  });
+
+  {
+    Tape<double> tape;
+    const V a = tape.watch(x), b = primitive("mine", {a}, a, [=](const V&) { return v; });
+    says("mine: the rule of operand 0 gave shape (3,); the operand has (2, 3) (in gradient)",
+         [&] { tape.gradient(sum(b), {a}); });
+    says("mine: the rule of operand 0 gave shape (3,); the operand has (2, 3)", [&] { tape.backward(sum(b)); });
+  }
+  {
+    Tape<double> tape;
+    const V a = tape.watch(x), b = a * 2, c = tape.watch(v);
+    Parameter<double> w(A{1., 2., 3.}, "w"), frozen(A{1., 2., 3.}, "frozen"), stale(A{1.}, "stale");
+    frozen.freeze();
+    const V loss = sum(c * frozen) * sum(stale);
+    const char* foreign = "gradient: x was not recorded on this tape; make it with tape.watch() or use a Parameter";
+    const char* unused =
+        "gradient: parameter 'w' was not recorded on this tape; nothing that was computed on it depends on the "
+        "parameter";
+    says("backward: the loss has shape (2, 3); it must be a scalar - reduce it with sum() or mean()",
+         [&] { tape.backward(b); });
+    says("backward: the loss was not recorded on this tape; make it with tape.watch() or use a Parameter",
+         [&] { tape.backward(s); });
+    says("gradient: y was not recorded on this tape; make it with tape.watch() or use a Parameter",
+         [&] { tape.gradient(s, {a}); });
+    says(foreign, [&] { tape.gradient(loss, {x}); });
+    says(unused, [&] { tape.gradient(loss, {w}); });
+    says("gradient: y has shape (2, 3); it must be a scalar, or a cotangent of its shape must be given",
+         [&] { tape.gradient(b, {a}); });
+    says("gradient: the cotangent has shape (3,); y has (2, 3)", [&] { tape.gradient(b, {a}, v); });
+    stale.assign({2.});
+    says("backward: parameter 'stale' was assigned after this tape recorded it; step the optimizer after the sweep",
+         [&] { tape.backward(loss); });
+    says("gradient: parameter 'stale' was assigned after this tape recorded it; step the optimizer after the sweep",
+         [&] { tape.gradient(loss, {a}); });
+    const auto gradients = tape.backward(sum(b) + sum(c));
+    says("gradients: parameter 'w' was not recorded; ask contains() first", [&] { gradients[w]; });
+    says("gradients: parameter 'frozen' was not recorded: it is frozen", [&] { gradients[frozen]; });
+    says("gradients: the handle is no parameter and was not watched by the tape of this sweep", [&] { gradients[b]; });
+    says("watch: this tape is spent; record on a new one", [&] { tape.watch(s); });
+    says("mine: the rule of operand 0 gave shape (2, 3); the operand has (3,)", [] {
+      Tape<double> other;
+      const V z = other.watch(numbers({3}));
+      other.backward(sum(primitive("mine", {z}, z, [](const V&) { return zeros<double>({2, 3}); })));
+    });
+    says("backward: this tape is spent; record again, or use gradient() for several derivatives",
+         [&] { tape.backward(b); });
+    says("gradient: this tape is spent; record again, or use gradient() for several derivatives",
+         [&] { tape.gradient(b, {a}); });
+    says("add: (2, 3) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1 (in tagger/lstm)", [&] {
+      const Scope outer("tagger"), inner("lstm");
+      x + y;
+    });
+  }
+
+  const auto checks = [](const std::function<V(const Many&)>& f, const GradientCheckOptions& options) {
+    return [=] { gradient_check(f, {A{1., 2.}}, options); };
+  };
+  const auto total = [](const Many& inputs) { return sum(inputs[0]); };
+  says("gradient_check: f has shape (2,); it must be a scalar - contract it with a fixed random array",
+       checks([](const Many& inputs) { return inputs[0]; }, {}));
+  says("gradient_check: there are no parameters, or they have no entries; there must be some to check",
+       [&] { gradient_check(total, {A::from_shape({0})}); });
+  says(
+      "gradient_check: f gave 1.0000000000000000 and then 2.0000000000000000 for the same parameters; it must be "
+      "deterministic - draw from the random "
+      "stream of the tape",
+      checks([calls = std::make_shared<int>(0)](const Many&) { return V(++*calls); }, {}));
+  says("gradient_check: order 3; it must be 1 or 2", checks(total, {.order = 3}));
+  says("gradient_check: tolerance 0; it must be positive", checks(total, {.tolerance = 0}));
+  says("gradient_check: a share of kinks of -1; it must not be negative", checks(total, {.kinks = -1}));
+  says("gradient_check: parameter 'w' is frozen; thaw it with freeze(false) or leave it out", [] {
+    Parameter<double> w(A{1.}, "w");
+    w.freeze();
+    gradient_check([&] { return sum(w); }, {w});
+  });
+
+  Random random(1);
+  const double infinity = std::numeric_limits<double>::infinity();
+  says("below: the bound is 0; it must be at least 1", [&] { random.below(0); });
+  says("uniform: from 1 to 0; both must be finite, the smaller one first", [&] { random.uniform<double>({}, 1, 0); });
+  says("normal: mean 0, deviation inf; both must be finite, the deviation not negative",
+       [&] { random.normal<double>({}, 0, infinity); });
+  return rows;
+}
+
+// The texts in quotes in all calls of require() and fail() of a source.
+std::vector<std::string> quoted_in_refusals(const std::string& source) {
+  std::vector<std::string> texts;
+  for (const std::string name : {" require(", " fail(", " refuse("})
+    for (std::size_t k = source.find(name); k < source.size(); k = source.find(name, k + 1)) {
+      const std::string call = source.substr(k, source.find(");\n", k) - k);
+      for (std::size_t i = call.find('"'); i < call.size();) {
+        const std::size_t end = call.find('"', i + 1);
+        texts.push_back(call.substr(i + 1, end - i - 1));
+        i = call.find('"', end + 1);
+      }
+    }
+  return texts;
+}
+
+}  // namespace
+
+TEST_CASE("every error says what was given and what must hold, word for word") {
+  for (const auto& [text, said] : table()) CHECK(said == text);
+}
+
+TEST_CASE("every refusal in the sources has its text in the table") {
+  const auto rows = table();
+  std::size_t count = 0;
+  for (const auto& file : std::filesystem::directory_iterator("../autograd")) {
+    std::ifstream in(file.path());
+    const std::string source(std::istreambuf_iterator<char>(in), {});
+    for (const std::string& text : quoted_in_refusals(source)) {
+      const auto has_it = [&](const Row& row) { return row.first.find(text) != std::string::npos; };
+      CHECK_MESSAGE(std::any_of(rows.begin(), rows.end(), has_it), file.path().filename() << ": " << text);
+      ++count;
+    }
+  }
+  CHECK(count > 100);
+}
+
+TEST_CASE("an operation that throws leaves the tape as it was") {
+  const Parameter<double> weight(numbers({4, 3}), "weight"), wrong(numbers({5}), "wrong");
+  Tape<double> tape;
+  const V x = tape.watch(of({2, 3})), y = exp(x), part = slice(y, -1, 0, 2), box = tape.watch(of({2, 3, 4}));
+  const V turned = transpose(part), loss = sum(y * y);
+  const Many several{x, y, box}, mixed{x, wrong};
+  const std::vector<std::size_t> sizes{1, 2};
+  const auto fails = [&](const char* what, const std::function<void()>& f) {
+    INFO(std::string(what));
+    const std::size_t size = tape.size();
+    CHECK_THROWS_AS(f(), Error);
+    CHECK(tape.size() == size);
+    CHECK(Scope::path().empty());
+  };
+  fails("add", [&] { x + wrong; });
+  fails("where", [&] { where(wrong, x, x); });
+  fails("matmul", [&] { matmul(x, wrong); });
+  fails("matmul of batches", [&] { matmul(box, wrong); });
+  fails("matmul of batches that differ", [&] { matmul(box, of({3, 4, 2})); });
+  fails("matmul of a vector", [&] { matmul(wrong, weight); });
+  fails("linear", [&] { linear(x, wrong, weight); });
+  fails("linear with a wrong bias", [&] { linear(x, weight, wrong); });
+  fails("sum", [&] { sum(part, 7); });
+  fails("mean", [&] { mean(part, 2); });
+  fails("logsumexp", [&] { logsumexp(part, 2); });
+  fails("softmax", [&] { softmax(part, 2); });
+  fails("log_softmax", [&] { log_softmax(part, -3); });
+  fails("reshape", [&] { reshape(part, {5}); });
+  fails("slice", [&] { slice(part, 0, 1, 3); });
+  fails("split", [&] { split(part, sizes, 0); });
+  fails("unstack", [&] { unstack(part, 2); });
+  fails("stack", [&] { stack(several); });
+  fails("concatenate", [&] { concatenate(mixed); });
+  fails("take", [&] { take(wrong, {5}); });
+  fails("gradient without a cotangent", [&] { tape.gradient(y, {x}); });
+  fails("gradient by a constant", [&] { tape.gradient(loss, mixed); });
+  fails("backward", [&] { tape.backward(y); });
+  const auto gradients = tape.backward(loss);
+  CHECK(!gradients.contains(wrong));
+  CHECK(gradients.entries().size() == 2);  // x, box
+}
+
+TEST_CASE("a rule that throws in the recorded sweep leaves the tape as it was") {
+  Tape<double> tape;
+  const V x = tape.watch(of({3}));
+  const V y = primitive("mine", {x}, x, [](const V& g) { return g + of({2}); });
+  const V loss = sum(y * y);
+  const std::size_t size = tape.size();
+  CHECK_THROWS_AS(tape.gradient(loss, {x}), Error);
+  CHECK(tape.size() == size);
+  CHECK(tape.gradient(loss, {y})[0].value() == (2 * y).value());
+  CHECK_THROWS_AS(tape.backward(loss), Error);
+}
+
+TEST_CASE("an exception that leaves a scope takes back what was recorded in it, and its handles are constants") {
+  Tape<double> tape;
+  const Parameter<double> p(A(3.), "p");
+  const V x = tape.watch(2.), y = x * x;
+  V lost;
+  CHECK_THROWS_AS(([&] {
+                    const Scope outer("outer");
+                    const V before = x * 5;
+                    const Scope inner("inner");
+                    CHECK(Scope::path() == "outer/inner");
+                    lost = p * before;
+                    throw 1;
+                  }()),
+                  int);
+  CHECK(tape.size() == 2);
+  CHECK(Scope::path().empty());
+  const V a = y + 1, b = a * 7, c = b + lost * y;  // these stand where what was taken back stood
+  CHECK(error_of([&] { tape.gradient(c, {lost}); }).starts_with("gradient: x was not recorded on this tape"));
+  CHECK(tape.gradient(c, {x})[0].item() == 4 * (7 + 30));
+  const Scope scope("caught inside");
+  try {
+    x * 2 * p;
+    throw 1;
+  } catch (int) {
+  }
+  const auto gradients = tape.backward(c);
+  CHECK(gradients[x]() == 4 * (7 + 30));
+  CHECK(!gradients.contains(p));
+}
+
+TEST_CASE("a spent tape refuses to record and to be swept") {
+  Tape<double> tape;
+  const Parameter<double> p(A(3.), "p");
+  const V x = tape.watch(A{2.}), y = sum(x * x);
+  tape.backward(y);
+  CHECK(tape.size() == 0);
+  for (const std::function<void()>& use : std::vector<std::function<void()>>{
+           [&] { tape.backward(y); }, [&] { tape.gradient(y, {x}); }, [&] { tape.watch(1.); }})
+    CHECK(error_of(use).find("spent") != std::string::npos);
+  CHECK((V(2) * 3).item() == 6);
+  Tape<double> next;
+  const V z = next.watch(y);
+  CHECK(next.backward(z * x)[z]() == 2);
+}
+
+TEST_CASE("a sweep refuses a parameter that was assigned since it was recorded, if it matters") {
+  Parameter<double> p(A{2.}, "p"), q(A{3.}, "q");
+  Tape<double> tape;
+  const V x = tape.watch(A{1.}), y = sum(p * x), z = sum(q * x);
+  q.assign({4.});
+  CHECK(tape.gradient(y, {p})[0].value() == A{1.});
+  CHECK(error_of([&] { tape.gradient(z, {x}); }).find("parameter 'q' was assigned") != std::string::npos);
+  CHECK(error_of([&] { tape.backward(y + z); }).find("parameter 'q' was assigned") != std::string::npos);
+  CHECK(tape.backward(y)[x] == A{2.});
+  Tape<double> later;
+  CHECK(later.backward(sum(q * q))[q] == A{8.});
+}
+
+TEST_CASE("a rule whose result has another shape than its operand is an error that says so") {
+  const auto sweep = [](const Shape& shape, const Shape& of_rule, bool recorded) {
+    Tape<double> tape;
+    const V x = tape.watch(numbers(shape)),
+            y = primitive("mine", {x}, x, [&](const V&) { return zeros<double>(of_rule); });
+    return error_of([&] { recorded ? void(tape.gradient(sum(y), {x})) : void(tape.backward(sum(y))); });
+  };
+  for (bool recorded : {false, true})
+    for (const auto& [shape, of_rule] : std::vector<std::pair<Shape, Shape>>{
+             {{3}, {}}, {{3}, {1, 3}}, {{}, {3}}, {{3}, {2, 3}}, {{2, 3}, {2, 1}}, {{2, 3}, {3, 2}}, {{1}, {0}}}) {
+      INFO(shape << " and " << of_rule << std::string(recorded ? ", recorded" : ""));
+      CHECK(sweep(shape, of_rule, recorded).find("mine") != std::string::npos);
+    }
+}
+
+TEST_CASE("what a spent tape recorded is a constant") {
+  Tape<double> tape;
+  const V x = tape.watch(A{2., 3.}), y = x * x;
+  tape.backward(sum(y));
+  CHECK(slice(y, 0, 0, 1).value() == A{4.});
+  CHECK(reshape(y, {2, 1}).shape() == Shape{2, 1});
+  CHECK((x + 1).value() == A{3., 4.});
+  CHECK(tape.size() == 0);
+}
