@@ -6,7 +6,23 @@
 #include <xtensor-blas/xblas.hpp>
 #endif
 
+extern "C" {
+int openblas_get_num_threads();
+void openblas_set_num_threads(int threads);
+}
+
 namespace unroll {
+
+namespace {
+
+// Threads only pay for products of milliseconds: smaller ones lose more by waiting for each other than they gain, and
+// lose it all where another program has one of the cores. OpenBLAS's number is that of the whole process.
+void choose_threads(std::size_t multiplications) {
+  static const int most = openblas_get_num_threads();
+  if (most > 1) openblas_set_num_threads(multiplications >> 28 ? most : 1);
+}
+
+}  // namespace
 
 template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
@@ -20,6 +36,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
   const auto size = [](std::size_t x) { return static_cast<blas_index_t>(x); };
   const auto flag = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
   const T beta = add ? T(1) : T(0);
+  choose_threads(m * n * k);
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.
     cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(!transposed_b), size(transposed_b ? n : k),

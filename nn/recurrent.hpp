@@ -100,6 +100,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
             options.hidden, ", layers ", options.layers, "; all sizes must be given");
     require(0 <= options.dropout && options.dropout < 1, "recurrent", "dropout ", options.dropout,
             "; the rate must be in [0, 1)");
+    cells_.reserve(options.layers * directions());  // a cell that can only be copied must never move
     for (std::size_t layer = 0; layer < options.layers; ++layer) {
       for (std::size_t direction = 0; direction < directions(); ++direction) {
         const CellSizes sizes{layer ? directions() * options.hidden : options.input, options.hidden, options.bias};
