@@ -70,13 +70,13 @@ struct RuleOf {
       return f.c;
   }
   // g and what is kept.
-  static constexpr int count(unsigned kept) {
+  static constexpr int count(unsigned kept, int operands) {
     int n = kept == keep::other ? 2 : 1;
-    for (unsigned bit = keep::result; bit <= keep::third; bit *= 2) n += (kept & bit) != 0;
+    for (unsigned bit = keep::result; bit <= keep::result << operands; bit *= 2) n += (kept & bit) != 0;
     return n;
   }
   template <class F>
-  static constexpr int arguments = count(F::kept);
+  static constexpr int arguments = count(F::kept, F::operands);
   template <class F>
   static constexpr bool none = same<decltype(of(*static_cast<const F*>(nullptr))), const NoRule&>;
 };

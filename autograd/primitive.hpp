@@ -60,7 +60,7 @@ class ElementwiseNode final : public Node<T> {
   }
 
  private:
-  static constexpr std::size_t keeps = RuleOf<0>::count(F::kept) - 1 + (F::kept == keep::other);
+  static constexpr std::size_t keeps = RuleOf<0>::count(F::kept, F::operands) - 1 + (F::kept == keep::other);
 
   template <int k>
   void pull(const Variable<T>& g, Adjoint<T>& into) {
