@@ -124,12 +124,12 @@ auto operator-(const X& x) {
 }
 template <class C, class A, class B>
 requires MixedOperands<C, A, B>
-auto where(const C& condition, const A& a, const B& b) {
+auto where(C&& condition, A&& a, B&& b) {
   return where(as_variable<C, A, B>(condition), as_variable<C, A, B>(a), as_variable<C, A, B>(b));
 }
 template <class A, class B>
 requires MixedOperands<A, B>
-auto equal(const A& a, const B& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+auto equal(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
 
 // What rules that choose are written with (functions.hpp).
 template <class T>
@@ -153,7 +153,7 @@ template <class T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
 template <class A, class B>
 requires MixedOperands<A, B>
-auto matmul(const A& a, const B& b, Transposed transposed = {}) {
+auto matmul(A&& a, B&& b, Transposed transposed = {}) {
   return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
 }
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b broadcasts; an empty handle for b stands for none

@@ -26,6 +26,13 @@ Scope::~Scope() {
   if (doubles_) doubles_->roll_back(double_size_);
 }
 
+void Scope::forget(const void* tape) {
+  for (Scope* scope = innermost_scope; scope; scope = scope->outer_) {
+    if (scope->floats_ == tape) scope->floats_ = nullptr;
+    if (scope->doubles_ == tape) scope->doubles_ = nullptr;
+  }
+}
+
 std::string Scope::path() {
   std::string path;
   for (const Scope* scope = innermost_scope; scope; scope = scope->outer_)

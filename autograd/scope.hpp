@@ -15,6 +15,8 @@ class Scope {
   Scope(const Scope&) = delete;
   /// The open scopes of this thread, outermost first: "tagger/lstm"; empty when there is none.
   static std::string path();
+  /// Called by a tape that ends: open scopes have nothing to take back from it.
+  static void forget(const void* tape);
 
  private:
   std::string name_;

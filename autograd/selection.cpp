@@ -8,21 +8,11 @@ namespace unroll {
 
 namespace {
 
-Shape position_of(const Indices& indices, std::size_t k) {
-  Shape position(indices.shape());
-  for (std::size_t axis = position.size(); axis-- > 0;) {
-    const std::size_t size = indices.shape()[axis];
-    position[axis] = k % size;
-    k /= size;
-  }
-  return position;
-}
-
 void check(const char* where, const Indices& indices, std::size_t rows, const char* what) {
   for (std::size_t k = 0; k < indices.size(); ++k) {
     const std::int64_t index = indices.storage()[k];
     require(0 <= index && static_cast<std::size_t>(index) < rows, where, "index ", index, " at position ",
-            position_of(indices, k), "; the ", what, " has ", rows, " rows");
+            Shape(indices.shape()).position(k), "; the ", what, " has ", rows, " rows");
   }
 }
 
@@ -30,6 +20,22 @@ using SharedIndices = std::shared_ptr<const Indices>;
 
 template <class T>
 Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
+
+// Adds row k of x to row i_k of memory whose elements stand in runs.
+template <class T>
+void add_rows(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices) {
+  if (indices.size() == 0) return;
+  const Variable<T> rows = detach(x);
+  const std::size_t row = rows.size() / indices.size(), length = std::max<std::size_t>(std::min(row, run), 1);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::size_t first = static_cast<std::size_t>(indices.storage()[k]) * row;
+    const T* from = rows.tensor().data() + k * row;
+    for (std::size_t part = 0; part < row; part += length, from += length) {
+      T* const place = to + stride(first + part, run, pitch);
+      for (std::size_t j = 0; j < length; ++j) place[j] += from[j];
+    }
+  }
+}
 
 /// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
 template <class T>
@@ -39,18 +45,29 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
           "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
   check("scatter", *indices, count, "result");
   Shape shape(given.begin() + taken.size(), given.end());
-  const std::size_t row = shape.elements();
   shape.insert(0, count);
-  const Variable<T> rows = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   std::fill_n(y->buffer.data(), y->size(), T(0));
-  for (std::size_t k = 0; k < indices->size(); ++k) {
-    T* const to = y->buffer.data() + static_cast<std::size_t>(indices->storage()[k]) * row;
-    const T* const from = rows.tensor().data() + k * row;
-    for (std::size_t j = 0; j < row; ++j) to[j] += from[j];
-  }
+  add_rows(y->buffer.data(), y->run, y->pitch, x, *indices);
   return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
 }
+
+// A scatter that has not been computed, so that a sweep adds only the rows that were taken.
+template <class T>
+struct Scatter {
+  Variable<T> x;
+  SharedIndices indices;
+  std::size_t count;
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost()) {
+      into += scatter_rows(x, indices, count);
+    } else {
+      const auto memory = into.open(false);
+      add_rows(memory.data, memory.run, memory.pitch, x, *indices);
+    }
+  }
+};
 
 /// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
 template <class T>
@@ -65,8 +82,9 @@ Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const 
   for (std::size_t k = 0; k < indices->size(); ++k)
     std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
                 y->buffer.data() + k * row);
-  return primitive("take", {x}, Variable<T>(y),
-                   [indices, count](const Variable<T>& g) { return scatter_rows(g, indices, count); });
+  return primitive("take", {x}, Variable<T>(y), [indices, count](const Variable<T>& g) {
+    return Scatter<T>{g, indices, count};
+  });
 }
 
 // Calls f(position in the indices, position in an array of this shape) for every index along an axis.

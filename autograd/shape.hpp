@@ -60,6 +60,12 @@ class Shape {
     return n;
   }
   std::size_t elements() const { return product(0, rank_); }
+  /// The index along each axis of the k-th element in row-major order.
+  Shape position(std::size_t k) const {
+    Shape index = *this;
+    for (std::size_t axis = rank_; axis-- > 0; k /= sizes_[axis]) index[axis] = k % sizes_[axis];
+    return index;
+  }
 
   friend bool operator==(const Shape& a, const Shape& b) {
     bool same = a.rank_ == b.rank_;
@@ -68,7 +74,7 @@ class Shape {
   }
 
  private:
-  std::array<std::size_t, most> sizes_;
+  std::array<std::size_t, most> sizes_{};
   std::size_t rank_ = 0;
 };
 

@@ -50,6 +50,7 @@ Tape<T>::~Tape() {
     *link = outer_;
     break;
   }
+  Scope::forget(this);
   clear(0);
 }
 

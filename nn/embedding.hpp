@@ -17,23 +17,24 @@ class Embedding : public Module<T> {
   Embedding(const EmbeddingOptions& options, Random& random) {
     require(options.count && options.size, "embedding", "count ", options.count, ", size ", options.size,
             "; both must be given");
-    set(random.normal<T>({options.count, options.size}, 0, 1));
+    set(Parameter<T>(random.normal<T>({options.count, options.size}, 0, 1)));
   }
   /// A given table, frozen unless it is to be trained.
   explicit Embedding(Array<T> table, bool trained = false) {
-    require(table.dimension() == 2, "embedding", "a table of shape ", Shape(table.shape()),
-            "; it must be (count, size)");
-    set(std::move(table));
+    set(Parameter<T>(std::move(table)));
     weight.freeze(!trained);
   }
+  /// A parameter shared with another layer: Embedding(scores.weight).
+  explicit Embedding(Parameter<T> table) { set(std::move(table)); }
 
   Variable<T> operator()(const Indices& indices) const { return take(weight, indices, "embedding"); }
 
   Parameter<T> weight;
 
  private:
-  void set(Array<T> table) {
-    weight = Parameter<T>(std::move(table));
+  void set(Parameter<T> table) {
+    require(table.shape().size() == 2, "embedding", "a table of shape ", table.shape(), "; it must be (count, size)");
+    weight = std::move(table);
     this->add("weight", weight);
   }
 };

@@ -18,15 +18,27 @@ class Linear : public Module<T> {
     require(options.input && options.output, "linear", "input ", options.input, ", output ", options.output,
             "; both sizes must be given");
     weight = Parameter<T>(uniform_by_fan_in<T>({options.output, options.input}, options.input, random));
-    this->add("weight", weight);
-    if (!options.bias) return;
-    bias = Parameter<T>(uniform_by_fan_in<T>({options.output}, options.input, random));
-    this->add("bias", bias);
+    if (options.bias) bias = Parameter<T>(uniform_by_fan_in<T>({options.output}, options.input, random));
+    add_all();
+  }
+  /// Given parameters, without a bias if there is none: Linear(words.weight) shares the table of an embedding.
+  explicit Linear(Parameter<T> given, Parameter<T> given_bias = {})
+      : weight(std::move(given)), bias(std::move(given_bias)) {
+    require(weight.shape().size() == 2, "linear", "a weight of shape ", weight.shape(), "; it must be (output, input)");
+    require(!bias || bias.shape() == Shape{weight.shape()[0]}, "linear", "a bias of shape ",
+            bias ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(), "; it must be (output,)");
+    add_all();
   }
 
   Variable<T> operator()(const Variable<T>& x) const { return linear(x, weight, bias); }
 
   Parameter<T> weight, bias;
+
+ private:
+  void add_all() {
+    this->add("weight", weight);
+    if (bias) this->add("bias", bias);
+  }
 };
 
 }  // namespace unroll::nn

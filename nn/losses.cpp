@@ -16,8 +16,8 @@ Counted counted(const Indices& labels, std::int64_t ignore, std::size_t classes)
   for (std::size_t k = 0; k < labels.size(); ++k) {
     const std::int64_t label = labels.flat(k);
     if (label == ignore) continue;
-    require(0 <= label && label < static_cast<std::int64_t>(classes), "cross_entropy", "label ", label, " at place ", k,
-            "; there are ", classes, " classes");
+    require(0 <= label && label < static_cast<std::int64_t>(classes), "cross_entropy", "label ", label, " at position ",
+            Shape(labels.shape()).position(k), "; there are ", classes, " classes");
     places.push_back(static_cast<std::int64_t>(k));
   }
   Counted result{Indices::from_shape({places.size()}), Indices::from_shape({places.size()})};

@@ -6,7 +6,8 @@ namespace unroll::nn {
 
 template <class T>
 void Module<T>::refuse_copy() {
-  require(Cloning::active(), "module", "copied; a copy would share its parameters, so use clone()");
+  require(Cloning::active(), "module",
+          "copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr");
 }
 
 template <class T>

@@ -1,6 +1,7 @@
 #include "nn/optimisers.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace unroll::nn {
 
@@ -18,10 +19,19 @@ void require_finite(const char* where, const Gradients<T>& gradients) {
   }
 }
 
+void require_not_negative(const char* where, const char* what, double given) {
+  require(given >= 0 && std::isfinite(given), where, what, " is ", given, "; it must be 0 or more, and finite");
+}
+
+void require_mean_weight(const char* where, const char* what, double given) {
+  require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
+}
+
 }  // namespace
 
 template <class T>
 double clip_norm(Gradients<T>& gradients, double most) {
+  require(most >= 0, "clip_norm", "a limit of ", most, "; it must be 0 or more");
   const double norm = gradients.norm();
   if (!std::isfinite(norm)) require_finite("clip_norm", gradients);
   if (norm > most) gradients *= most / (norm + 1e-6);
@@ -32,10 +42,15 @@ template <class T>
 Optimizer<T>::Optimizer(std::vector<Parameter<T>> parameters, double rate)
     : learning_rate(rate), parameters_(std::move(parameters)) {
   require(!parameters_.empty(), "optimizer", "there are no parameters; there must be at least one");
+  std::set<const void*> known;
+  for (const Parameter<T>& parameter : parameters_)
+    require(known.insert(parameter.shared().get()).second, "optimizer", "parameter '", parameter.name(),
+            "' is given twice; parameters() of one module has each once");
 }
 
 template <class T>
 void Optimizer<T>::step(const Gradients<T>& gradients) {
+  require_not_negative("step", "the learning rate", learning_rate);
   require_finite("step", gradients);
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     Parameter<T>& parameter = parameters_[k];
@@ -56,6 +71,9 @@ std::vector<Array<T>> Optimizer<T>::zeros_like_parameters() const {
 template <class T>
 SGD<T>::SGD(std::vector<Parameter<T>> parameters, const SGDOptions& options)
     : Optimizer<T>(std::move(parameters), options.learning_rate), options_(options) {
+  require_not_negative("sgd", "the learning rate", options.learning_rate);
+  require_not_negative("sgd", "momentum", options.momentum);
+  require_not_negative("sgd", "weight_decay", options.weight_decay);
   if (options.momentum != 0) velocity_ = this->zeros_like_parameters();
 }
 
@@ -78,7 +96,13 @@ Adam<T>::Adam(std::vector<Parameter<T>> parameters, const AdamOptions& options)
       options_(options),
       mean_(this->zeros_like_parameters()),
       square_(this->zeros_like_parameters()),
-      steps_(mean_.size()) {}
+      steps_(mean_.size()) {
+  require_not_negative("adam", "the learning rate", options.learning_rate);
+  require_mean_weight("adam", "beta1", options.beta1);
+  require_mean_weight("adam", "beta2", options.beta2);
+  require_not_negative("adam", "epsilon", options.epsilon);
+  require_not_negative("adam", "weight_decay", options.weight_decay);
+}
 
 template <class T>
 void Adam<T>::update(std::size_t k, Array<T>& x, const Array<T>& g) {

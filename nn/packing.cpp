@@ -18,7 +18,7 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
     }
   }
   if (even_) {
-    sizes_.assign(batch ? time : 0, batch);
+    sizes_.assign(std::max<std::size_t>(time, 1), time ? batch : 0);
     rows_ = time * batch;
     return;
   }
@@ -33,6 +33,7 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
       rows.push_back(static_cast<std::int64_t>(t * batch + order[k]));
     sizes_.push_back(rows.size() - before);
   }
+  if (sizes_.empty()) sizes_.push_back(0);
   rows_ = rows.size();
   rows_of_padded_ = Indices::from_shape({rows.size()});
   std::copy(rows.begin(), rows.end(), rows_of_padded_.begin());

@@ -13,7 +13,8 @@ class Packing {
  public:
   Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths);
 
-  /// How many sequences run at each step, up to the longest sequence's last.
+  /// How many sequences run at each step, up to the longest sequence's last; of no steps, one that runs none is left,
+  /// so that a batch without rows passes through a cell too, and is recorded.
   const std::vector<std::size_t>& sizes() const { return sizes_; }
   std::size_t rows() const { return rows_; }
   std::size_t batch() const { return batch_; }

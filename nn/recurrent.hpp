@@ -27,8 +27,9 @@ struct OptionsOf<Cell> {
 /// The states of a cell after every step of a packed batch (nn/packing.hpp), in the order of time. `sizes` says how
 /// many sequences run at each step; `initial` is their state before the first, of all sequences. In reverse, each
 /// sequence starts at its own last step.
-template <class Cell, class T>
-requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell, const Variable<T>& rows,
+template <class Cell, class T = typename Cell::State::value_type::value_type>
+requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell,
+                                                                  const std::type_identity_t<Variable<T>>& rows,
                                                                   const std::vector<std::size_t>& sizes,
                                                                   const typename Cell::State& initial,
                                                                   bool reverse = false) {
@@ -39,6 +40,10 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& ce
       result[k] = slice(state[k], 0, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
     return result;
   };
+  const std::size_t most = sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
+  for (const Variable<T>& entry : initial)
+    require(!entry.shape().empty() && entry.shape()[0] >= most, "unroll", "an initial state of shape ", entry.shape(),
+            " for ", most, " sequences; it must be (batch, hidden)");
   const std::vector<Variable<T>> projected = split(cell.input(rows), sizes, 0);
   std::vector<State> states(sizes.size());
   std::size_t running = reverse ? 0 : initial[0].shape()[0];
@@ -59,13 +64,15 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& ce
 }
 
 /// The states of a cell after every step of x, of shape (time, batch, input), from a state of zeros or a given one.
-template <class Cell, class T>
-requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell, const Variable<T>& x,
+template <class Cell, class T = typename Cell::State::value_type::value_type>
+requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell,
+                                                                  const std::type_identity_t<Variable<T>>& x,
                                                                   const typename Cell::State& initial,
                                                                   bool reverse = false) {
   require(x.shape().size() == 3, "unroll", "x has shape ", x.shape(), "; it must be (time, batch, input)");
-  const Packing packing(x.shape()[0], x.shape()[1], {});
-  return unroll(cell, packing.pack(x), packing.sizes(), initial, reverse);
+  const std::size_t time = x.shape()[0], batch = x.shape()[1];
+  return unroll(cell, reshape(x, {time * batch, x.shape()[2]}), std::vector<std::size_t>(time, batch), initial,
+                reverse);
 }
 
 /// The options of a recurrent layer; `cell` holds those of its cell.
@@ -185,7 +192,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
   Variable<T> all_rows(const std::vector<State>& all) const {
     std::vector<Variable<T>> h;
     for (const State& state : all) h.push_back(state[0]);
-    return h.empty() ? zeros<T>({0, options_.hidden}) : concatenate(h);
+    return concatenate(h);
   }
 
   // Forward, a sequence ends at its last step; in reverse, all end at the first. One of length 0 ends where it starts.
@@ -194,14 +201,14 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
     std::vector<Variable<T>> parts;
     std::size_t ended = 0;
     const auto take_rows = [&](const Variable<T>& from, std::size_t end) {
-      if (end > ended)
+      if (end > ended || parts.empty())
         parts.push_back(slice(from, 0, static_cast<std::int64_t>(ended), static_cast<std::int64_t>(end)));
       ended = std::max(ended, end);
     };
     for (std::size_t t = reverse ? std::min<std::size_t>(all.size(), 1) : all.size(); t-- > 0;)
       take_rows(all[t][n], packing.sizes()[t]);
     take_rows(start[n], packing.batch());
-    return parts.empty() ? start[n] : parts.size() == 1 ? parts[0] : concatenate(parts);
+    return parts.size() == 1 ? parts[0] : concatenate(parts);
   }
 
   Options options_;

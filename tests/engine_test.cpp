@@ -11,6 +11,7 @@
 #include "autograd/autograd.hpp"
 #include "autograd/gradient_check.hpp"
 #include "autograd/random.hpp"
+#include "support.hpp"
 
 using namespace unroll;
 
@@ -24,17 +25,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity(), NaN = std::
 A numbers(const Shape& shape, std::uint64_t seed = 1) { return Random(seed).normal<double>(shape); }
 V weighted(const V& y) { return sum(y * numbers(y.shape(), 99)); }
 
-// The largest difference; ∞ if the shapes differ or one is NaN and the other is not.
-double difference(const A& a, const A& b) {
-  double worst = a.shape() == b.shape() ? 0 : infinity;
-  for (std::size_t k = 0; worst < infinity && k < a.size(); ++k) {
-    const double x = a.storage()[k], y = b.storage()[k];
-    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-    worst = std::isnan(x) || std::isnan(y) ? infinity : std::max(worst, std::abs(x - y));
-  }
-  return worst;
-}
-
 // The gradient of weighted f(x) by both sweeps, which must agree.
 template <class F>
 A gradient_of(const F& f, const A& x) {
@@ -44,16 +34,6 @@ A gradient_of(const F& f, const A& x) {
   const auto gradients = tape.backward(loss);
   CHECK(difference(gradients[watched], recorded.value()) <= 1e-13);
   return gradients[watched];
-}
-
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 template <class F>
@@ -105,6 +85,22 @@ TEST_CASE("a tape need not end before the one inside it") {
   CHECK(Tape<double>::innermost() == &*inner);
   inner.reset();
   CHECK(Tape<double>::innermost() == nullptr);
+}
+
+TEST_CASE("a scope may be open longer than the tapes in it") {
+  std::optional<Tape<double>> tape(std::in_place);
+  const Parameter<double> p(A(2.), "p");
+  CHECK_THROWS_AS(
+      [&] {
+        const Scope scope("outer");
+        p * 2;
+        tape.reset();
+        tape.emplace();
+        p * 2 * 3;
+        throw Error("enough");
+      }(),
+      Error);
+  CHECK(tape->size() == 3);  // recorded on a tape that the scope does not know
 }
 
 TEST_CASE("a handle outlives its tape, as a constant to every other tape") {
@@ -365,9 +361,9 @@ TEST_CASE("operators take variables with numbers, arrays and expressions, in eit
   same((x < 6.5) + (6.5 < x) * 2, {{1., 1.}, {2., 2.}});
   same((p <= 5) + (a + 5 >= x) * 2, {{3., 2.}, {2., 2.}});
   same((a > p) + (p > a) * 2, {{2., 2.}, {2., 2.}});
-  same(unroll::where(x < 6.5, a, 0), {{1., 2.}, {0., 0.}});
-  same(unroll::where(a < 2, x, p), b);
-  same(unroll::equal(x, a + 4), {{1., 1.}, {1., 1.}});
+  same(where(x < 6.5, a, 0), {{1., 2.}, {0., 0.}});
+  same(where(a < 2, x, p), b);
+  same(equal(x, a + 4), {{1., 1.}, {1., 1.}});
   same(matmul(a, x), {{19., 22.}, {43., 50.}});
   same(matmul(p, xt::transpose(a)), {{17., 39.}, {23., 53.}});
   same(linear(x, p), {{61., 83.}, {83., 113.}});

@@ -11,6 +11,7 @@
 #include "autograd/autograd.hpp"
 #include "autograd/gradient_check.hpp"
 #include "autograd/random.hpp"
+#include "support.hpp"
 
 using namespace unroll;
 
@@ -19,15 +20,6 @@ namespace {
 using A = Array<double>;
 using V = Variable<double>;
 using Many = std::vector<V>;
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 A numbers(const Shape& shape) { return Random(1).normal<double>(shape); }
 V of(const Shape& shape) { return numbers(shape); }

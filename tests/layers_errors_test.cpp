@@ -80,9 +80,21 @@ const std::vector<Refusal> refusals{
      [] {
        nn::unroll(layer.cells()[0], numbers({4, 3}), {numbers({4, 2})});
      }},
+    {"unroll: an initial state of shape (1, 2) for 2 sequences; it must be (batch, hidden)",
+     [] {
+       nn::unroll(layer.cells()[0], numbers({4, 2, 3}), {numbers({1, 2})});
+     }},
     {"dropout: a rate of 1; it must be in [0, 1)", [] { nn::Dropout<double>({.rate = 1}); }},
     {"dropout: a rate of -0.5; it must be in [0, 1)", [] { nn::dropout(numbers({2}), -0.5); }},
     {"linear: input 0, output 2; both sizes must be given", [] { nn::Linear<double>({.output = 2}, random_numbers); }},
+    {"linear: a weight of shape (3,); it must be (output, input)",
+     [] {
+       nn::Linear<double>(Parameter<double>({1.0, 2.0, 3.0}));
+     }},
+    {"linear: a bias of shape (2,) for a weight of shape (1, 3); it must be (output,)",
+     [] {
+       nn::Linear<double>(Parameter<double>(Array<double>{{1.0, 2.0, 3.0}}), Parameter<double>({1.0, 2.0}));
+     }},
     {"embedding: count 5, size 0; both must be given", [] { nn::Embedding<double>({.count = 5}, random_numbers); }},
     {"embedding: a table of shape (3,); it must be (count, size)",
      [] {
@@ -108,13 +120,13 @@ const std::vector<Refusal> refusals{
      [] {
        nn::both_ends(numbers({3, 2, 4}));
      }},
-    {"cross_entropy: label 3 at place 1; there are 3 classes",
+    {"cross_entropy: label 3 at position (1,); there are 3 classes",
      [] {
        nn::cross_entropy(numbers({2, 3}), Indices{0, 3});
      }},
-    {"cross_entropy: label -1 at place 0; there are 3 classes",
+    {"cross_entropy: label -1 at position (1, 0); there are 3 classes",
      [] {
-       nn::cross_entropy_total<double>(numbers({2, 3}), Indices{-1, 0});
+       nn::cross_entropy_total<double>(numbers({2, 2, 3}), Indices{{1, 2}, {-1, 0}});
      }},
     {"cross_entropy: logits of shape (2, 3) and labels of shape (3,); the former must be the latter and the classes",
      [] {
@@ -128,7 +140,8 @@ const std::vector<Refusal> refusals{
      [] {
        nn::cross_entropy(numbers({2, 3}), Indices{0, 1}, {.weights = {1.0, 2.0}});
      }},
-    {"module: copied; a copy would share its parameters, so use clone()", [] { const auto copy = layer; }},
+    {"module: copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr",
+     [] { const auto copy = layer; }},
     {"module: 'a' is added twice; names must be different",
      [] {
        Model({{"a", {1}}, {"a", {2}}});
@@ -146,6 +159,27 @@ const std::vector<Refusal> refusals{
        Model({{"a", {1}}, {"b", {3}}}).copy_from(Model({{"a", {1}}, {"b", {1, 3}}}));
      }},
     {"optimizer: there are no parameters; there must be at least one", [] { nn::SGD<double>({}, {}); }},
+    {"optimizer: parameter 'w' is given twice; parameters() of one module has each once",
+     [] {
+       const Parameter<double> w({1.0}, "w");
+       nn::SGD<double>({w, w}, {});
+     }},
+    {"sgd: momentum is -1; it must be 0 or more, and finite",
+     [] { nn::SGD<double>(layer.parameters(), {.momentum = -1}); }},
+    {"adam: beta1 is 1; it must be in [0, 1)", [] { nn::Adam<double>(layer.parameters(), {.beta1 = 1}); }},
+    {"adam: the learning rate is nan; it must be 0 or more, and finite",
+     [] { nn::AdamW<double>(layer.parameters(), {.learning_rate = std::nan("")}); }},
+    {"step: the learning rate is -1; it must be 0 or more, and finite",
+     [] {
+       nn::SGD<double> optimizer(layer.parameters());
+       optimizer.learning_rate = -1;
+       optimizer.step(gradients_with(1, false));
+     }},
+    {"clip_norm: a limit of -1; it must be 0 or more",
+     [] {
+       auto gradients = gradients_with(1, false);
+       nn::clip_norm(gradients, -1);
+     }},
     {"step: the gradient of 'lstm.weight_hh_l0' holds inf; it must be finite",
      [] { nn::Adam<double>(layer.parameters()).step(gradients_with(std::numeric_limits<double>::infinity(), false)); }},
     {"clip_norm: the gradient of 'lstm.weight_hh_l0' holds -inf; it must be finite",

@@ -1,0 +1,79 @@
+// What several suites compare with, and where they keep files.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "autograd/ops.hpp"
+
+namespace unroll {
+
+/// The largest |a − b| / (1 + |b|); infinite for other shapes, and where only one is NaN or they are other infinities.
+template <class T>
+double difference(const Array<T>& a, const Array<double>& b) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double worst = Shape(a.shape()) == Shape(b.shape()) ? 0 : infinity;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const double x = double(a.storage()[k]), y = double(b.storage()[k]);
+    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    const double error = std::abs(x - y) / (1 + std::abs(y));
+    worst = std::isfinite(error) ? std::max(worst, error) : infinity;
+  }
+  return worst;
+}
+
+inline double difference(const Variable<double>& a, const Variable<double>& b) {
+  return difference(a.value(), b.value());
+}
+
+/// What the Error says that `f` throws.
+template <class F>
+std::string error_of(const F& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+/// All bytes of a file.
+inline std::string contents(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A directory of its own, gone with this object.
+class Directory {
+ public:
+  Directory() {
+    for (int k = 0; path_.empty(); ++k) {
+      const auto path = std::filesystem::temp_directory_path() / ("unroll_test_" + std::to_string(k));
+      if (std::filesystem::create_directory(path)) path_ = path;
+    }
+  }
+  Directory(const Directory&) = delete;
+  ~Directory() { std::filesystem::remove_all(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(path_ / name, std::ios::binary) << text;
+    return file(name);
+  }
+  std::size_t files() const {
+    const std::filesystem::directory_iterator all(path_);
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace unroll

@@ -1,0 +1,373 @@
+// Modules, dropout, losses, optimisers, schedules and initialisers: what a model is trained with.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "nn/nn.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+double sigma(double x) { return 1 / (1 + std::exp(-x)); }
+
+template <class T>
+struct Tagger : nn::Module<T> {
+  nn::Embedding<T> words;
+  nn::GRU<T> gru;
+  nn::Linear<T> scores;
+
+  explicit Tagger(Random& random)
+      : words({.count = 5, .size = 3}, random),
+        gru({.input = 3, .hidden = 4, .bidirectional = true}, random),
+        scores({.input = 8, .output = 3}, random) {
+    this->add("words", words);
+    this->add("gru", gru);
+    this->add("scores", scores);
+  }
+  Variable<T> operator()(const Indices& tokens, const Indices& lengths) const {
+    return scores(gru(words(tokens), lengths).output);
+  }
+};
+
+const Indices tokens{{1, 4, 0}, {2, 3, 0}, {0, 1, 0}}, labels{{0, 1, -100}, {2, 0, -100}, {1, -100, -100}},
+    lengths{3, 2, 0};
+
+template <class T>
+Variable<T> loss_of(const Tagger<T>& model) {
+  return nn::cross_entropy(model(tokens, lengths), labels);
+}
+
+// One parameter under two names, and another.
+struct Tied : nn::Module<double> {
+  Parameter<double> a{Array<double>{1, 2}}, b = a, c{Array<double>{3}};
+  Tied() {
+    add("a", a);
+    add("b", b);
+    add("c", c);
+  }
+};
+
+// The gradients of Σ g ⊙ parameter, which are g.
+Gradients<double> gradients_of(const std::vector<std::pair<Parameter<double>, Array<double>>>& given) {
+  Tape<double> tape;
+  Variable<double> loss = 0;
+  for (const auto& [parameter, g] : given) loss = loss + sum(parameter * g);
+  return tape.backward(loss);
+}
+
+}  // namespace
+
+TEST_CASE("a module names its parameters with dots, and lists a tied one once") {
+  Random random(41);
+  const Tagger<double> model(random);
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : model.named_parameters()) {
+    names.push_back(name);
+    CHECK(parameter.name() == name);
+  }
+  CHECK(names == std::vector<std::string>{"words.weight", "gru.weight_ih_l0", "gru.weight_hh_l0", "gru.bias_ih_l0",
+                                          "gru.bias_hh_l0", "gru.weight_ih_l0_reverse", "gru.weight_hh_l0_reverse",
+                                          "gru.bias_ih_l0_reverse", "gru.bias_hh_l0_reverse", "scores.weight",
+                                          "scores.bias"});
+  CHECK(model.parameters().size() == 11);
+  const Tied tied;
+  CHECK(tied.named_parameters().size() == 3);
+  CHECK(tied.parameters().size() == 2);
+}
+
+TEST_CASE("a module that was moved trains as before") {
+  Random random(42);
+  std::optional<Tagger<double>> first(random);
+  nn::SGD<double> optimizer(first->parameters(), {.learning_rate = 0.5});
+  Tagger<double> model = std::move(*first);
+  first.reset();
+  std::vector<Tagger<double>> models;
+  models.push_back(std::move(model));
+  const double before = loss_of(models[0]).item();
+  for (int step = 0; step < 100; ++step) {
+    Tape<double> tape;
+    optimizer.step(tape.backward(loss_of(models[0])));
+  }
+  CHECK(loss_of(models[0]).item() < before / 10);
+}
+
+TEST_CASE("a clone has the same values and nothing else in common; ties within it stay ties") {
+  Random random(43);
+  Tagger<double> model(random);
+  model.words.weight.freeze();
+  const Tagger<double> twin = nn::clone(model);
+  CHECK(twin.words.weight.frozen());
+  CHECK(loss_of(twin).item() == loss_of(model).item());
+  const double before = loss_of(twin).item();
+  for (auto parameter : model.parameters()) parameter.assign(random.normal<double>(parameter.shape()));
+  CHECK(loss_of(twin).item() == before);
+  CHECK(loss_of(model).item() != before);
+  // What is registered is what the layers use.
+  for (auto parameter : twin.parameters()) parameter.assign(xt::zeros_like(parameter.value()));
+  CHECK(loss_of(twin).item() == doctest::Approx(std::log(3.0)));
+
+  Tied tied, other = nn::clone(tied);
+  other.b.assign({5, 6});
+  CHECK(other.a.value()(0) == 5);
+  CHECK(other.named_parameters()[0].second.value()(1) == 6);
+  CHECK(tied.a.value()(0) == 1);
+  CHECK(other.parameters().size() == 2);
+}
+
+TEST_CASE("copy_from takes over a model's values, in float or double") {
+  Random random(44), other(45);
+  Tagger<float> model(random);
+  Tagger<double> same(other);
+  same.copy_from(model);
+  for (std::size_t k = 0; k < model.parameters().size(); ++k)
+    CHECK(difference(model.parameters()[k].value(), same.parameters()[k].value()) == 0);
+  CHECK(loss_of(model).item() == doctest::Approx(loss_of(same).item()).epsilon(1e-5));
+  Tagger<float> back(random);
+  back.copy_from(same);
+  CHECK(loss_of(back).item() == loss_of(model).item());
+}
+
+TEST_CASE("an embedding from a given table is frozen unless it is to be trained") {
+  const nn::Embedding<double> fixed(Array<double>{{1, 2}, {3, 4}}), trained(Array<double>{{1, 2}, {3, 4}}, true);
+  Tape<double> tape;
+  const auto loss = sum(fixed(Indices{1, 1}) * trained(Indices{0, 1}));
+  CHECK(loss.item() == 3 * 1 + 4 * 2 + 3 * 3 + 4 * 4);
+  const auto gradients = tape.backward(loss);
+  CHECK_FALSE(gradients.contains(fixed.weight));
+  CHECK(gradients[trained.weight] == Array<double>{{3, 4}, {3, 4}});
+}
+
+TEST_CASE("layers share a weight that one of them is made from") {
+  Random random(47);
+  struct Model : nn::Module<double> {
+    nn::Embedding<double> words;
+    nn::Linear<double> scores;
+    explicit Model(Random& numbers) : words({.count = 5, .size = 3}, numbers), scores(words.weight) {
+      add("words", words);
+      add("scores", scores);
+    }
+  };
+  const Model model(random);
+  CHECK(model.named_parameters().size() == 2);
+  CHECK(model.parameters().size() == 1);
+  CHECK(model.scores.weight.name() == "words.weight");
+  const Array<double> g{{1, 2, 3}, {4, 5, 6}};
+  Tape<double> tape;
+  const auto gradients = tape.backward(sum(model.scores(g)));
+  CHECK(difference(gradients[model.words.weight], xt::zeros<double>({5, 3}) + Array<double>{5, 7, 9}) == 0);
+  const nn::Linear<double> both(model.words.weight, Parameter<double>(Array<double>{1, 2, 3, 4, 5}));
+  CHECK(both.named_parameters().size() == 2);
+  CHECK(nn::Embedding<double>(model.scores.weight)(Indices{1}).shape() == Shape{1, 3});
+}
+
+TEST_CASE("dropout needs a tape with a random stream; the same stream draws the same mask") {
+  Random random(46);
+  const Variable<double> x = random.normal<double>({7, 3, 5});
+  const nn::Dropout<double> dropout({.rate = 0.25});
+  CHECK(dropout(x).value() == x.value());
+  {
+    Tape<double> tape;
+    const auto watched = tape.watch(x);
+    CHECK(dropout(watched).value() == x.value());
+    CHECK(tape.size() == 1);
+  }
+  const auto draw = [&](std::uint64_t seed) {
+    Random masks(seed);
+    Tape<double> tape(masks);
+    const auto watched = tape.watch(x);
+    const auto y = dropout(watched), again = dropout(watched);
+    CHECK(y.value() != again.value());
+    const auto gradient = tape.backward(sum(y))[watched];
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      const bool dropped = y.value().flat(k) == 0;
+      CHECK(gradient.flat(k) == (dropped ? 0 : 1 / 0.75));
+      if (!dropped) CHECK(y.value().flat(k) == x.value().flat(k) * (1 / 0.75));
+    }
+    return y.value();
+  };
+  CHECK(draw(1) == draw(1));
+  CHECK(draw(1) != draw(2));
+}
+
+TEST_CASE("dropout drops at its rate and keeps the mean, over steps alike if asked to") {
+  Random random(47);
+  const Variable<float> x = ones<float>({50, 40, 50});
+  const Tape<float> tape(random);
+  for (const double rate : {0.1, 0.5, 0.9}) {
+    const auto y = nn::Dropout<float>({.rate = rate})(x);
+    const auto n = double(x.size());
+    double total = 0, dropped = 0;
+    for (const float value : y.value()) total += value, dropped += value == 0;
+    CHECK(std::abs(dropped / n - rate) < 4 * std::sqrt(rate * (1 - rate) / n));
+    CHECK(std::abs(total / n - 1) < 4 * std::sqrt(rate / (1 - rate) / n));
+
+    const auto alike = nn::Dropout<float>({.rate = rate, .same_for_all_steps = true})(x);
+    const auto steps = unstack(alike);
+    for (const auto& step : steps) CHECK(step.value() == steps[0].value());
+    double share = 0;
+    for (const float value : steps[0].value()) share += value == 0;
+    CHECK(std::abs(share / 2000 - rate) < 4 * std::sqrt(rate * (1 - rate) / 2000));
+  }
+}
+
+TEST_CASE("cross entropy: uneven shards add up, ignored labels count for nothing, extremes stay finite") {
+  Random random(48);
+  const Variable<double> logits = random.normal<double>({6, 3});
+  const Indices wanted{0, -100, 2, 1, 1, -100};
+  const nn::CrossEntropyOptions<double> options{.weights = {1.0, 0.5, 2.0}, .smoothing = 0.1};
+  double sum = 0, count = 0;
+  for (const auto& [begin, end] : {std::pair(0, 2), std::pair(2, 6)}) {
+    Indices part = Indices::from_shape({std::size_t(end - begin)});
+    std::copy(wanted.begin() + begin, wanted.begin() + end, part.begin());
+    const auto shard = nn::cross_entropy_total(slice(logits, 0, begin, end), part, options);
+    sum += shard.sum.item();
+    count += shard.count;
+  }
+  CHECK(count == 1.0 + 2.0 + 0.5 + 0.5);
+  CHECK(sum / count == doctest::Approx(nn::cross_entropy(logits, wanted, options).item()).epsilon(1e-14));
+
+  for (const auto reduction : {nn::Reduction::mean, nn::Reduction::sum}) {
+    Tape<double> tape;
+    const auto unknown = tape.watch(full<double>({2, 3}, not_a_number));
+    const auto loss = nn::cross_entropy(unknown, {-100, -100}, {.reduction = reduction});
+    CHECK(loss.item() == 0);
+    CHECK(tape.backward(loss)[unknown] == zeros<double>({2, 3}).value());
+  }
+  CHECK(nn::cross_entropy_total(logits, Indices{-100, -100, -100, -100, -100, -100}).count == 0);
+  CHECK(nn::cross_entropy<double>(Array<double>{{1e300, -1e300, 0}}, {1}).item() == 2e300);
+  Tape<double> tape;
+  const auto excluded = tape.watch(Array<double>{{1, -std::numeric_limits<double>::infinity(), 2}});
+  const auto gradient = tape.backward(nn::cross_entropy(excluded, {0}))[excluded];
+  CHECK(gradient(0, 1) == 0);
+  CHECK(gradient(0, 2) == doctest::Approx(sigma(1)));
+  CHECK(gradient(0, 0) == doctest::Approx(-sigma(1)));
+}
+
+TEST_CASE("optimisers move parameters as their equations say") {
+  const Array<double> start{0.5, -1.5, 2.0}, gs[] = {{0.1, -0.2, 3.0}, {-0.4, 0.5, 0.0}, {1.0, 1e-3, -2.0}};
+  const double rate = 0.1, decay = 0.05;
+  struct Kind {
+    bool momentum = false, adam = false, decoupled = false;
+  };
+  for (const Kind& kind : {Kind{}, Kind{.momentum = true}, Kind{.adam = true}, Kind{.adam = true, .decoupled = true}}) {
+    Parameter<double> parameter(start, "p");
+    std::unique_ptr<nn::Optimizer<double>> optimizer;
+    const nn::AdamOptions adam{
+        .learning_rate = rate, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = decay};
+    if (kind.decoupled)
+      optimizer = std::make_unique<nn::AdamW<double>>(std::vector{parameter}, adam);
+    else if (kind.adam)
+      optimizer = std::make_unique<nn::Adam<double>>(std::vector{parameter}, adam);
+    else
+      optimizer = std::make_unique<nn::SGD<double>>(
+          std::vector{parameter},
+          nn::SGDOptions{.learning_rate = rate, .momentum = kind.momentum ? 0.9 : 0.0, .weight_decay = decay});
+    std::vector<double> x(start.begin(), start.end()), m(3), v(3);
+    for (int t = 1; t <= 3; ++t) {
+      const double now = t == 3 ? rate / 2 : rate;
+      optimizer->learning_rate = now;
+      optimizer->step(gradients_of({{parameter, gs[t - 1]}}));
+      for (std::size_t k = 0; k < 3; ++k) {
+        const double g = gs[t - 1](k) + (kind.decoupled ? 0 : decay * x[k]);
+        if (kind.decoupled) x[k] -= now * decay * x[k];
+        if (kind.adam) {
+          m[k] = 0.8 * m[k] + 0.2 * g;
+          v[k] = 0.95 * v[k] + 0.05 * g * g;
+          const double mean = m[k] / (1 - std::pow(0.8, t)), square = v[k] / (1 - std::pow(0.95, t));
+          x[k] -= now * mean / (std::sqrt(square) + 1e-3);
+        } else {
+          m[k] = (kind.momentum ? 0.9 : 0.0) * m[k] + g;
+          x[k] -= now * m[k];
+        }
+        CHECK(parameter.value()(k) == doctest::Approx(x[k]).epsilon(1e-13));
+      }
+    }
+  }
+}
+
+TEST_CASE("an optimiser leaves a parameter without gradient, or a frozen one, as if there had been no step") {
+  Parameter<double> a({1.0}, "a"), b({1.0}, "b"), c({1.0}, "c"), same({1.0}, "same");
+  nn::Adam<double> optimizer({a, b, c}, {.learning_rate = 0.1, .weight_decay = 0.1});
+  nn::Adam<double> alone({same}, {.learning_rate = 0.1, .weight_decay = 0.1});
+  optimizer.step(gradients_of({{a, {2.0}}}));
+  Gradients<double> gradients = gradients_of({{a, {2.0}}, {c, {2.0}}});
+  c.freeze();
+  optimizer.step(gradients);
+  CHECK(a.value()(0) != 1);
+  CHECK(b.value()(0) == 1);
+  CHECK(c.value()(0) == 1);
+  // Its first step is a first step, however many the others have made.
+  optimizer.step(gradients_of({{b, {0.3}}}));
+  alone.step(gradients_of({{same, {0.3}}}));
+  CHECK(b.value()(0) == same.value()(0));
+}
+
+TEST_CASE("a gradient that is not finite is refused before anything changes") {
+  for (const double bad : {not_a_number, std::numeric_limits<double>::infinity()}) {
+    Parameter<double> a({1.0, 2.0}, "a"), b({3.0}, "lstm.weight"), same({1.0, 2.0}, "same");
+    nn::Adam<double> optimizer({a, b}, {.learning_rate = 0.1}), alone({same}, {.learning_rate = 0.1});
+    Gradients<double> gradients = gradients_of({{a, {1.0, 1.0}}, {b, {bad}}});
+    CHECK_THROWS_AS(optimizer.step(gradients), Error);
+    CHECK_THROWS_AS(nn::clip_norm(gradients, 1.0), Error);
+    CHECK(a.value() == Array<double>{1, 2});
+    CHECK(b.value()(0) == 3);
+    CHECK(gradients[a] == Array<double>{1, 1});
+    optimizer.step(gradients_of({{a, {1.0, 1.0}}}));
+    alone.step(gradients_of({{same, {1.0, 1.0}}}));
+    CHECK(a.value() == same.value());
+  }
+}
+
+TEST_CASE("clipping scales all gradients together, and only those with too large a norm") {
+  const Parameter<double> a({0.0, 0.0}, "a"), b({0.0}, "b");
+  Gradients<double> gradients = gradients_of({{a, {2.0, 3.0}}, {b, {6.0}}});
+  CHECK(nn::clip_norm(gradients, 7.5) == 7);
+  CHECK(gradients[b](0) == 6);
+  CHECK(nn::clip_norm(gradients, 3.5) == 7);
+  CHECK(gradients.norm() == doctest::Approx(3.5).epsilon(1e-6));
+  CHECK(gradients[a](0) / gradients[b](0) == doctest::Approx(2.0 / 6));
+  CHECK(gradients[a](1) / gradients[b](0) == doctest::Approx(3.0 / 6));
+}
+
+TEST_CASE("learning rates fall by steps, or on a plateau") {
+  const nn::StepSchedule steps({.start = 0.8, .every = 2, .factor = 0.5, .from = 3});
+  const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};
+  for (std::size_t epoch = 0; epoch < std::size(expected); ++epoch)
+    CHECK(steps(epoch) == doctest::Approx(expected[epoch]));
+  nn::PlateauSchedule plateau({.start = 0.8, .factor = 0.5, .patience = 1, .least = 0.3});
+  // A loss that is not a number is no improvement.
+  const std::pair<double, double> course[] = {
+      {5, 0.8}, {4, 0.8}, {4, 0.8}, {4.5, 0.4}, {4, 0.4}, {3, 0.4}, {3, 0.4}, {not_a_number, 0.3}, {3, 0.3}, {3, 0.3}};
+  for (const auto& [loss, rate] : course) CHECK(plateau(loss) == doctest::Approx(rate));
+}
+
+TEST_CASE("initialisers: bounds, moments, orthogonality") {
+  Random random(49);
+  const auto check = [](const Array<double>& x, double bound) {
+    double squares = 0, total = 0, most = 0;
+    for (const double value : x) squares += value * value, total += value, most = std::max(most, std::abs(value));
+    const auto n = double(x.size());
+    CHECK(most <= bound);
+    CHECK(most > 0.99 * bound);
+    CHECK(std::abs(total / n) < 4 * bound / std::sqrt(3 * n));
+    CHECK(squares / n == doctest::Approx(bound * bound / 3).epsilon(0.05));
+  };
+  check(nn::uniform_by_fan_in<double>({100, 50}, 25, random), 0.2);
+  check(nn::glorot_uniform<double>({60, 90}, random), std::sqrt(6.0 / 150));
+  for (const auto& [rows, columns] : {std::pair(5, 5), std::pair(4, 9), std::pair(9, 4), std::pair(1, 1)}) {
+    const Variable<double> Q = nn::orthogonal<double>({std::size_t(rows), std::size_t(columns)}, random);
+    const auto products = matmul(Q, Q, {.a = rows > columns, .b = rows <= columns}).value();
+    for (std::size_t i = 0; i < products.shape(0); ++i)
+      for (std::size_t j = 0; j < products.shape(1); ++j) CHECK(std::abs(products(i, j) - double(i == j)) < 1e-14);
+  }
+  // Uniformly distributed: signs of the diagonal are even.
+  int positive = 0;
+  for (int k = 0; k < 400; ++k) positive += nn::orthogonal<double>({3, 3}, random)(2, 2) > 0;
+  CHECK(std::abs(positive - 200) < 60);
+}
