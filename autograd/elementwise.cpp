@@ -65,6 +65,56 @@ Variable<T> sigmoid(const Variable<T>& x) {
 }
 
 template <class T>
+Variable<T> softplus(const Variable<T>& x) {
+  return vectorised<functions::softplus>(x);
+}
+
+template <class T>
+Variable<T> log1p(const Variable<T>& x) {
+  return vectorised<functions::log1p>(x);
+}
+
+template <class T>
+Variable<T> expm1(const Variable<T>& x) {
+  return vectorised<functions::expm1>(x);
+}
+
+template <class T>
+Variable<T> sqrt(const Variable<T>& x) {
+  return vectorised<functions::sqrt>(x);
+}
+
+template <class T>
+Variable<T> abs(const Variable<T>& x) {
+  return vectorised<functions::abs>(x);
+}
+
+template <class T>
+Variable<T> erf(const Variable<T>& x) {
+  return vectorised<functions::erf>(x);
+}
+
+template <class T>
+Variable<T> sin(const Variable<T>& x) {
+  return vectorised<functions::sin>(x);
+}
+
+template <class T>
+Variable<T> cos(const Variable<T>& x) {
+  return vectorised<functions::cos>(x);
+}
+
+template <class T>
+Variable<T> pow(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::pow>(a, b);
+}
+
+template <class T>
+Variable<T> maximum(const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::maximum>(a, b);
+}
+
+template <class T>
 Variable<T> relu(const Variable<T>& x) {
   return vectorised<functions::relu>(x);
 }
@@ -104,8 +154,10 @@ template <class T>
 struct Instances {
   using Unary = Variable<T> (*)(const Variable<T>&);
   using Binary = Variable<T> (*)(const Variable<T>&, const Variable<T>&);
-  static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, relu, contiguous, packed_copy};
-  static constexpr Binary binary[] = {add, subtract, multiply, divide, exp_difference, less, less_equal, equal};
+  static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, softplus, log1p,      expm1,
+                                    sqrt,   abs, erf, sin,  cos,     relu,     contiguous, packed_copy};
+  static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference,
+                                      pow, maximum,  less,     less_equal, equal};
   static constexpr auto ternary = &where<T>;
 };
 template struct Instances<float>;

@@ -20,6 +20,19 @@ constexpr auto nonzero(const X& x) {
   return !(x == X(0));
 }
 
+/// σ(x)
+template <class X>
+constexpr X logistic(const X& x) {
+  using std::exp;
+  return 1 / (1 + exp(-x));
+}
+
+/// x where it is not 0, else 1: keeps a choice that is not taken, and its derivatives, finite.
+template <class X>
+constexpr X nonzero_or_one(const X& x) {
+  return select(nonzero(x), x, X(1));
+}
+
 namespace functions {
 
 inline constexpr Pass pass;
@@ -91,12 +104,110 @@ inline constexpr auto tanh = function<keep::result>(
 
 /// y = σ(x) = 1 / (1 + e⁻ˣ)                      x̄ = ȳ ⊙ y ⊙ (1 − y)
 inline constexpr auto sigmoid = function<keep::result>(
-    "sigmoid",
-    [](const auto& x) {
-      using std::exp;
-      return 1 / (1 + exp(-x));
-    },
+    "sigmoid", [](const auto& x) { return logistic(x); },
     [](const auto& g, const auto& y) { return g * (y * (1 - y)); });
+
+/// y = ln(1 + eˣ)                                x̄ = ȳ ⊙ σ(x)
+inline constexpr auto softplus = function<keep::first>(
+    "softplus",
+    []<class X>(const X& x) {
+      using std::abs, std::exp, std::log1p;
+      return select(x <= X(0), X(0), x) + log1p(exp(-abs(x)));
+    },
+    [](const auto& g, const auto& x) { return g * logistic(x); });
+
+/// y = ln(1 + x)                                 x̄ = ȳ / (1 + x)
+inline constexpr auto log1p = function<keep::first>(
+    "log1p",
+    [](const auto& x) {
+      using std::log1p;
+      return log1p(x);
+    },
+    [](const auto& g, const auto& x) { return g / (1 + x); });
+
+/// y = eˣ − 1                                    x̄ = ȳ ⊙ (y + 1)
+inline constexpr auto expm1 = function<keep::result>(
+    "expm1",
+    [](const auto& x) {
+      using std::expm1;
+      return expm1(x);
+    },
+    [](const auto& g, const auto& y) { return g * (y + 1); });
+
+/// y = √x                                        x̄ = ȳ / 2y
+inline constexpr auto sqrt = function<keep::result>(
+    "sqrt",
+    [](const auto& x) {
+      using std::sqrt;
+      return sqrt(x);
+    },
+    [](const auto& g, const auto& y) { return g / (2 * y); });
+
+/// y = aᵇ                                        ā = ȳ ⊙ b ⊙ aᵇ⁻¹,  b̄ = ȳ ⊙ y ⊙ ln a, but 0 where a = 0
+inline constexpr auto pow = function<keep::result | keep::first | keep::second>(
+    "pow",
+    [](const auto& a, const auto& b) {
+      using std::pow;
+      return pow(a, b);
+    },
+    []<class X>(const X& g, const X&, const X& a, const X& b) {
+      using std::pow;
+      const X power = pow(a, select(nonzero(b), X(b - 1), X(0)));
+      return g * select(nonzero(b), X(b * power), X(b / nonzero_or_one(a)));
+    },
+    [](const auto& g, const auto& y, const auto& a, const auto&) {
+      using std::log;
+      return g * y * log(nonzero_or_one(a));
+    });
+
+/// y = |x|                                       x̄ = ȳ where x > 0, −ȳ where x < 0, else 0
+inline constexpr auto abs = function<keep::first>(
+    "abs",
+    [](const auto& x) {
+      using std::abs;
+      return abs(x);
+    },
+    []<class X>(const X& g, const X& x) { return select(x > X(0), g, select(x < X(0), X(-g), X(0))); });
+
+/// y = erf x                                     x̄ = ȳ ⊙ 2/√π e^(−x²)
+inline constexpr auto erf = function<keep::first>(
+    "erf",
+    [](const auto& x) {
+      using std::erf;
+      return erf(x);
+    },
+    []<class X>(const X& g, const X& x) {
+      using std::exp;
+      constexpr double scale = 1.1283791670955126;
+      if constexpr (requires { typename X::value_type; })
+        return g * (exp(-x * x) * static_cast<typename X::value_type>(scale));
+      else
+        return g * (exp(-x * x) * static_cast<X>(scale));
+    });
+
+/// y = sin x                                     x̄ = ȳ ⊙ cos x
+inline constexpr auto sin = function<keep::first>(
+    "sin",
+    [](const auto& x) {
+      using std::sin;
+      return sin(x);
+    },
+    [](const auto& g, const auto& x) {
+      using std::cos;
+      return g * cos(x);
+    });
+
+/// y = cos x                                     x̄ = −ȳ ⊙ sin x
+inline constexpr auto cos = function<keep::first>(
+    "cos",
+    [](const auto& x) {
+      using std::cos;
+      return cos(x);
+    },
+    [](const auto& g, const auto& x) {
+      using std::sin;
+      return -g * sin(x);
+    });
 
 /// y = max(x, 0)                                 x̄ = ȳ where y > 0, else 0
 inline constexpr auto relu = function<keep::result>(
@@ -108,6 +219,12 @@ inline constexpr auto where = function<keep::first>(
     "where", []<class X>(const X& c, const X& a, const X& b) { return select(nonzero(c), a, b); }, NoRule{},
     []<class X>(const X& g, const X& c) { return select(nonzero(c), g, X(0)); },
     []<class X>(const X& g, const X& c) { return select(nonzero(c), X(0), g); });
+
+/// y = max(a, b), NaN if one is                  ā = ȳ where a > b, ȳ / 2 where a = b, else 0, and b̄ likewise
+inline constexpr auto maximum = function<keep::first | keep::second>(
+    "maximum", []<class X>(const X& a, const X& b) { return select(a > b, a, select(b >= a, b, X(a + b))); },
+    []<class X>(const X& g, const X& a, const X& b) { return select(a > b, g, select(a < b, X(0), X(g / 2))); },
+    []<class X>(const X& g, const X& a, const X& b) { return select(b > a, g, select(b < a, X(0), X(g / 2))); });
 
 /// y = 1 where a < b, else 0                     constant
 inline constexpr auto less =
@@ -138,8 +255,9 @@ struct List {
 };
 
 /// The functions that have vector kernels.
-using Vectorised = List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, log, tanh, sigmoid, relu,
-                        where, less, less_equal, equal>;
+using Vectorised =
+    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, log, tanh, sigmoid, softplus, log1p, expm1,
+         sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
 
 }  // namespace functions
 }  // namespace unroll

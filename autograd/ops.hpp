@@ -2,6 +2,7 @@
 // aligned at their last axes, and a size of 1 repeats.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "parameter.hpp"
@@ -69,6 +70,70 @@ Variable<T> tanh(const Variable<T>& x);
 /// y = σ(x) = 1 / (1 + e⁻ˣ)
 template <class T>
 Variable<T> sigmoid(const Variable<T>& x);
+/// y = ln(1 + eˣ)
+template <class T>
+Variable<T> softplus(const Variable<T>& x);
+/// y = ln σ(x)
+template <class T>
+Variable<T> log_sigmoid(const Variable<T>& x) {
+  return -softplus(-x);
+}
+/// y = ln(1 + x), exact for small x
+template <class T>
+Variable<T> log1p(const Variable<T>& x);
+/// y = eˣ − 1, exact for small x
+template <class T>
+Variable<T> expm1(const Variable<T>& x);
+/// y = √x
+template <class T>
+Variable<T> sqrt(const Variable<T>& x);
+/// y = 1 / √x
+template <class T>
+Variable<T> rsqrt(const Variable<T>& x) {
+  return 1 / sqrt(x);
+}
+/// y = 1 / x
+template <class T>
+Variable<T> reciprocal(const Variable<T>& x) {
+  return 1 / x;
+}
+/// y = aᵇ; the derivative by b is 0 where a is
+template <class T>
+Variable<T> pow(const Variable<T>& a, const Variable<T>& b);
+/// y = |x|; its derivative at 0 is 0
+template <class T>
+Variable<T> abs(const Variable<T>& x);
+/// y = erf x = 2/√π ∫₀ˣ e^(−t²) dt
+template <class T>
+Variable<T> erf(const Variable<T>& x);
+template <class T>
+Variable<T> sin(const Variable<T>& x);
+template <class T>
+Variable<T> cos(const Variable<T>& x);
+/// y = x σ(x)                                    Elfwing et al. (2018)
+template <class T>
+Variable<T> silu(const Variable<T>& x) {
+  return x * sigmoid(x);
+}
+/// y = x Φ(x), Φ the normal distribution function; exact, by erf    Hendrycks and Gimpel (2016)
+template <class T>
+Variable<T> gelu(const Variable<T>& x) {
+  return 0.5 * x * (1 + erf(x * std::sqrt(0.5)));
+}
+/// y = max(a, b); equal ones share the gradient evenly; NaN if one is
+template <class T>
+Variable<T> maximum(const Variable<T>& a, const Variable<T>& b);
+/// y = min(a, b); equal ones share the gradient evenly; NaN if one is
+template <class T>
+Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) {
+  return -maximum(-a, -b);
+}
+/// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond
+template <class T>
+Variable<T> clamp(const Variable<T>& x, double low, double high) {
+  require(low <= high, "clamp", "from ", low, " to ", high, "; the former must not be larger");
+  return where(x < low, low, where(x > high, high, x));
+}
 /// y = max(x, 0); its derivative at 0 is 0
 template <class T>
 Variable<T> relu(const Variable<T>& x);
@@ -129,6 +194,15 @@ auto where(C&& condition, A&& a, B&& b) {
 }
 template <class A, class B>
 requires MixedOperands<A, B>
+auto maximum(A&& a, B&& b) { return maximum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto minimum(A&& a, B&& b) { return minimum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto pow(A&& a, B&& b) { return pow(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
 auto equal(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
 
 // What rules that choose are written with (functions.hpp).
@@ -139,6 +213,10 @@ Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Var
 template <class T>
 const Variable<T>& nonzero(const Variable<T>& x) {
   return x;
+}
+template <class T>
+Variable<T> logistic(const Variable<T>& x) {
+  return sigmoid(x);
 }
 
 // Matrix product

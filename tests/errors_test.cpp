@@ -49,6 +49,7 @@ std::vector<Row> table() {
   says("subtract: (3,) and (0,) do not broadcast: the sizes 3 and 0 differ and neither is 1", [&] { v - of({0}); });
   says("where: (3,) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { where(v, y, y); });
   says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { of({4}) > x; });
+  says("clamp: from 2 to 1; the former must not be larger", [&] { clamp(x, 2, 1); });
   says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
   says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
        [&] { broadcast_to(v, {2}); });
