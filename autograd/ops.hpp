@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "parameter.hpp"
+#include "scope.hpp"
 
 namespace unroll {
 
@@ -271,6 +272,24 @@ Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, bool keep = false)
 /// y = max x over the axes; equal maxima share the gradient evenly; NaN if there is one; throws over nothing.
 template <class T>
 Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = min x over the axes, as max.
+template <class T>
+Variable<T> min(const Variable<T>& x, const Axes& axes = {}, bool keep = false) {
+  const Scope scope("min");
+  return -max(-x, axes, keep);
+}
+/// y = Πx over the axes; 1 over nothing. Its derivatives are right where elements are 0.
+template <class T>
+Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = Σ(x − mean x)² / (n − correction) over the axes; throws where that is not positive.
+template <class T>
+Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, bool keep = false, std::size_t correction = 0);
+/// y = √Σx² over the axes; its derivative at 0 is 0
+template <class T>
+Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y_k = Σ_{i ≤ k} x_i along an axis
+template <class T>
+Variable<T> cumulative_sum(const Variable<T>& x, int axis = -1);
 /// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
@@ -317,6 +336,9 @@ Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 /// from the end.
 template <class T>
 Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end);
+/// Every step-th index of that, the first one first.
+template <class T>
+Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end, std::size_t step);
 /// x cut into parts of these sizes along an axis.
 template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis = -1);
@@ -347,6 +369,9 @@ template <class T>
 Variable<T> stack(std::initializer_list<Variable<T>> xs, int axis = 0) {
   return stack(std::vector<Variable<T>>(xs), axis);
 }
+/// x with so many elements {before, after} it along each axis.
+template <class T>
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value = 0);
 /// x in reverse order along the axes.
 template <class T>
 Variable<T> flip(const Variable<T>& x, const Axes& axes);
@@ -366,6 +391,23 @@ Variable<T> take_along(const Variable<T>& x, const Indices& indices, int axis = 
 /// Zeros of a shape with the elements of g added where take_along would take them.
 template <class T>
 Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis, const Shape& shape);
+
+/// 1 at each index along a new last axis of size `count`, else 0; constant.
+template <class T>
+Variable<T> one_hot(const Indices& indices, std::size_t count);
+
+template <class T>
+struct TopK {
+  Variable<T> values;
+  Indices indices;
+};
+/// The k largest elements along an axis, the largest first, of equal ones the first one first; NaN is the largest.
+/// shapes: that of x, with size k along the axis
+template <class T>
+TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis = -1);
+/// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest.
+template <class T>
+Indices argmax(const Variable<T>& x, int axis = -1);
 
 // Constants
 

@@ -3,6 +3,7 @@
 
 #include "kernels.hpp"
 #include "ops.hpp"
+#include "parts.hpp"
 #include "primitive.hpp"
 
 namespace unroll {
@@ -107,6 +108,57 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
   return with_axes(kept, "max", x, axes, keep);
 }
 
+template <class T>
+Variable<T> prod(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("prod");
+  const Shape& shape = x.shape();
+  const Shape kept = axes.kept("prod", shape);
+  std::vector<int> order;  // what is multiplied comes first
+  for (std::size_t k = 0; k < shape.size(); ++k)
+    order.insert(kept[k] == shape[k] ? order.end() : order.begin(), static_cast<int>(k));
+  std::size_t n = 1;
+  for (std::size_t k = 0; k < shape.size(); ++k) n *= kept[k] == shape[k] ? 1 : shape[k];
+  if (n == 0) return exp(sum(x, axes, keep));
+  Variable<T> y = reshape(order.empty() ? x : transpose(x, order), {n, kept.elements()});
+  for (std::int64_t rows = static_cast<std::int64_t>(n), half; rows > 1; rows -= half) {
+    half = rows / 2;
+    const Variable<T> pairs = slice(y, 0, 0, half) * slice(y, 0, half, 2 * half);
+    y = rows % 2 ? concatenate({pairs, slice(y, 0, 2 * half, rows)}) : pairs;
+  }
+  return with_axes(reshape(y, kept), "prod", x, axes, keep);
+}
+
+template <class T>
+Variable<T> variance(const Variable<T>& x, const Axes& axes, bool keep, std::size_t correction) {
+  const Scope scope("variance");
+  const std::size_t left = axes.kept("variance", x.shape()).elements();
+  const std::size_t n = x.size() / std::max<std::size_t>(left, 1);
+  require(n > correction || left == 0, "variance", n, " elements with a correction of ", correction,
+          "; there must be more");
+  const Variable<T> sum_of_squares = sum(square(x - mean(x, axes, true)), axes, keep);
+  return sum_of_squares * (left == 0 ? 0.0 : 1 / double(n - correction));
+}
+
+template <class T>
+Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
+  const Scope scope("norm");
+  const Variable<T> squares = sum(square(x), axes, keep);
+  return where(squares, sqrt(nonzero_or_one(squares)), 0);
+}
+
+/// y_k = Σ_{i ≤ k} x_i                           x̄_k = Σ_{i ≥ k} ȳ_i
+template <class T>
+Variable<T> cumulative_sum(const Variable<T>& x, int axis) {
+  const std::size_t k = normal_axis("cumulative_sum", axis, x.shape().size());
+  const std::size_t inner = x.shape().product(k + 1, x.shape().size()), outer = inner * x.shape()[k];
+  const Variable<T> y = packed_copy(x);
+  T* const sums = y.shared()->buffer.data();
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (i % outer >= inner) sums[i] += sums[i - inner];
+  return primitive("cumulative_sum", {x}, y,
+                   [axis](const Variable<T>& g) { return flip(cumulative_sum(flip(g, axis), axis), axis); });
+}
+
 /// y = ln Σeˣ                                    x̄ = ȳ ⊙ e^(x − y); 0 where y = −∞
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
@@ -149,8 +201,9 @@ template <class T>
 struct Instances {
   using Reduction = Variable<T> (*)(const Variable<T>&, const Axes&, bool);
   using AlongAxis = Variable<T> (*)(const Variable<T>&, int);
-  static constexpr Reduction reductions[] = {sum, mean, max, logsumexp};
-  static constexpr AlongAxis along_axis[] = {softmax, log_softmax};
+  static constexpr Reduction reductions[] = {sum, mean, max, prod, norm, logsumexp};
+  static constexpr auto moment = &variance<T>;
+  static constexpr AlongAxis along_axis[] = {softmax, log_softmax, cumulative_sum};
   static constexpr auto to = &sum_to<T>;
 };
 template struct Instances<float>;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <numeric>
 
 #include "ops.hpp"
 #include "primitive.hpp"
@@ -163,7 +164,61 @@ Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis
 }
 
 template <class T>
+Variable<T> one_hot(const Indices& indices, std::size_t count) {
+  check("one_hot", indices, count, "axis");
+  Shape shape(indices.shape());
+  shape.push_back(1);
+  Indices column = indices;
+  column.reshape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  const Variable<T> marks = ones<T>(shape);
+  shape.back() = count;
+  return scatter_along(marks, column, -1, shape);
+}
+
+template <class T>
+TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis) {
+  const std::size_t along = normal_axis("top_k", axis, x.shape().size()), size = x.shape()[along];
+  require(k <= size, "top_k", k, " of an axis of size ", size, "; there are not so many");
+  const std::size_t inner = x.shape().product(along + 1, x.shape().size());
+  const Variable<T> values = detach(x);
+  Shape shape = x.shape();
+  shape[along] = k;
+  Indices best = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  std::vector<std::int64_t> order(size);
+  for (std::size_t line = 0; line < shape.elements() / std::max<std::size_t>(k, 1); ++line) {
+    const std::size_t outer = line / inner, first = outer * size * inner + line % inner;
+    const auto element = [&](std::int64_t i) {
+      return values.tensor().data()[first + static_cast<std::size_t>(i) * inner];
+    };
+    std::iota(order.begin(), order.end(), 0);
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
+                      [&](std::int64_t i, std::int64_t j) {
+                        const T a = element(i), b = element(j);
+                        const bool a_is_number = a == a, b_is_number = b == b;
+                        if (a_is_number != b_is_number) return b_is_number;
+                        return a_is_number && a != b ? a > b : i < j;
+                      });
+    for (std::size_t i = 0; i < k; ++i) best.storage()[(outer * k + i) * inner + line % inner] = order[i];
+  }
+  return {take_along(x, best, axis), best};
+}
+
+template <class T>
+Indices argmax(const Variable<T>& x, int axis) {
+  Shape shape = x.shape();
+  const std::size_t along = normal_axis("argmax", axis, shape.size());
+  require(shape[along] > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
+  shape.erase(along);
+  Indices best = top_k(detach(x), 1, axis).indices;
+  best.reshape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  return best;
+}
+
+template <class T>
 struct Instances {
+  static constexpr auto marked = &one_hot<T>;
+  static constexpr auto largest = &top_k<T>;
+  static constexpr auto best = &argmax<T>;
   static constexpr auto taken = &take<T>;
   static constexpr auto scattered = &scatter<T>;
   static constexpr auto taken_along = &take_along<T>;

@@ -171,6 +171,39 @@ Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64
 }
 
 template <class T>
+Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end, std::size_t step) {
+  require(step > 0, "slice", "a step of 0; it must be at least 1");
+  const Variable<T> part = slice(x, axis, begin, end);
+  if (step == 1) return part;
+  const Scope scope("slice");
+  Shape shape = part.shape();
+  const std::size_t k = normal_axis("slice", axis, shape.size()), size = shape[k];
+  const auto whole = static_cast<std::int64_t>(size / step * step);
+  // What is left of a step at the end gives one more element.
+  const Variable<T> last = slice(part, axis, whole, std::min<std::int64_t>(whole + 1, std::int64_t(size)));
+  const Variable<T> steps = reshape(slice(part, axis, 0, whole),
+                                    {shape.product(0, k), size / step, step, shape.product(k + 1, shape.size())});
+  shape[k] = size / step;
+  const Variable<T> first = reshape(slice(steps, 2, 0, 1), shape);
+  return last.shape()[k] ? concatenate({first, last}, axis) : first;
+}
+
+template <class T>
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value) {
+  const Scope scope("pad");
+  require(widths.size() == x.shape().size(), "pad", widths.size(), " widths for an array with ", x.shape().size(),
+          " axes; each must have its own");
+  Variable<T> y = x;
+  for (std::size_t k = 0; k < widths.size(); ++k) {
+    Shape before = y.shape(), after = before;
+    before[k] = widths[k].first;
+    after[k] = widths[k].second;
+    y = concatenate({full<T>(before, value), y, full<T>(after, value)}, static_cast<int>(k));
+  }
+  return y;
+}
+
+template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis) {
   const Scope scope("split");
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
@@ -264,6 +297,8 @@ struct Instances {
   static constexpr V (*transposed)(const V&, const std::vector<int>&) = transpose;
   static constexpr V (*repeated)(const V&, const Shape&) = broadcast_to;
   static constexpr V (*sliced)(const V&, int, std::int64_t, std::int64_t) = slice;
+  static constexpr V (*stepped)(const V&, int, std::int64_t, std::int64_t, std::size_t) = slice;
+  static constexpr auto padded = &pad<T>;
   static constexpr Many (*parts)(const V&, const std::vector<std::size_t>&, int) = split;
   static constexpr Many (*unstacked)(const V&, int) = unstack;
   static constexpr V (*joined[])(const Many&, int) = {concatenate, stack};

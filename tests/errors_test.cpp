@@ -50,6 +50,12 @@ std::vector<Row> table() {
   says("where: (3,) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { where(v, y, y); });
   says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { of({4}) > x; });
   says("clamp: from 2 to 1; the former must not be larger", [&] { clamp(x, 2, 1); });
+  says("slice: a step of 0; it must be at least 1", [&] { slice(x, 0, 0, 2, 0); });
+  says("variance: 3 elements with a correction of 3; there must be more", [&] { variance(v, {}, false, 3); });
+  says("pad: 1 widths for an array with 2 axes; each must have its own", [&] { pad(x, {{1, 1}}); });
+  says("one_hot: index 2 at position (1,); the axis has 2 rows", [&] { one_hot<double>(far, 2); });
+  says("top_k: 4 of an axis of size 3; there are not so many", [&] { top_k(x, 4); });
+  says("argmax: the shape is (2, 0); there is nothing to choose from", [] { argmax(of({2, 0})); });
   says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
   says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
        [&] { broadcast_to(v, {2}); });

@@ -234,6 +234,20 @@ std::vector<Row> reductions() {
        plain([](auto& x) { return A(xt::amax(x, {0}, xt::keep_dims)); })},
       {"max over two axes", apart + "(2,3); (1,1); (9,2)", of([](auto& x) { return max(exp(x), last_two); }),
        plain([](auto& x) { return xt::amax(xt::exp(x)); })},
+      {"min", apart + matrices, of([](auto& x) { return min(x, 1, true); }),
+       plain([](auto& x) { return A(xt::amin(x, {1}, xt::keep_dims)); })},
+      {"prod", one, of([](auto& x) { return prod(x); }), plain([](auto& x) { return A(xt::prod(x)); })},
+      {"prod over axis 0", axis_0, of([](auto& x) { return prod(x, 0); }),
+       plain([](auto& x) { return A(xt::prod(x, {0})); })},
+      {"prod over two axes, kept", "(2,3,4); (2,3); (0,3)", of([](auto& x) { return prod(x, corners, true); })},
+      {"prod with zeros", matrices, of([](auto& x) { return prod(relu(x) + x * x, -1); })},
+      {"variance", filled, of([](auto& x) { return variance(x); }), plain([](auto& x) { return A(xt::variance(x)); })},
+      {"variance over axis 1, corrected", "(2,3); (3,2,2); (0,2)", of([](auto& x) { return variance(x, 1, true, 1); })},
+      {"norm", filled, of([](auto& x) { return norm(x); }), plain([](auto& x) { return A(xt::sqrt(xt::sum(x * x))); })},
+      {"norm over axis -1", "(2,3); (3,2,2); (0,2)", of([](auto& x) { return norm(x, -1, true); })},
+      {"cumulative_sum", "(4); (2,3); (0,3); (3,0); (2,3,4)", of([](auto& x) { return cumulative_sum(x); }),
+       plain([](auto& x) { return A(xt::cumsum(x, std::ptrdiff_t(x.dimension()) - 1)); })},
+      {"cumulative_sum along axis 0", axis_0, of([](auto& x) { return cumulative_sum(x * x, 0); })},
       {"logsumexp", filled, of([](auto& x) { return logsumexp(x); }), plain([](auto& x) { return log(sum(exp(x))); })},
       {"logsumexp over axis 0", matrices, of([](auto& x) { return logsumexp(x, 0); })},
       {"logsumexp over axis -1, kept", matrices, of([](auto& x) { return logsumexp(x, -1, true); }),
@@ -299,6 +313,24 @@ std::vector<Row> shapes() {
        of([](auto& x) { return slice(slice(slice(x, 1, 1, 4), 0, 1, 4), 1, 0, 2); }),
        plain([](auto& x) { return cut(cut(x, 1, 1, 3), 0, 1, 4); })},
       {"slice that overlaps a slice", thin, of([](auto& x) { return slice(x, -1, 0, 3) * slice(x, -1, 1, 4); })},
+      {"slice in steps", "(7)", of([](auto& x) { return slice(x, 0, 1, 7, 2); }), gathered({1, 3, 5}, {3})},
+      {"slice in steps of other shapes", "(7,2); (7,0); (7,2,2)", of([](auto& x) { return slice(x, 0, 1, 7, 2); })},
+      {"slice in steps that leave some", "(2,7)", of([](auto& x) { return slice(x, 1, 0, 7, 3); }),
+       gathered({0, 3, 6, 7, 10, 13}, {2, 3})},
+      {"slice in steps beyond the end", thin, of([](auto& x) { return slice(x, -1, 1, 3, 5); })},
+      {"pad", "(1,2)", of([](auto& x) {
+         return pad(x, {{0, 1}, {2, 0}});
+       }),
+       gathered({2, 3}, {2, 4}, true)},
+      {"pad other shapes", "(2,3); (1,0); (0,2)", of([](auto& x) {
+         return pad(x, {{0, 1}, {2, 0}});
+       })},
+      {"pad with a value", "(2)", of([]<class T>(const Variable<T>& x) {
+         return pad(x, {{1, 1}}, T(5));
+       }),
+       plain([](auto& x) {
+         return A{5, x(0), x(1), 5};
+       })},
       {"split", "(2,3)", of([](auto& x) { return all(split(x, sizes)); }), gathered({0, 3, 1, 2, 4, 5}, {6})},
       {"split of other shapes", "(3); (2,2,3); (0,3)", of([](auto& x) { return all(split(x * x, sizes)); })},
       {"split into equal parts", "(2,4)", of([](auto& x) { return all(split<2>(x)); }),
@@ -341,6 +373,25 @@ std::vector<Row> selections() {
       {"take_along axis 0", "(2,3)", of([](auto& x) { return take_along(x, column, 0); }), gathered({3, 1, 5}, {1, 3})},
       {"take_along a middle axis", "(2,3,2)", of([](auto& x) { return take_along(x, middle, 1); }),
        gathered(of_middle, {2, 1, 2})},
+      {"one_hot", "(2,2,3)", of([]<class T>(const Variable<T>& x) { return x * one_hot<T>(pairs, 3); }),
+       plain([](auto& x) {
+         return A(x * A{{{0, 0, 1}, {1, 0, 0}}, {{1, 0, 0}, {0, 0, 1}}});
+       })},
+      {"top_k", apart + "(1,3); (2,3); (0,3); (4,3)", of([](auto& x) { return top_k(x, 2).values; }),
+       plain([](auto& x) {
+         A best = A::from_shape({x.shape()[0], std::size_t(2)});
+         for (std::size_t i = 0; i < x.shape()[0]; ++i) {
+           std::array<double, 3> row{x(i, 0), x(i, 1), x(i, 2)};
+           std::sort(row.rbegin(), row.rend());
+           best(i, 0) = row[0];
+           best(i, 1) = row[1];
+         }
+         return best;
+       })},
+      {"top_k along axis 0", apart + "(3); (3,2); (3,2,2)", of([](auto& x) { return top_k(x, 3, 0).values; })},
+      {"argmax", apart + "(3); (2,3); (4,3)",
+       of([]<class T>(const Variable<T>& x) { return x * one_hot<T>(argmax(x), 3); }),
+       plain([](auto& x) { return A(x * (x >= A(xt::amax(x, {x.dimension() - 1}, xt::keep_dims)))); })},
       {"scatter_along", "(2,3)", of([](auto& x) { return scatter_along(x, along, -1, matrix); }),
        scattered(of_along, matrix)},
       {"scatter_along axis 0", "(1,3)", of([](auto& x) { return scatter_along(x, column, 0, matrix); }),

@@ -90,9 +90,8 @@ struct Operands {
 V slices(const Operands& in) {
   V x = in.x;
   for (int axis = 0; const Json& part : in.attributes.at("slices")) {
-    require(part[2] == 1, "slice", "a step of ", part[2].dump(), ": ", missing_operation);
     const auto end = static_cast<std::int64_t>(x.shape()[std::size_t(axis)]);
-    x = slice(x, axis++, part[0].is_null() ? 0 : int(part[0]), part[1].is_null() ? end : int(part[1]));
+    x = slice(x, axis++, part[0].is_null() ? 0 : int(part[0]), part[1].is_null() ? end : int(part[1]), part[2]);
   }
   return x;
 }
@@ -127,6 +126,12 @@ const std::map<std::string, std::function<V(const Operands&)>> operations{
     {"silu", [](auto& in) { return silu(in.x); }},
     {"softplus", [](auto& in) { return softplus(in.x); }},
     {"sqrt", [](auto& in) { return sqrt(in.x); }},
+    {"amin", [](auto& in) { return min(in.x, in.axes(), in.keep()); }},
+    {"prod", [](auto& in) { return prod(in.x, in.axes(), in.keep()); }},
+    {"var", [](auto& in) { return variance(in.x, in.axes(), in.keep(), in.attributes.at("ddof")); }},
+    {"norm", [](auto& in) { return norm(in.x); }},
+    {"cumsum", [](auto& in) { return cumulative_sum(in.x, in.axis()); }},
+    {"pad", [](auto& in) { return pad(in.x, in.attributes.at("pad")); }},
     {"where", [](auto& in) { return where(in.operand("mask"), in.a, in.b); }},
     {"matmul", [](auto& in) { return matmul(in.a, in.b, in.transposed()); }},
     {"linear", [](auto& in) { return linear(in.x, in.operand("weight"), in.operand("bias")); }},
