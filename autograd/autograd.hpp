@@ -1,6 +1,7 @@
 #pragma once
 
 #include "array.hpp"
+#include "derivatives.hpp"
 #include "gradient_check.hpp"
 #include "gradients.hpp"
 #include "ops.hpp"

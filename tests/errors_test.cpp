@@ -56,6 +56,19 @@ std::vector<Row> table() {
   says("one_hot: index 2 at position (1,); the axis has 2 rows", [&] { one_hot<double>(far, 2); });
   says("top_k: 4 of an axis of size 3; there are not so many", [&] { top_k(x, 4); });
   says("argmax: the shape is (2, 0); there is nothing to choose from", [] { argmax(of({2, 0})); });
+  const auto squares = [](const V& z) { return z * z; };
+  says("hessian: f has shape (3,); it must be a scalar", [&] { hessian(squares, numbers({3})); });
+  says("hessian_vector: f has shape (3,); it must be a scalar",
+       [&] { hessian_vector(squares, numbers({3}), numbers({3})); });
+  says("jacobian_vector: a vector of shape (2,) for an array of shape (3,); they must be equal",
+       [&] { jacobian_vector(squares, numbers({3}), numbers({2})); });
+  says("hessian_vector: 0 vectors for 1 arrays; each needs one",
+       [&] { hessian_vector([](const Many& z) { return sum(z[0]); }, {numbers({3})}, {}); });
+  says("hessian_vector: parameter 'p' is frozen; thaw it or leave it out", [&] {
+    Parameter<double> p(A{1.}, "p");
+    p.freeze();
+    hessian_vector([&] { return sum(p); }, {p}, {A{1.}});
+  });
   says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
   says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
        [&] { broadcast_to(v, {2}); });
