@@ -1,12 +1,16 @@
 #pragma once
 
+#include "anomaly.hpp"
 #include "array.hpp"
 #include "derivatives.hpp"
+#include "drawing.hpp"
 #include "gradient_check.hpp"
 #include "gradients.hpp"
 #include "ops.hpp"
 #include "parameter.hpp"
 #include "primitive.hpp"
+#include "profile.hpp"
 #include "random.hpp"
 #include "scope.hpp"
 #include "tape.hpp"
+#include "trace.hpp"

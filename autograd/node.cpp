@@ -8,6 +8,14 @@
 namespace unroll {
 
 template <class T>
+Variable<T> Adjoint<T>::value() const {
+  if (!part_ || !sum_) return sum_;
+  const Variable<T> whole = contiguous(sum_);
+  const auto buffer = whole.tensor().buffer.share(part_->offset, shape_.elements());
+  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, part_->run, part_->pitch, buffer)));
+}
+
+template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   const bool all = !part_ || shape_.elements() == whole_.elements();
   const bool fresh = !sum_ && all && overwrites;

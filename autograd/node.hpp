@@ -3,7 +3,8 @@
 #include <limits>
 #include <span>
 
-#include "variable.hpp"
+#include "parameter.hpp"
+#include "scope.hpp"
 
 namespace unroll {
 
@@ -32,6 +33,8 @@ class Adjoint {
     std::size_t run, pitch;
     bool fresh;  // holds nothing yet: to be written, not added to
   };
+  /// What has been added so far; empty if nothing has.
+  Variable<T> value() const;
   /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.
   Memory open(bool overwrites);
 
@@ -59,6 +62,8 @@ class Node {
 
   const char* const name;
   const Shape shape;
+  const Path* const path = Scope::here();
+  const char* label = nullptr;  // what `named` calls the result
   Variable<T> adjoint;
 
  protected:
@@ -70,6 +75,19 @@ class Node {
               "; the operand has ", into.shape());
     into += term;
   }
+};
+
+/// A parameter or a watched variable. It holds the handle by which gradients are asked for.
+template <class T>
+class Leaf final : public Node<T> {
+ public:
+  Leaf(const Variable<T>& result, const Variable<T>* parameter)
+      : Node<T>("leaf", result.shape()),
+        handle(parameter ? *parameter : result),
+        version(parameter ? parameter->tensor().identity->version : 0) {}
+
+  const Variable<T> handle;
+  const std::uint64_t version;
 };
 
 }  // namespace unroll

@@ -10,8 +10,14 @@ namespace {
 thread_local Scope* innermost_scope = nullptr;
 }
 
-Scope::Scope(std::string name)
+std::string Path::text(bool numbers) const {
+  const std::string own = numbers && number >= 0 ? name + " " + std::to_string(number) : name;
+  return outer ? outer->text(numbers) + "/" + own : own;
+}
+
+Scope::Scope(std::string name, std::int64_t number)
     : name_(std::move(name)),
+      number_(number),
       outer_(std::exchange(innermost_scope, this)),
       exceptions_(std::uncaught_exceptions()),
       floats_(Tape<float>::innermost()),
@@ -33,12 +39,18 @@ void Scope::forget(const void* tape) {
   }
 }
 
-std::string Scope::path() {
-  std::string path;
-  for (const Scope* scope = innermost_scope; scope; scope = scope->outer_)
-    path = path.empty() ? scope->name_ : scope->name_ + "/" + path;
-  return path;
+const Path* Scope::interned() {
+  thread_local decltype(Path::inner) outermost;
+  if (path_) return path_;
+  const Path* const outer = outer_ ? outer_->interned() : nullptr;
+  std::unique_ptr<Path>& path = (outer ? outer->inner : outermost)[{number_, name_}];
+  if (!path) path.reset(new Path{outer, name_, number_});
+  return path_ = path.get();
 }
+
+const Path* Scope::here() { return innermost_scope ? innermost_scope->interned() : nullptr; }
+
+std::string Scope::path() { return innermost_scope ? here()->text() : ""; }
 
 void throw_error(std::string_view where, const std::string& what) {
   std::string path = Scope::path();

@@ -66,23 +66,6 @@ Tape<T>* Tape<T>::innermost() {
   return recording<T>;
 }
 
-namespace {
-
-// A parameter or a watched variable. It holds the handle by which gradients are asked for.
-template <class T>
-class Leaf final : public Node<T> {
- public:
-  Leaf(const Variable<T>& result, const Variable<T>* parameter)
-      : Node<T>("leaf", result.shape()),
-        handle(parameter ? *parameter : result),
-        version(parameter ? parameter->tensor().identity->version : 0) {}
-
-  const Variable<T> handle;
-  const std::uint64_t version;
-};
-
-}  // namespace
-
 template <class T>
 Variable<T> Tape<T>::watch(const Variable<T>& x) {
   return record<Leaf<T>>(detach(x).shared(), nullptr);
@@ -169,9 +152,11 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
   adjoint_of(last) += ones<T>(loss.shape());
   // Recording order is a topological order, so one pass suffices. It frees what each node holds as it goes.
   Gradients<T> gradients;
-  for (std::size_t k = nodes_.size(); k-- > 0;) {
+  for (auto k = static_cast<std::uint32_t>(nodes_.size()); k-- > 0;) {
     Node<T>& node = *nodes_[k];
     const auto operands = node.operands();
+    if (Observer<T>::innermost && adjoint_of(k).value())
+      Observer<T>::tell([&](auto& observer) { observer.sweeping(node, adjoint_of(k).value()); });
     if (operands.empty()) {
       const bool reached = bool(node.adjoint);
       gradients.entries_.push_back(
@@ -182,6 +167,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
         if (operands[i] == Node<T>::constant) continue;
         Adjoint<T> into = adjoint_of(operands[i]);
         node.pull(i, g, into);
+        if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
     }
     std::exchange(nodes_[k], nullptr)->~Node();

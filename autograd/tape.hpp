@@ -5,6 +5,7 @@
 
 #include "gradients.hpp"
 #include "node.hpp"
+#include "observer.hpp"
 #include "parameter.hpp"
 #include "scope.hpp"
 
@@ -36,6 +37,7 @@ class Tape {
 
   /// The number of recorded values.
   std::size_t size() const { return nodes_.size(); }
+  bool spent() const { return spent_; }
   Random* random() const { return random_; }
   /// The tape that records now, or null.
   static Tape* innermost();
@@ -51,9 +53,10 @@ class Tape {
     Variable<T> recorded(std::move(result), {serials_.back().serial, static_cast<std::uint32_t>(nodes_.size())});
     if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 64);
     nodes_.push_back(new (memory_.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
+    if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.recorded(*nodes_.back(), recorded); });
     return recorded;
   }
-  const Node<T>& node(std::uint32_t index) const { return *nodes_[index]; }
+  Node<T>& node(std::uint32_t index) const { return *nodes_[index]; }
   /// Forgets what was recorded since the tape had this size; handles to it become constants.
   void roll_back(std::size_t size);
 

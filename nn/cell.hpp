@@ -2,6 +2,7 @@
 
 #include <concepts>
 
+#include "autograd/trace.hpp"
 #include "nn/initialisers.hpp"
 #include "nn/module.hpp"
 

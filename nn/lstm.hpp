@@ -28,9 +28,10 @@ class LSTMCell : public GateWeights<T> {
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h, c] = state;
-    const auto [i, f, g, o] = split<4>(linear(h, U, projected));
-    const auto next = sigmoid(f) * c + sigmoid(i) * tanh(g);
-    return {sigmoid(o) * tanh(next), next};
+    const auto [a_i, a_f, a_g, a_o] = split<4>(linear(h, U, projected));
+    const auto i = named("i", sigmoid(a_i)), f = named("f", sigmoid(a_f)), o = named("o", sigmoid(a_o));
+    const auto g = named("g", tanh(a_g)), next = named("c", f * c + i * g);
+    return {named("h", o * tanh(next)), next};
   }
 
  private:

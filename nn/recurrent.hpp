@@ -58,6 +58,7 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& ce
         state[k] = running ? concatenate({state[k], starting[k]}) : starting[k];
     }
     running = sizes[t];
+    const Scope scope("step", static_cast<std::int64_t>(t));
     state = states[t] = cell.step(projected[t], state);
   }
   return states;

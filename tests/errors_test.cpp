@@ -69,6 +69,21 @@ std::vector<Row> table() {
     p.freeze();
     hessian_vector([&] { return sum(p); }, {p}, {A{1.}});
   });
+  says("divide: the result of shape (3,) holds inf at (1,), from (3,), a constant; it must be finite", [&] {
+    const AnomalyMode<double> mode;
+    Tape<double> tape;
+    tape.watch(A{1., 3., 2.}) / A{1., 0., 1.};
+  });
+  says("sqrt: the gradient by operand 0 of shape (1,) holds inf at (0,); it must be finite (recorded in no scope)", [] {
+    const AnomalyMode<double> mode;
+    Tape<double> tape;
+    tape.backward(sum(sqrt(tape.watch(A{0.}))));
+  });
+  says("to_dot: the tape is spent; draw it before the sweep", [] {
+    Tape<double> tape;
+    tape.backward(tape.watch(A{1.}));
+    to_dot(tape);
+  });
   says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
   says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
        [&] { broadcast_to(v, {2}); });

@@ -1,0 +1,122 @@
+// What can be seen of a tape: anomalies, profiles, traces, drawings.
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <sstream>
+
+#include "nn/nn.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+using A = Array<double>;
+using V = Variable<double>;
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+}  // namespace
+
+TEST_CASE("anomaly mode names the first operation whose result is not finite, and leaves the tape as it was") {
+  Tape<double> tape;
+  const V x = tape.watch(A{{1, 2, 3}, {4, 0, 6}}), row = tape.watch(A{1, 2, 3});
+  const auto lost = [&] {
+    const Scope outer("tagger"), inner("lstm");
+    return log(x * row) + 1;
+  };
+  lost();
+  std::optional<AnomalyMode<double>> mode(std::in_place);
+  const std::size_t size = tape.size();
+  CHECK(error_of(lost) ==
+        "log: the result of shape (2, 3) holds -inf at (1, 1), from (2, 3); it must be finite (in tagger/lstm)");
+  CHECK(tape.size() == size);
+  CHECK(error_of([&] { x / 0; }) ==
+        "divide: the result of shape (2, 3) holds inf at (0, 0), from (2, 3), a constant; it must be finite");
+  CHECK(tape.size() == size);
+  mode.reset();
+  lost();
+}
+
+TEST_CASE("anomaly mode names the rule whose gradient is not finite") {
+  const AnomalyMode<double> mode;
+  Tape<double> tape;
+  const V x = tape.watch(A{4, 0, 9});
+  const V y = [&] {
+    const Scope scope("root");
+    return sqrt(x * 1);
+  }();
+  CHECK(error_of([&] {
+          tape.backward(sum(y * A{1, 2, 3}));
+        }) == "sqrt: the gradient by operand 0 of shape (3,) holds inf at (1,); it must be finite (recorded in root)");
+}
+
+TEST_CASE("a profile has a line for each operation of each scope") {
+  Random random(1);
+  const nn::LSTM<double> lstm({.input = 3, .hidden = 4}, random);
+  const Profile<double> profile;
+  for (int step = 0; step < 2; ++step) {
+    Tape<double> tape;
+    tape.backward(sum(lstm(V(random.normal<double>({5, 2, 3}))).output));
+  }
+  const auto& entry = profile.entries().at({"recurrent/l0/step", "sigmoid"});
+  CHECK(entry.calls == 2 * 5 * 3);
+  CHECK(entry.bytes == 2 * 5 * 3 * 2 * 4 * sizeof(double));
+  CHECK(entry.seconds > 0);
+  CHECK(entry.sweep_seconds > 0);
+  std::ostringstream out;
+  out << profile;
+  const std::string table = out.str();
+  CAPTURE(table);
+  CHECK(table.starts_with("scope"));
+  CHECK(count(table, "\n") == profile.entries().size() + 2);
+  CHECK(table.find("recurrent/l0/step/linear") != std::string::npos);
+}
+
+TEST_CASE("a trace has what a gate did at a step, and its gradient") {
+  Random random(2);
+  const nn::LSTM<double> lstm({.input = 3, .hidden = 4}, random);
+  Tape<double> tape;
+  const Trace<double> trace;
+  const V x = tape.watch(random.normal<double>({9, 2, 3}));
+  const auto result = lstm(x);
+  const V loss = sum(square(result.output));
+  const auto before = trace.find("recurrent/l0/step 7", "f");
+  REQUIRE(before.size() == 1);
+  CHECK(!before[0].gradient);
+  const V forget = before[0].value, slope = tape.gradient(loss, {forget})[0];
+  tape.backward(loss);
+  const auto after = trace.find("recurrent/l0/step 7", "f");
+  REQUIRE(after.size() == 1);
+  CHECK(after[0].operation == "sigmoid");
+  CHECK(difference(after[0].gradient, slope) < 1e-14);
+  for (const double f : after[0].value.value()) CHECK((0 < f && f < 1));
+  CHECK(trace.find("recurrent/l0", "o").size() == 9);
+  CHECK(trace.find("recurrent/l0/step 1").size() == trace.find("recurrent/l0/step 7").size());
+  CHECK(trace.find("").size() == trace.entries().size());
+  CHECK(trace.find("recurrent", "no such name").empty());
+}
+
+TEST_CASE("a drawing has a box for each scope, a node for each value and an arrow for each operand") {
+  const Parameter<double> w(A{{1, 2}, {3, 4}}, "cell.\"w\"");
+  Tape<double> tape;
+  V h = tape.watch(A{{1, 2}});
+  for (int step = 0; step < 3; ++step) {
+    const Scope outer("cell"), scope("step", step);
+    h = named("h", tanh(matmul(h, w)));
+  }
+  const std::string dot = to_dot(tape);
+  CAPTURE(dot);
+  CHECK(count(dot, "subgraph") == 4);
+  CHECK(count(dot, "label=\"step 1\";") == 1);
+  CHECK(count(dot, "[label=\"h\"") == 3);
+  CHECK(count(dot, "[label=\"matmul\"") == 3);
+  CHECK(count(dot, "label=\"cell.\\\"w\\\"\", shape=box") == 1);
+  CHECK(count(dot, "label=\"input\"") == 1);
+  CHECK(count(dot, " -> ") == 3 * 3);
+  CHECK(count(dot, "{") == count(dot, "}"));
+  tape.backward(sum(h));
+  CHECK(error_of([&] { to_dot(tape); }) == "to_dot: the tape is spent; draw it before the sweep");
+}
