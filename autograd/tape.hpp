@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <unordered_map>
 #include <vector>
 
@@ -34,6 +35,11 @@ class Tape {
   /// cotangent of its shape.
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
                                     const Variable<T>& cotangent = {});
+  /// The same by the parameters of a model.
+  template <std::same_as<Parameter<T>> P>
+  std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<P>& xs, const Variable<T>& cotangent = {}) {
+    return gradient(y, std::vector<Variable<T>>(xs.begin(), xs.end()), cotangent);
+  }
 
   /// The number of recorded values.
   std::size_t size() const { return nodes_.size(); }

@@ -25,6 +25,9 @@ static_assert(std::is_base_of_v<Variable<float>, Parameter<float>>);
 static_assert(std::is_same_v<decltype(std::declval<const Variable<double>&>().value()), const Array<double>&>);
 static_assert(
     std::is_same_v<decltype(std::declval<Tape<float>&>().backward(std::declval<Variable<float>>())), Gradients<float>>);
+static_assert(std::is_same_v<decltype(std::declval<Tape<float>&>().gradient(
+                                 std::declval<Variable<float>>(), std::declval<std::vector<Parameter<float>>>())),
+                             std::vector<Variable<float>>>);
 
 }  // namespace
 
