@@ -2,7 +2,6 @@
 // a case, with inputs in.*, weights w.*, weights of the loss lw.* (the loss is the sum of lw.k out.k), what must come
 // out, out.*, and the derivatives of the loss: grad.*, and hvp.*, its Hessian times the direction v.*.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -10,6 +9,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "disagreement.hpp"
 #include "nn/nn.hpp"
 
 using namespace unroll;
@@ -337,42 +337,11 @@ const std::map<std::string, Run> runs{
     {"optim", optimise},
 };
 
-// The shortest decimal that is this number.
-std::string decimal(double x) {
-  if (std::isnan(x)) return "nan";
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, x).ptr};
-}
-
-// The index of element k, as (3, 1); nothing for a scalar.
-std::string position(const Shape& shape, std::size_t k) {
-  std::string text;
-  for (std::size_t axis = shape.size(); axis-- > 0; k /= shape[axis])
-    text = std::to_string(k % shape[axis]) + (text.empty() ? ")" : ", ") + text;
-  return shape.empty() ? text : "(" + text;
-}
-
 // The worst entry of a figure beside what is expected; empty if all are near enough.
 std::string disagreement(const Figure& figure, const Array<double>& expected) {
-  const Shape shape(figure.value.shape()), wanted(expected.shape());
-  std::ostringstream text;
-  if (!(shape == wanted)) {
-    text << figure.tensor << ": shape " << shape << ", expected " << wanted << figure.way;
-    return text.str();
-  }
   const double tolerance = figure.tensor.starts_with("hvp.") ? 1e-10 : 1e-11;
-  double worst = tolerance;
-  for (std::size_t k = 0; k < expected.size(); ++k) {
-    const double a = figure.value.flat(k), b = expected.flat(k);
-    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-    const bool finite = std::isfinite(a) && std::isfinite(b);
-    const double error = finite ? std::abs(a - b) / (1 + std::abs(b)) : std::numeric_limits<double>::infinity();
-    if (error <= worst) continue;
-    worst = error;
-    text.str("");
-    text << figure.tensor << position(shape, k) << ": " << decimal(a) << ", expected " << decimal(b) << figure.way;
-  }
-  return text.str();
+  const std::string what = disagreement(figure.value, expected, {tolerance, tolerance});
+  return what.empty() ? what : figure.tensor + what + figure.way;
 }
 
 // Why a figure may differ from PyTorch's, where it is what the library documents instead; empty if it may not.
