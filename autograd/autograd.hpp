@@ -2,6 +2,7 @@
 
 #include "anomaly.hpp"
 #include "array.hpp"
+#include "checkpoint.hpp"
 #include "derivatives.hpp"
 #include "drawing.hpp"
 #include "gradient_check.hpp"

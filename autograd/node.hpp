@@ -8,7 +8,7 @@
 
 namespace unroll {
 
-/// A part of another value's memory.
+/// A part of another value's memory, or of its elements.
 struct Part {
   std::uint32_t whole;  // index of the node whose memory it is
   std::size_t offset, run, pitch;
@@ -57,8 +57,10 @@ class Node {
   virtual std::span<const std::uint32_t> operands() const { return {}; }
   /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes.
   virtual void pull(std::size_t, const Variable<T>&, Adjoint<T>&) {}
-  /// Where the result is part of another one's memory, adjoints are added there and nothing is pulled.
+  /// Where the result is part of another one's memory, a fused sweep adds its adjoint there and pulls nothing.
   virtual const Part* part() const { return nullptr; }
+  /// Which elements of its operand such a result has.
+  virtual const Part* elements() const { return nullptr; }
 
   const char* const name;
   const Shape shape;
@@ -81,10 +83,10 @@ class Node {
 template <class T>
 class Leaf final : public Node<T> {
  public:
-  Leaf(const Variable<T>& result, const Variable<T>* parameter)
+  Leaf(const Variable<T>& result, const Variable<T>* known)
       : Node<T>("leaf", result.shape()),
-        handle(parameter ? *parameter : result),
-        version(parameter ? parameter->tensor().identity->version : 0) {}
+        handle(known ? *known : result),
+        version(handle.tensor().identity ? handle.tensor().identity->version : 0) {}
 
   const Variable<T> handle;
   const std::uint64_t version;

@@ -13,12 +13,14 @@ namespace {
 template <class T>
 class PartNode final : public Node<T> {
  public:
-  PartNode(const Variable<T>& result, const Part& part) : Node<T>("part", result.shape()), part_(part) {}
-  std::span<const std::uint32_t> operands() const override { return {&part_.whole, 1}; }
-  const Part* part() const override { return &part_; }
+  PartNode(const Variable<T>& result, const Part& memory, const Part& elements)
+      : Node<T>("part", result.shape()), memory_(memory), elements_(elements) {}
+  std::span<const std::uint32_t> operands() const override { return {&elements_.whole, 1}; }
+  const Part* part() const override { return &memory_; }
+  const Part* elements() const override { return &elements_; }
 
  private:
-  const Part part_;
+  const Part memory_, elements_;
 };
 
 // x written into memory, axis by axis along the strides.
@@ -42,13 +44,18 @@ Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset
   const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
   if (index == Node<T>::constant) return Variable<T>(std::move(part));
   const Part* const outer = tape->node(index).part();
-  return tape->template record<PartNode<T>>(
-      std::move(part), Part{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch});
+  const Part memory{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch};
+  const auto element_at = [&](std::size_t place) {
+    return from.contiguous() ? place : place / from.pitch * from.run + place % from.pitch;
+  };
+  return tape->template record<PartNode<T>>(std::move(part), memory,
+                                            Part{index, element_at(offset), run, element_at(pitch)});
 }
 
 /// y = Σ of x_k at its part                      x̄_k = that part of ȳ
 template <class T>
 Variable<T> assemble(const Shape& shape, const std::vector<std::pair<Part, Variable<T>>>& values) {
+  if (values.size() == 1 && values[0].second.size() == shape.elements()) return reshape(values[0].second, shape);
   Shared<Tensor<T>> result(new Tensor<T>(shape));
   std::fill_n(result->buffer.data(), result->size(), T(0));
   std::vector<Variable<T>> operands;

@@ -36,12 +36,8 @@ std::uint64_t next_serial() {
 }  // namespace
 
 template <class T>
-Tape<T>::Tape() : outer_(std::exchange(recording<T>, this)), serials_{{next_serial(), ~std::size_t(0)}} {}
-
-template <class T>
-Tape<T>::Tape(Random& random) : Tape() {
-  random_ = &random;
-}
+Tape<T>::Tape(Random* random)
+    : random_(random), outer_(std::exchange(recording<T>, this)), serials_{{next_serial(), ~std::size_t(0)}} {}
 
 template <class T>
 Tape<T>::~Tape() {
@@ -82,9 +78,16 @@ template <class T>
 std::uint32_t Tape<T>::index_of(const Variable<T>& x) {
   if (spent_) return Node<T>::constant;
   const Identity* identity = x.tensor().identity.get();
-  if (!identity) return owns(x.slot()) ? x.slot().index : Node<T>::constant;
+  if (!identity && owns(x.slot())) return x.slot().index;
+  if (!identity && !captures_) return Node<T>::constant;
   if (const auto found = parameters_.find(x.shared().get()); found != parameters_.end()) return found->second;
-  if (identity->frozen) return Node<T>::constant;
+  if (identity ? identity->frozen : !outer_ || outer_->index_of(x) == Node<T>::constant) return Node<T>::constant;
+  return capture(x);
+}
+
+template <class T>
+std::uint32_t Tape<T>::capture(const Variable<T>& x) {
+  captures_ |= !x.tensor().identity;
   const std::uint32_t index = record<Leaf<T>>(x.shared(), &x).slot().index;
   parameters_.emplace(x.shared().get(), index);
   return index;
@@ -127,7 +130,7 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
 template <class T>
 void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
   for (const auto& [tensor, index] : parameters_) {
-    if (static_cast<const Leaf<T>*>(nodes_[index])->version == tensor->identity->version) continue;
+    if (!tensor->identity || static_cast<const Leaf<T>*>(nodes_[index])->version == tensor->identity->version) continue;
     require(!dependent_on({index}, last)[last], where, "parameter '", tensor->identity->name,
             "' was assigned after this tape recorded it; step the optimizer after the sweep");
   }
@@ -179,7 +182,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
 
 template <class T>
 std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
-                                           const Variable<T>& cotangent) {
+                                           const Variable<T>& cotangent, std::size_t first) {
   const std::uint32_t last = recorded_index("gradient", "y", y);
   if (cotangent)
     require(cotangent.shape() == y.shape(), "gradient", "the cotangent has shape ", cotangent.shape(), "; y has ",
@@ -206,9 +209,9 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
       adjoints[k] = assemble(nodes_[k]->shape, found->second);
       parts.erase(found);
     }
-    if (!adjoints[k] || !depends[k]) continue;
+    if (k < first || !adjoints[k] || !depends[k]) continue;
     const Variable<T> g = adjoints[k];
-    if (const Part* part = nodes_[k]->part()) {
+    if (const Part* part = nodes_[k]->elements()) {
       parts[part->whole].push_back({*part, g});
     } else {
       const auto operands = nodes_[k]->operands();

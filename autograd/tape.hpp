@@ -18,9 +18,9 @@ class Random;
 template <class T>
 class Tape {
  public:
-  Tape();
   /// Dropout draws from `random`; on a tape without one it is the identity.
-  explicit Tape(Random& random);
+  explicit Tape(Random* random = nullptr);
+  explicit Tape(Random& random) : Tape(&random) {}
   ~Tape();
   Tape(const Tape&) = delete;
 
@@ -32,9 +32,9 @@ class Tape {
   Gradients<T> backward(const Variable<T>& loss);
 
   /// The derivatives of y by xs, recorded, so that they can be differentiated again. A y that is not a scalar needs a
-  /// cotangent of its shape.
+  /// cotangent of its shape. What was recorded before the tape had size `first` is not passed through.
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
-                                    const Variable<T>& cotangent = {});
+                                    const Variable<T>& cotangent = {}, std::size_t first = 0);
   /// The same by the parameters of a model.
   template <std::same_as<Parameter<T>> P>
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<P>& xs, const Variable<T>& cotangent = {}) {
@@ -63,6 +63,10 @@ class Tape {
     return recorded;
   }
   Node<T>& node(std::uint32_t index) const { return *nodes_[index]; }
+  /// From now on, a variable that the tape around this one has recorded is watched when it is first used.
+  void capture() { captures_ = true; }
+  /// Watches x under its own handle, as if it were a parameter.
+  std::uint32_t capture(const Variable<T>& x);
   /// Forgets what was recorded since the tape had this size; handles to it become constants.
   void roll_back(std::size_t size);
 
@@ -80,13 +84,13 @@ class Tape {
   Adjoint<T> adjoint_of(std::uint32_t index);
   void clear(std::size_t from);
 
-  Random* random_ = nullptr;
+  Random* random_;
   Tape* outer_;
   std::vector<Serial> serials_;
   Arena memory_;
   std::vector<Node<T>*> nodes_;
-  std::unordered_map<const Tensor<T>*, std::uint32_t> parameters_;
-  bool spent_ = false;
+  std::unordered_map<const Tensor<T>*, std::uint32_t> parameters_;  // and what was captured
+  bool spent_ = false, captures_ = false;
 };
 
 }  // namespace unroll

@@ -199,6 +199,19 @@ TEST_CASE("gradient() by an intermediate value, by a view, and by what does not 
   CHECK(g[4].item() == 1);
 }
 
+TEST_CASE("gradient() by a view passes through the views of it") {
+  Tape<double> tape;
+  const V x = tape.watch(numbers({4, 6})), y = slice(x * 1, -1, 1, 5), rows = slice(y, 0, 1, 3);
+  const V z = weighted(exp(slice(rows, 1, 1, 3)) * reshape(slice(y, 0, 0, 1), {2, 2}));
+  const auto g = tape.gradient(z, {x, y, rows});
+  CHECK(difference(slice(g[0], 1, 1, 5), g[1]) == 0);
+  const A cut = slice(rows, 1, 1, 3).value(), top = reshape(slice(y, 0, 0, 1), {2, 2}).value();
+  const V inner = xt::exp(cut) * top * numbers({2, 2}, 99);
+  CHECK(difference(slice(g[2], 1, 1, 3), inner) < 1e-15);
+  CHECK(difference(sum(g[2]), sum(inner)) < 1e-14);
+  CHECK(difference(slice(g[1], 0, 1, 3), g[2]) == 0);
+}
+
 TEST_CASE("gradient() records only what the derivatives asked for need") {
   Tape<double> tape;
   const V x = tape.watch(2), z = tape.watch(3);

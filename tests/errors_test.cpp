@@ -84,6 +84,10 @@ std::vector<Row> table() {
     tape.backward(tape.watch(A{1.}));
     to_dot(tape);
   });
+  says("checkpoint: the function gave nothing; there must be at least one Variable", [&] {
+    Tape<double> tape;
+    checkpoint([](const Many&) { return Many(); }, {x});
+  });
   says("broadcast_to: (2, 3) does not broadcast to (3,)", [&] { broadcast_to(x, {3}); });
   says("broadcast_to: (3,) and (2,) do not broadcast: the sizes 3 and 2 differ and neither is 1",
        [&] { broadcast_to(v, {2}); });

@@ -1,0 +1,127 @@
+#include "checkpoint.hpp"
+
+#include "ops.hpp"
+#include "random.hpp"
+#include "tape.hpp"
+
+namespace unroll {
+
+namespace {
+
+template <class T>
+using Many = std::vector<Variable<T>>;
+
+// All elements of the values, one value after the other.
+template <class T>
+Variable<T> flattened(const Many<T>& values) {
+  Many<T> rows;
+  for (const Variable<T>& value : values) rows.push_back(reshape(value, Shape{value.size()}));
+  return concatenate(rows);
+}
+
+// While it lives, a random stream goes on from another state.
+class Replay {
+ public:
+  Replay(Random* random, const Random::State& state) : random_(random), saved_(random ? random->state() : state) {
+    if (random_) *random_ = Random::from_state(state);
+  }
+  ~Replay() {
+    if (random_) *random_ = Random::from_state(saved_);
+  }
+  Replay(const Replay&) = delete;
+
+ private:
+  Random* random_;
+  Random::State saved_;
+};
+
+/// y = f(x), all outputs in one array            x̄ = ȳ ∂f/∂x, of an f that is computed again
+template <class T>
+class CheckpointNode final : public Node<T> {
+ public:
+  CheckpointNode(const Variable<T>& result, const Segment<T>& f, const Many<T>& inputs, const Many<T>& operands,
+                 std::vector<std::uint32_t> indices, Random* random, const Random::State& state)
+      : Node<T>("checkpoint", result.shape()),
+        f_(f),
+        inputs_(inputs),
+        operands_(operands),
+        indices_(std::move(indices)),
+        random_(random),
+        state_(state) {}
+
+  std::span<const std::uint32_t> operands() const override { return indices_; }
+
+  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+    if (of_.get() != g.shared().get()) {
+      of_ = g.shared();
+      slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);
+    }
+    this->add(into, k, slopes_[k]);
+    if (k + 1 < operands_.size()) return;
+    slopes_.clear();
+    of_ = {};
+  }
+
+ private:
+  Many<T> swept_slopes(const Variable<T>& g) {
+    const Replay replay(random_, state_);
+    Tape<T> tape(random_);
+    for (const Variable<T>& operand : operands_) tape.capture(operand);
+    const Gradients<T> gradients = tape.backward(sum(flattened(f_(inputs_)) * g));
+    Many<T> slopes;
+    for (std::size_t k = 0; k < operands_.size(); ++k) slopes.push_back(gradients.entries()[k].gradient);
+    return slopes;
+  }
+
+  Many<T> recorded_slopes(const Variable<T>& g) {
+    const Replay replay(random_, state_);
+    Tape<T>& tape = *Tape<T>::innermost();
+    const std::size_t first = tape.size();  // operands may depend on each other
+    return tape.gradient(flattened(f_(inputs_)), operands_, g, first);
+  }
+
+  const Segment<T> f_;
+  const Many<T> inputs_, operands_;
+  const std::vector<std::uint32_t> indices_;
+  Random* const random_;
+  const Random::State state_;
+  Shared<Tensor<T>> of_;  // the adjoint that the slopes belong to
+  Many<T> slopes_;
+};
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vector<Variable<T>>& inputs) {
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape) return f(inputs);
+  const Scope scope("checkpoint");
+  Random* const random = tape->random();
+  const Random::State state = random ? random->state() : Random::State{};
+  Many<T> outputs, operands;
+  {
+    Tape<T> inner(random);
+    inner.capture();
+    outputs = f(inputs);
+    for (std::uint32_t k = 0; k < inner.size(); ++k)
+      if (const auto* leaf = dynamic_cast<const Leaf<T>*>(&inner.node(k))) operands.push_back(leaf->handle);
+  }
+  require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
+  std::vector<std::uint32_t> indices;
+  for (const Variable<T>& operand : operands) indices.push_back(tape->index_of(operand));
+  if (operands.empty()) return outputs;
+  const Variable<T> all = tape->template record<CheckpointNode<T>>(flattened(outputs).shared(), f, inputs, operands,
+                                                                   std::move(indices), random, state);
+  std::int64_t begin = 0;
+  for (Variable<T>& output : outputs) {
+    const std::int64_t end = begin + static_cast<std::int64_t>(output.size());
+    output = reshape(slice(all, 0, begin, end), output.shape());
+    begin = end;
+  }
+  return outputs;
+}
+
+template std::vector<Variable<float>> checkpoint_segment(const Segment<float>&, const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> checkpoint_segment(const Segment<double>&, const std::vector<Variable<double>>&);
+
+}  // namespace unroll
