@@ -49,7 +49,7 @@ Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
 
 template <class T>
 Gradients<T>& Gradients<T>::operator*=(double factor) {
-  for (Entry& entry : entries_) entry.gradient = entry.gradient * factor;
+  transform([factor](const Variable<T>& g) { return g * factor; });
   return *this;
 }
 

@@ -26,6 +26,11 @@ class Gradients {
   /// Adds gradient by gradient; what only `other` has is taken over.
   Gradients& operator+=(const Gradients& other);
   Gradients& operator*=(double factor);
+  /// Replaces each gradient g by f(g), of the same shape.
+  template <class F>
+  void transform(const F& f) {
+    for (Entry& entry : entries_) entry.gradient = f(entry.gradient);
+  }
   /// √Σg² over all entries.
   double norm() const;
   const std::vector<Entry>& entries() const { return entries_; }

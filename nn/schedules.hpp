@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 
 #include "autograd/error.hpp"
 
@@ -58,6 +59,34 @@ class PlateauSchedule {
   double rate_;
   double best_ = std::numeric_limits<double>::infinity();
   std::size_t waited_ = 0;
+};
+
+struct CosineScheduleOptions {
+  double start = 1e-3;
+  std::size_t steps = 0;    ///< after which the rate stays at the least
+  std::size_t warm_up = 0;  ///< how many of the steps rise to the start in equal parts
+  double least = 0;
+};
+
+/// A learning rate that falls along half a cosine: optimizer.learning_rate = schedule(step), for steps from 0.
+/// Loshchilov and Hutter (2017), eq. 5, without restarts
+class CosineSchedule {
+ public:
+  explicit CosineSchedule(const CosineScheduleOptions& options) : options_(options) {
+    require(options.warm_up < options.steps, "cosine_schedule", options.steps, " steps with a warm-up of ",
+            options.warm_up, "; there must be more steps than that");
+    require(0 <= options.least && options.least <= options.start && std::isfinite(options.start), "cosine_schedule",
+            "from ", options.start, " to ", options.least, "; the rate must fall, to 0 or more");
+  }
+  double operator()(std::size_t step) const {
+    const auto& [start, steps, warm_up, least] = options_;
+    if (step < warm_up) return start * double(step + 1) / double(warm_up);
+    const double done = std::min(double(step - warm_up) / double(steps - warm_up), 1.0);
+    return least + (start - least) * (1 + std::cos(std::numbers::pi * done)) / 2;
+  }
+
+ private:
+  CosineScheduleOptions options_;
 };
 
 }  // namespace unroll::nn

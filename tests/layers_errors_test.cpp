@@ -166,6 +166,26 @@ const std::vector<Refusal> refusals{
      }},
     {"sgd: momentum is -1; it must be 0 or more, and finite",
      [] { nn::SGD<double>(layer.parameters(), {.momentum = -1}); }},
+    {"sgd: nesterov without momentum; set momentum", [] { nn::SGD<double>(layer.parameters(), {.nesterov = true}); }},
+    {"optimizer: the learning rate factor of a group is -2; it must be 0 or more, and finite",
+     [] { nn::SGD<double>({{.parameters = layer.parameters(), .learning_rate_factor = -2}}); }},
+    {"optimizer: the weight_decay of a group is nan; it must be 0 or more, and finite",
+     [] { nn::Adam<double>({{.parameters = layer.parameters(), .weight_decay = std::nan("")}}); }},
+    {"adam: epsilon is -1; it must be 0 or more, and finite",
+     [] { nn::Adam<double>(layer.parameters(), {.epsilon = -1}); }},
+    {"rmsprop: alpha is 1; it must be in [0, 1)", [] { nn::RMSprop<double>(layer.parameters(), {.alpha = 1}); }},
+    {"rmsprop: momentum is -1; it must be 0 or more, and finite",
+     [] { nn::RMSprop<double>(layer.parameters(), {.momentum = -1}); }},
+    {"rmsprop: epsilon is inf; it must be 0 or more, and finite",
+     [] { nn::RMSprop<double>(layer.parameters(), {.epsilon = std::numeric_limits<double>::infinity()}); }},
+    {"adagrad: learning_rate_decay is -1; it must be 0 or more, and finite",
+     [] { nn::Adagrad<double>(layer.parameters(), {.learning_rate_decay = -1}); }},
+    {"adagrad: initial is -1; it must be 0 or more, and finite",
+     [] { nn::Adagrad<double>(layer.parameters(), {.initial = -1}); }},
+    {"adadelta: weight_decay is -1; it must be 0 or more, and finite",
+     [] { nn::Adadelta<double>(layer.parameters(), {.weight_decay = -1}); }},
+    {"adadelta: rho is nan; it must be in [0, 1)",
+     [] { nn::Adadelta<double>(layer.parameters(), {.rho = std::nan("")}); }},
     {"adam: beta1 is 1; it must be in [0, 1)", [] { nn::Adam<double>(layer.parameters(), {.beta1 = 1}); }},
     {"adam: the learning rate is nan; it must be 0 or more, and finite",
      [] { nn::AdamW<double>(layer.parameters(), {.learning_rate = std::nan("")}); }},
@@ -180,6 +200,16 @@ const std::vector<Refusal> refusals{
        auto gradients = gradients_with(1, false);
        nn::clip_norm(gradients, -1);
      }},
+    {"clip_value: a limit of nan; it must be 0 or more",
+     [] {
+       auto gradients = gradients_with(1, false);
+       nn::clip_value(gradients, std::nan(""));
+     }},
+    {"clip_value: the gradient of 'lstm.weight_hh_l0' holds inf; it must be finite",
+     [] {
+       auto gradients = gradients_with(std::numeric_limits<double>::infinity(), false);
+       nn::clip_value(gradients, 1);
+     }},
     {"step: the gradient of 'lstm.weight_hh_l0' holds inf; it must be finite",
      [] { nn::Adam<double>(layer.parameters()).step(gradients_with(std::numeric_limits<double>::infinity(), false)); }},
     {"clip_norm: the gradient of 'lstm.weight_hh_l0' holds -inf; it must be finite",
@@ -190,6 +220,10 @@ const std::vector<Refusal> refusals{
     {"step: the gradient of a watched variable holds inf; it must be finite",
      [] { nn::AdamW<double>(layer.parameters()).step(gradients_with(std::numeric_limits<double>::infinity(), true)); }},
     {"step_schedule: every 0 epochs; it must be at least 1", [] { nn::StepSchedule({.every = 0}); }},
+    {"cosine_schedule: 10 steps with a warm-up of 10; there must be more steps than that",
+     [] { nn::CosineSchedule({.steps = 10, .warm_up = 10}); }},
+    {"cosine_schedule: from 0.1 to 0.2; the rate must fall, to 0 or more",
+     [] { nn::CosineSchedule({.start = 0.1, .steps = 10, .least = 0.2}); }},
     {"uniform_by_fan_in: a fan-in of 0; it must be positive",
      [] {
        nn::uniform_by_fan_in<double>({2, 3}, 0, random_numbers);

@@ -1,4 +1,4 @@
-// Modules, dropout, losses, optimisers, schedules and initialisers: what a model is trained with.
+// Modules, dropout, losses and initialisers: what a model is trained with.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -52,14 +52,6 @@ struct Tied : nn::Module<double> {
     add("c", c);
   }
 };
-
-// The gradients of Σ g ⊙ parameter, which are g.
-Gradients<double> gradients_of(const std::vector<std::pair<Parameter<double>, Array<double>>>& given) {
-  Tape<double> tape;
-  Variable<double> loss = 0;
-  for (const auto& [parameter, g] : given) loss = loss + sum(parameter * g);
-  return tape.backward(loss);
-}
 
 }  // namespace
 
@@ -247,104 +239,6 @@ TEST_CASE("cross entropy: uneven shards add up, ignored labels count for nothing
   CHECK(gradient(0, 1) == 0);
   CHECK(gradient(0, 2) == doctest::Approx(sigma(1)));
   CHECK(gradient(0, 0) == doctest::Approx(-sigma(1)));
-}
-
-TEST_CASE("optimisers move parameters as their equations say") {
-  const Array<double> start{0.5, -1.5, 2.0}, gs[] = {{0.1, -0.2, 3.0}, {-0.4, 0.5, 0.0}, {1.0, 1e-3, -2.0}};
-  const double rate = 0.1, decay = 0.05;
-  struct Kind {
-    bool momentum = false, adam = false, decoupled = false;
-  };
-  for (const Kind& kind : {Kind{}, Kind{.momentum = true}, Kind{.adam = true}, Kind{.adam = true, .decoupled = true}}) {
-    Parameter<double> parameter(start, "p");
-    std::unique_ptr<nn::Optimizer<double>> optimizer;
-    const nn::AdamOptions adam{
-        .learning_rate = rate, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = decay};
-    if (kind.decoupled)
-      optimizer = std::make_unique<nn::AdamW<double>>(std::vector{parameter}, adam);
-    else if (kind.adam)
-      optimizer = std::make_unique<nn::Adam<double>>(std::vector{parameter}, adam);
-    else
-      optimizer = std::make_unique<nn::SGD<double>>(
-          std::vector{parameter},
-          nn::SGDOptions{.learning_rate = rate, .momentum = kind.momentum ? 0.9 : 0.0, .weight_decay = decay});
-    std::vector<double> x(start.begin(), start.end()), m(3), v(3);
-    for (int t = 1; t <= 3; ++t) {
-      const double now = t == 3 ? rate / 2 : rate;
-      optimizer->learning_rate = now;
-      optimizer->step(gradients_of({{parameter, gs[t - 1]}}));
-      for (std::size_t k = 0; k < 3; ++k) {
-        const double g = gs[t - 1](k) + (kind.decoupled ? 0 : decay * x[k]);
-        if (kind.decoupled) x[k] -= now * decay * x[k];
-        if (kind.adam) {
-          m[k] = 0.8 * m[k] + 0.2 * g;
-          v[k] = 0.95 * v[k] + 0.05 * g * g;
-          const double mean = m[k] / (1 - std::pow(0.8, t)), square = v[k] / (1 - std::pow(0.95, t));
-          x[k] -= now * mean / (std::sqrt(square) + 1e-3);
-        } else {
-          m[k] = (kind.momentum ? 0.9 : 0.0) * m[k] + g;
-          x[k] -= now * m[k];
-        }
-        CHECK(parameter.value()(k) == doctest::Approx(x[k]).epsilon(1e-13));
-      }
-    }
-  }
-}
-
-TEST_CASE("an optimiser leaves a parameter without gradient, or a frozen one, as if there had been no step") {
-  Parameter<double> a({1.0}, "a"), b({1.0}, "b"), c({1.0}, "c"), same({1.0}, "same");
-  nn::Adam<double> optimizer({a, b, c}, {.learning_rate = 0.1, .weight_decay = 0.1});
-  nn::Adam<double> alone({same}, {.learning_rate = 0.1, .weight_decay = 0.1});
-  optimizer.step(gradients_of({{a, {2.0}}}));
-  Gradients<double> gradients = gradients_of({{a, {2.0}}, {c, {2.0}}});
-  c.freeze();
-  optimizer.step(gradients);
-  CHECK(a.value()(0) != 1);
-  CHECK(b.value()(0) == 1);
-  CHECK(c.value()(0) == 1);
-  // Its first step is a first step, however many the others have made.
-  optimizer.step(gradients_of({{b, {0.3}}}));
-  alone.step(gradients_of({{same, {0.3}}}));
-  CHECK(b.value()(0) == same.value()(0));
-}
-
-TEST_CASE("a gradient that is not finite is refused before anything changes") {
-  for (const double bad : {not_a_number, std::numeric_limits<double>::infinity()}) {
-    Parameter<double> a({1.0, 2.0}, "a"), b({3.0}, "lstm.weight"), same({1.0, 2.0}, "same");
-    nn::Adam<double> optimizer({a, b}, {.learning_rate = 0.1}), alone({same}, {.learning_rate = 0.1});
-    Gradients<double> gradients = gradients_of({{a, {1.0, 1.0}}, {b, {bad}}});
-    CHECK_THROWS_AS(optimizer.step(gradients), Error);
-    CHECK_THROWS_AS(nn::clip_norm(gradients, 1.0), Error);
-    CHECK(a.value() == Array<double>{1, 2});
-    CHECK(b.value()(0) == 3);
-    CHECK(gradients[a] == Array<double>{1, 1});
-    optimizer.step(gradients_of({{a, {1.0, 1.0}}}));
-    alone.step(gradients_of({{same, {1.0, 1.0}}}));
-    CHECK(a.value() == same.value());
-  }
-}
-
-TEST_CASE("clipping scales all gradients together, and only those with too large a norm") {
-  const Parameter<double> a({0.0, 0.0}, "a"), b({0.0}, "b");
-  Gradients<double> gradients = gradients_of({{a, {2.0, 3.0}}, {b, {6.0}}});
-  CHECK(nn::clip_norm(gradients, 7.5) == 7);
-  CHECK(gradients[b](0) == 6);
-  CHECK(nn::clip_norm(gradients, 3.5) == 7);
-  CHECK(gradients.norm() == doctest::Approx(3.5).epsilon(1e-6));
-  CHECK(gradients[a](0) / gradients[b](0) == doctest::Approx(2.0 / 6));
-  CHECK(gradients[a](1) / gradients[b](0) == doctest::Approx(3.0 / 6));
-}
-
-TEST_CASE("learning rates fall by steps, or on a plateau") {
-  const nn::StepSchedule steps({.start = 0.8, .every = 2, .factor = 0.5, .from = 3});
-  const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};
-  for (std::size_t epoch = 0; epoch < std::size(expected); ++epoch)
-    CHECK(steps(epoch) == doctest::Approx(expected[epoch]));
-  nn::PlateauSchedule plateau({.start = 0.8, .factor = 0.5, .patience = 1, .least = 0.3});
-  // A loss that is not a number is no improvement.
-  const std::pair<double, double> course[] = {
-      {5, 0.8}, {4, 0.8}, {4, 0.8}, {4.5, 0.4}, {4, 0.4}, {3, 0.4}, {3, 0.4}, {not_a_number, 0.3}, {3, 0.3}, {3, 0.3}};
-  for (const auto& [loss, rate] : course) CHECK(plateau(loss) == doctest::Approx(rate));
 }
 
 TEST_CASE("initialisers: bounds, moments, orthogonality") {

@@ -1,0 +1,47 @@
+#include "nn/clipping.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops.hpp"
+
+namespace unroll::nn {
+
+template <class T>
+void require_finite(const char* where, const Gradients<T>& gradients) {
+  for (const auto& entry : gradients.entries()) {
+    const auto& g = entry.gradient.value().storage();
+    const auto bad = std::find_if(g.begin(), g.end(), [](T x) { return !std::isfinite(x); });
+    if (bad == g.end()) continue;
+    const auto& identity = entry.of.tensor().identity;
+    fail(where, "the gradient of ", identity ? "'" + identity->name + "'" : "a watched variable", " holds ", *bad,
+         "; it must be finite");
+  }
+}
+
+template <class T>
+double clip_norm(Gradients<T>& gradients, double most) {
+  require(most >= 0, "clip_norm", "a limit of ", most, "; it must be 0 or more");
+  const double norm = gradients.norm();
+  if (!std::isfinite(norm)) require_finite("clip_norm", gradients);
+  if (norm > most) gradients *= most / (norm + 1e-6);
+  return norm;
+}
+
+template <class T>
+void clip_value(Gradients<T>& gradients, double limit) {
+  require(limit >= 0, "clip_value", "a limit of ", limit, "; it must be 0 or more");
+  require_finite("clip_value", gradients);
+  gradients.transform([limit](const Variable<T>& g) { return clamp(g, -limit, limit); });
+}
+
+template <class T>
+struct Instances {
+  static constexpr auto norm = &clip_norm<T>;
+  static constexpr auto value = &clip_value<T>;
+  static constexpr auto finite = &require_finite<T>;
+};
+template struct Instances<float>;
+template struct Instances<double>;
+
+}  // namespace unroll::nn

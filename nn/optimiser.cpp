@@ -1,0 +1,55 @@
+#include "nn/optimiser.hpp"
+
+#include <cmath>
+#include <set>
+
+namespace unroll::nn {
+
+void require_not_negative(const char* where, const char* what, double given) {
+  require(given >= 0 && std::isfinite(given), where, what, " is ", given, "; it must be 0 or more, and finite");
+}
+
+void require_mean_weight(const char* where, const char* what, double given) {
+  require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
+}
+
+template <class T>
+Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
+                        const std::vector<bool>& kept)
+    : learning_rate(rate) {
+  require_not_negative(name, "the learning rate", rate);
+  require_not_negative(name, "weight_decay", weight_decay);
+  std::set<const void*> known;
+  for (const ParameterGroup<T>& group : groups) {
+    const double decay = group.weight_decay.value_or(weight_decay);
+    require_not_negative("optimizer", "the learning rate factor of a group", group.learning_rate_factor);
+    require_not_negative("optimizer", "the weight_decay of a group", decay);
+    for (const Parameter<T>& parameter : group.parameters) {
+      require(known.insert(parameter.shared().get()).second, "optimizer", "parameter '", parameter.name(),
+              "' is given twice; parameters() of one module has each once");
+      Member& member = members_.emplace_back(Member{parameter, group.learning_rate_factor, decay, {}});
+      for (const bool keep : kept)
+        member.memory.push_back(keep ? Array<T>(xt::zeros_like(parameter.value())) : Array<T>::from_shape({0}));
+    }
+  }
+  require(!members_.empty(), "optimizer", "there are no parameters; there must be at least one");
+}
+
+template <class T>
+void Optimizer<T>::step(const Gradients<T>& gradients) {
+  require_not_negative("step", "the learning rate", learning_rate);
+  require_finite("step", gradients);
+  for (Member& member : members_) {
+    Parameter<T>& parameter = member.parameter;
+    if (parameter.frozen() || !gradients.contains(parameter)) continue;
+    Array<T> x = parameter.value();
+    update({learning_rate * member.learning_rate_factor, member.weight_decay, double(++member.steps), x,
+            gradients[parameter], member.memory});
+    parameter.assign(std::move(x));
+  }
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace unroll::nn

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "autograd/parameter.hpp"
+#include "nn/clipping.hpp"
+
+namespace unroll::nn {
+
+/// Parameters that an optimiser moves in a way of their own.
+template <class T>
+struct ParameterGroup {
+  std::vector<Parameter<T>> parameters;
+  double learning_rate_factor = 1;
+  std::optional<double> weight_decay = {};  ///< the optimiser's unless given
+};
+
+/// What an optimiser moves: parameters, or groups of them:
+/// Adam<float>({{.parameters = words, .learning_rate_factor = 0.1}, {.parameters = rest}}, {.weight_decay = 0.01})
+template <class T>
+struct ParameterGroups : std::vector<ParameterGroup<T>> {
+  ParameterGroups() = default;
+  ParameterGroups(std::vector<Parameter<T>> all) { this->push_back({std::move(all)}); }
+  ParameterGroups(std::initializer_list<Parameter<T>> all) : ParameterGroups(std::vector<Parameter<T>>(all)) {}
+  ParameterGroups(std::vector<ParameterGroup<T>> groups) : std::vector<ParameterGroup<T>>(std::move(groups)) {}
+  ParameterGroups(std::initializer_list<ParameterGroup<T>> groups) : std::vector<ParameterGroup<T>>(groups) {}
+};
+
+/// The step of one parameter x with gradient g.
+template <class T>
+struct Step {
+  double learning_rate, weight_decay;
+  double count;  ///< 1 at the parameter's first step
+  Array<T>& x;
+  const Array<T>& g;
+  std::vector<Array<T>>& memory;
+};
+
+/// Calls rule(x, g, memory...) for each element, with g = ∇ + λ x and the first n arrays of the memory; what is not
+/// kept there is 0 before each step.
+template <std::size_t n, class T, class Rule>
+void each(const Step<T>& step, const Rule& rule) {
+  T* const x = step.x.data();
+  const T* const g = step.g.data();
+  const T decay = T(step.weight_decay);
+  [&]<std::size_t... k>(std::index_sequence<k...>) {
+    const std::array<T*, n> kept{(step.memory[k].size() ? step.memory[k].data() : nullptr)...};
+    for (std::size_t i = 0; i < step.x.size(); ++i) {
+      std::array<T, n> zero{};
+      rule(x[i], g[i] + decay * x[i], (kept[k] ? kept[k][i] : zero[k])...);
+    }
+  }
+  (std::make_index_sequence<n>());
+}
+
+/// What optimisers share: parameters, what is remembered of each, and the learning rate, which schedules set. One's own
+/// is an update() by each(step, rule).
+template <class T>
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Moves each parameter that has a gradient and is not frozen. A gradient that is not finite is an Error that names
+  /// its parameter, and nothing changes.
+  void step(const Gradients<T>& gradients);
+
+  double learning_rate;
+
+ protected:
+  /// `kept` says of each array of a step's memory whether it is kept from step to step.
+  Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
+            const std::vector<bool>& kept);
+  virtual void update(Step<T> step) const = 0;
+
+ private:
+  struct Member {
+    Parameter<T> parameter;
+    double learning_rate_factor, weight_decay;
+    std::vector<Array<T>> memory;
+    std::size_t steps = 0;
+  };
+  std::vector<Member> members_;
+};
+
+// What options must be.
+void require_not_negative(const char* where, const char* what, double given);
+void require_mean_weight(const char* where, const char* what, double given);
+
+}  // namespace unroll::nn
