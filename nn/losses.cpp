@@ -83,10 +83,63 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
   return options.reduction == Reduction::sum ? both.sum : both.mean();
 }
 
+namespace {
+
+template <class T>
+void check_targets(const char* where, const Variable<T>& x, const Variable<T>& targets) {
+  require(x.shape() == targets.shape(), where, "shape ", x.shape(), " with targets of shape ", targets.shape(),
+          "; they must be equal");
+}
+
+template <class T>
+Variable<T> reduced(const Variable<T>& losses, Reduction reduction) {
+  return reduction == Reduction::mean ? mean(losses) : reduction == Reduction::sum ? sum(losses) : losses;
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> binary_cross_entropy(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
+                                 const LossOptions& options) {
+  const Scope scope("binary_cross_entropy");
+  check_targets("binary_cross_entropy", x, t);
+  return reduced(-(t * log_sigmoid(x)) - (1 - t) * log_sigmoid(-x), options.reduction);
+}
+
+template <class T>
+Variable<T> mean_squared_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
+                               const LossOptions& options) {
+  const Scope scope("mean_squared_error");
+  check_targets("mean_squared_error", x, t);
+  return reduced(square(x - t), options.reduction);
+}
+
+template <class T>
+Variable<T> mean_absolute_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
+                                const LossOptions& options) {
+  const Scope scope("mean_absolute_error");
+  check_targets("mean_absolute_error", x, t);
+  return reduced(abs(x - t), options.reduction);
+}
+
+template <class T>
+Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<Variable<T>>& t,
+                          const LossOptions& options) {
+  const Scope scope("kl_divergence");
+  check_targets("kl_divergence", log_p, t);
+  require(!log_p.shape().empty(), "kl_divergence", "shape (); the last axis must be that of the classes");
+  // Where t = 0, neither logarithm is multiplied: they may be −∞.
+  const Variable<T> none = equal(t, 0), difference = log(where(none, 1, t)) - where(none, 0, log_p);
+  return reduced(sum(t * difference, -1), options.reduction);
+}
+
 template <class T>
 struct Instances {
+  using Loss = Variable<T> (*)(const Variable<T>&, const Variable<T>&, const LossOptions&);
   static constexpr auto total = &cross_entropy_total<T>;
   static constexpr auto loss = &cross_entropy<T>;
+  static constexpr Loss losses[] = {&binary_cross_entropy<T>, &mean_squared_error<T>, &mean_absolute_error<T>,
+                                    &kl_divergence<T>};
 };
 template struct Instances<float>;
 template struct Instances<double>;

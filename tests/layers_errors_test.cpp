@@ -140,6 +140,16 @@ const std::vector<Refusal> refusals{
      [] {
        nn::cross_entropy(numbers({2, 3}), Indices{0, 1}, {.weights = {1.0, 2.0}});
      }},
+    {"mean_squared_error: shape (2, 3) with targets of shape (3,); they must be equal",
+     [] {
+       nn::mean_squared_error(numbers({2, 3}), numbers({3}));
+     }},
+    {"kl_divergence: shape (); the last axis must be that of the classes",
+     [] { nn::kl_divergence(numbers({}), numbers({})); }},
+    {"mean: the shape is (0, 3); there is nothing to average (in mean_absolute_error)",
+     [] {
+       nn::mean_absolute_error(numbers({0, 3}), numbers({0, 3}));
+     }},
     {"module: copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr",
      [] { const auto copy = layer; }},
     {"module: 'a' is added twice; names must be different",

@@ -274,6 +274,55 @@ Subject<T> cross_entropy(Extent sizes, const nn::CrossEntropyOptions<double>& op
           [=] { return std::vector{naive_cross_entropy(xt::cast<double>(logits.value()), labels, options)}; }};
 }
 
+// A loss of each entry and its target, their sum and, of what is not nothing, their mean.
+template <class T, class Loss>
+Subject<T> entry_loss(Extent sizes, Loss loss, double (*naive)(double x, double t)) {
+  using enum nn::Reduction;
+  Random random(20);
+  const Shape shape{sizes.time, sizes.batch};
+  const Parameter<T> x(random.normal<T>(shape), "x"), t(random.uniform<T>(shape, 0.1, 0.9), "targets");
+  return {{x, t},
+          [=] {
+            std::vector<Variable<T>> losses{loss(x, t, {none}), loss(x, t, {sum})};
+            if (shape.elements()) losses.push_back(loss(x, t, {mean}));
+            return losses;
+          },
+          [=] {
+            Array<double> each = zero_array(shape), total = 0;
+            for (std::size_t k = 0; k < each.size(); ++k)
+              total.flat(0) += each.flat(k) = naive(double(x.value().flat(k)), double(t.value().flat(k)));
+            std::vector<Array<double>> losses{each, total};
+            if (shape.elements()) losses.push_back(total / double(shape.elements()));
+            return losses;
+          }};
+}
+
+template <class T>
+Subject<T> kl_divergence(Extent sizes) {
+  using enum nn::Reduction;
+  Random random(21);
+  const Parameter<T> logits(random.normal<T>({sizes.time, sizes.batch, 3}), "logits"),
+      t(random.uniform<T>({sizes.time, sizes.batch, 3}, 0.1, 0.9), "targets");
+  return {{logits, t},
+          [=] {
+            const Variable<T> log_p = log_softmax<T>(logits);
+            return std::vector{nn::kl_divergence<T>(log_p, t, {none}), nn::kl_divergence<T>(log_p, t, {sum})};
+          },
+          [=] {
+            Array<double> each = zero_array({sizes.time, sizes.batch}), total = 0;
+            for (std::size_t k = 0; k < 3 * each.size(); ++k) {
+              const std::size_t row = k / 3 * 3;
+              double normaliser = 0;
+              for (std::size_t j = row; j < row + 3; ++j) normaliser += std::exp(double(logits.value().flat(j)));
+              const double wanted = double(t.value().flat(k));
+              const double loss = wanted * (std::log(wanted) - double(logits.value().flat(k)) + std::log(normaliser));
+              each.flat(k / 3) += loss;
+              total.flat(0) += loss;
+            }
+            return std::vector{each, total};
+          }};
+}
+
 // The rows of a sequence that `weight(t, length)` weighs, added up.
 Array<double> weighted_rows(const Array<double>& x, const Indices& lengths, double (*weight)(double, double)) {
   Array<double> y = zero_array({x.shape(1), x.shape(2)});
@@ -443,6 +492,21 @@ const std::vector<Row> table{
           return cross_entropy<T>(sizes,
                                   {.weights = {0.5, 2.0, 0.25}, .smoothing = 0.3, .reduction = nn::Reduction::none});
         }),
+    row("losses.hpp", "binary_cross_entropy",
+        []<class T>(T, Extent sizes) {
+          return entry_loss<T>(sizes, nn::binary_cross_entropy<T>, [](double x, double t) {
+            return -t * std::log(sigma(x)) - (1 - t) * std::log(1 - sigma(x));
+          });
+        }),
+    row("losses.hpp", "mean_squared_error",
+        []<class T>(T, Extent sizes) {
+          return entry_loss<T>(sizes, nn::mean_squared_error<T>, [](double x, double t) { return (x - t) * (x - t); });
+        }),
+    row("losses.hpp", "mean_absolute_error",
+        []<class T>(T, Extent sizes) {
+          return entry_loss<T>(sizes, nn::mean_absolute_error<T>, [](double x, double t) { return std::abs(x - t); });
+        }),
+    row("losses.hpp", "kl_divergence", []<class T>(T, Extent sizes) { return kl_divergence<T>(sizes); }),
 };
 
 const Extent all_sizes[] = {{4, 3}, {3, 1}, {1, 4}, {0, 3}, {4, 0}, {1, 1}};

@@ -241,6 +241,44 @@ TEST_CASE("cross entropy: uneven shards add up, ignored labels count for nothing
   CHECK(gradient(0, 0) == doctest::Approx(-sigma(1)));
 }
 
+TEST_CASE("losses of large logits and of probabilities of 0 and 1 are finite and precise, and so are their gradients") {
+  using nn::Reduction;
+  const auto loss_of = [](auto loss, double x, double t) {
+    Tape<double> tape;
+    const auto input = tape.watch(Array<double>{x}), target = tape.watch(Array<double>{t});
+    const auto y = loss(input, target, nn::LossOptions{.reduction = Reduction::sum});
+    const auto gradients = tape.backward(y);
+    return std::array{y.item(), gradients[input](0), gradients[target](0)};
+  };
+  const auto bce = nn::binary_cross_entropy<double>, kl = nn::kl_divergence<double>;
+  CHECK(loss_of(bce, 800, 0) == std::array{800.0, 1.0, -800.0});
+  CHECK(loss_of(bce, -800, 1) == std::array{800.0, -1.0, 800.0});
+  CHECK(loss_of(bce, 40, 1)[0] == doctest::Approx(std::exp(-40.0)).epsilon(1e-12));
+  CHECK(loss_of(bce, -40, 0)[0] == doctest::Approx(std::exp(-40.0)).epsilon(1e-12));
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(loss_of(kl, -infinity, 0) == std::array{0.0, 0.0, 0.0});
+  CHECK(loss_of(kl, -infinity, 0.5)[0] == infinity);
+  CHECK(std::isnan(loss_of(kl, -1, -0.5)[0]));
+  CHECK(loss_of(kl, 0, 1) == std::array{0.0, -1.0, 1.0});
+  CHECK(loss_of(nn::mean_absolute_error<double>, 2, 2) == std::array{0.0, 0.0, 0.0});
+}
+
+TEST_CASE("means of losses over uneven shards add up from their totals") {
+  using enum nn::Reduction;
+  Random random(50);
+  const Variable<double> x = random.normal<double>({5, 3}), p = softmax<double>(random.normal<double>({5, 3}));
+  for (const auto loss : {nn::binary_cross_entropy<double>, nn::mean_squared_error<double>,
+                          nn::mean_absolute_error<double>, nn::kl_divergence<double>}) {
+    double sum = 0, count = 0;
+    for (const auto& [begin, end] : {std::pair(0, 2), std::pair(2, 5)}) {
+      const auto shard = nn::total(loss(slice(x, 0, begin, end), slice(p, 0, begin, end), {none}));
+      sum += shard.sum.item();
+      count += shard.count;
+    }
+    CHECK(sum / count == doctest::Approx(loss(x, p, {mean}).item()).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("initialisers: bounds, moments, orthogonality") {
   Random random(49);
   const auto check = [](const Array<double>& x, double bound) {
