@@ -5,6 +5,7 @@
 #include "nn/cell.hpp"
 #include "nn/clipping.hpp"
 #include "nn/conllu.hpp"
+#include "nn/crf.hpp"
 #include "nn/dropout.hpp"
 #include "nn/embedding.hpp"
 #include "nn/initialisers.hpp"

@@ -33,6 +33,7 @@ Random random_numbers(51);
 V numbers(const Shape& shape) { return random_numbers.normal<double>(shape); }
 
 const nn::GRU<double> layer({.input = 3, .hidden = 2}, random_numbers);
+const nn::CRF<double> crf({.tags = 3}, random_numbers);
 const nn::LSTM<double> lstm({.input = 3, .hidden = 2, .bidirectional = true}, random_numbers);
 
 // Gradients one of which is not finite.
@@ -149,6 +150,23 @@ const std::vector<Refusal> refusals{
     {"mean: the shape is (0, 3); there is nothing to average (in mean_absolute_error)",
      [] {
        nn::mean_absolute_error(numbers({0, 3}), numbers({0, 3}));
+     }},
+    {"crf: 0 tags; their number must be given", [] { nn::CRF<double>({}, random_numbers); }},
+    {"crf: emissions of shape (4, 2, 5); it must be (time, batch, 3)",
+     [] {
+       crf.decode(numbers({4, 2, 5}));
+     }},
+    {"crf: labels of shape (2, 2) for emissions of shape (4, 2, 3); there must be one for each step of each sequence",
+     [] {
+       crf.log_likelihood(numbers({4, 2, 3}), Indices{{0, 1}, {2, 0}});
+     }},
+    {"crf: label -1 at position (1, 0); there are 3 tags",
+     [] {
+       crf.loss(numbers({2, 2, 3}), Indices{{0, 1}, {-1, 5}}, Indices{2, 1});
+     }},
+    {"lengths: length 5 of sequence 0; it must be between 0 and 4 (in crf)",
+     [] {
+       crf.decode(numbers({4, 2, 3}), Indices{5, 1});
      }},
     {"module: copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr",
      [] { const auto copy = layer; }},

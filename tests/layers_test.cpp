@@ -323,6 +323,43 @@ Subject<T> kl_divergence(Extent sizes) {
           }};
 }
 
+// ln p(labels) of each sequence, by all paths: path k has k's digit t in base 3 at step t.
+template <class T>
+Subject<T> crf(Extent sizes) {
+  Random random(22);
+  const auto layer = std::make_shared<nn::CRF<T>>(nn::CRFOptions{.tags = 3}, random);
+  std::vector<Parameter<T>> parameters = layer->parameters();
+  for (auto& parameter : parameters) parameter.assign(random.normal<T>(parameter.shape()));
+  const Parameter<T> e(padded<T>(sizes, 3, random), "emissions");
+  parameters.push_back(e);
+  const Indices lengths = lengths_of(sizes);
+  Indices labels = Indices::from_shape({sizes.time, sizes.batch});
+  for (std::int64_t& label : labels) label = std::int64_t(random.below(3));
+  return {parameters, [=] { return std::vector{layer->log_likelihood(e, labels, lengths)}; },
+          [=] {
+            Array<double> y = zero_array({sizes.batch});
+            for (std::size_t b = 0; b < sizes.batch; ++b) {
+              double total = 0, wanted = 0;
+              for (std::size_t path = 0; double(path) < std::pow(3, lengths(b)); ++path) {
+                double score = 0;
+                bool right = true;
+                for (std::size_t t = 0, tag = 0, before = 0, digits = path; std::int64_t(t) < lengths(b);
+                     ++t, before = tag, digits /= 3) {
+                  tag = digits % 3;
+                  score += double(e.value()(t, b, tag));
+                  score += double(t ? layer->transitions.value()(before, tag) : layer->start.value()(tag));
+                  if (std::int64_t(t) + 1 == lengths(b)) score += double(layer->end.value()(tag));
+                  right &= labels(t, b) == std::int64_t(tag);
+                }
+                total += std::exp(score);
+                if (right) wanted = score;
+              }
+              y(b) = wanted - std::log(total);
+            }
+            return std::vector{y};
+          }};
+}
+
 // The rows of a sequence that `weight(t, length)` weighs, added up.
 Array<double> weighted_rows(const Array<double>& x, const Indices& lengths, double (*weight)(double, double)) {
   Array<double> y = zero_array({x.shape(1), x.shape(2)});
@@ -507,6 +544,7 @@ const std::vector<Row> table{
           return entry_loss<T>(sizes, nn::mean_absolute_error<T>, [](double x, double t) { return std::abs(x - t); });
         }),
     row("losses.hpp", "kl_divergence", []<class T>(T, Extent sizes) { return kl_divergence<T>(sizes); }),
+    row("crf.hpp", "CRF", []<class T>(T, Extent sizes) { return crf<T>(sizes); }),
 };
 
 const Extent all_sizes[] = {{4, 3}, {3, 1}, {1, 4}, {0, 3}, {4, 0}, {1, 1}};

@@ -1,0 +1,173 @@
+// The conditional random field against all paths, one by one.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "nn/nn.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
+                 infinity = std::numeric_limits<double>::infinity();
+
+using Path = std::vector<std::size_t>;
+
+template <class T>
+nn::CRF<T> random_crf(std::size_t tags) {
+  Random random(61);
+  nn::CRF<T> crf({.tags = tags}, random);
+  for (auto parameter : crf.parameters()) parameter.assign(random.normal<T>(parameter.shape()));
+  return crf;
+}
+
+// All paths of a length.
+std::vector<Path> paths(std::size_t length, std::size_t tags) {
+  std::vector<Path> all(1);
+  for (std::size_t t = 0; t < length; ++t) {
+    std::vector<Path> longer;
+    for (const Path& path : all)
+      for (std::size_t tag = 0; tag < tags; ++tag) (longer.emplace_back(path)).push_back(tag);
+    all = longer;
+  }
+  return all;
+}
+
+template <class T>
+double score(const nn::CRF<T>& crf, const Array<T>& e, std::size_t sequence, const Path& path) {
+  double total = path.empty() ? 0 : double(crf.start.value()(path.front())) + double(crf.end.value()(path.back()));
+  for (std::size_t t = 0; t < path.size(); ++t) {
+    total += double(e(t, sequence, path[t]));
+    if (t > 0) total += double(crf.transitions.value()(path[t - 1], path[t]));
+  }
+  return total;
+}
+
+// Sequences of these lengths, with NaN and labels out of range for padding.
+struct Batch {
+  std::size_t tags;
+  Indices lengths;
+  std::size_t time;
+  Array<double> emissions = Array<double>::from_shape({time, lengths.size(), tags});
+  Indices labels = Indices::from_shape({time, lengths.size()});
+
+  Batch(std::size_t size, const Indices& all, std::size_t steps) : tags(size), lengths(all), time(steps) {
+    Random random(62);
+    emissions.fill(not_a_number);
+    labels.fill(nn::ignored);
+    for (std::size_t k = 0; k < lengths.size(); ++k)
+      for (std::size_t t = 0; t < length(k); ++t) {
+        labels(t, k) = std::int64_t(random.below(tags));
+        for (std::size_t j = 0; j < tags; ++j) emissions(t, k, j) = random.normal<double>({})();
+      }
+  }
+  std::size_t length(std::size_t k) const { return std::size_t(lengths(k)); }
+  Path path(std::size_t k) const {
+    Path result;
+    for (std::size_t t = 0; t < length(k); ++t) result.push_back(std::size_t(labels(t, k)));
+    return result;
+  }
+};
+
+const Batch batches[] = {{3, {2, 4, 0, 1, 4}, 5}, {3, {4, 4}, 4}, {1, {2, 3}, 3},
+                         {4, {1, 1, 1}, 1},       {2, {0, 0}, 3}, {2, Indices::from_shape({0}), 3},
+                         {2, {0, 0}, 0},          {5, {3}, 3}};
+
+// ln p(labels | emissions), and the best path, over all paths.
+template <class T>
+void compare(double tolerance) {
+  for (const Batch& batch : batches) {
+    CAPTURE(batch.lengths);
+    CAPTURE(batch.tags);
+    const auto crf = random_crf<T>(batch.tags);
+    const Array<T> e = xt::cast<T>(batch.emissions);
+    Array<double> expected = zeros<double>({batch.lengths.size()}).value();
+    Indices best = Indices::from_shape({batch.time, batch.lengths.size()});
+    best.fill(nn::ignored);
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k) {
+      double normaliser = 0, highest = -infinity;
+      for (const Path& path : paths(batch.length(k), batch.tags)) {
+        const double now = score(crf, e, k, path);
+        normaliser += std::exp(now);
+        if (now <= highest) continue;
+        highest = now;
+        for (std::size_t t = 0; t < path.size(); ++t) best(t, k) = std::int64_t(path[t]);
+      }
+      expected(k) = score(crf, e, k, batch.path(k)) - std::log(normaliser);
+    }
+    CHECK(difference(crf.log_likelihood(e, batch.labels, batch.lengths).value(), expected) < tolerance);
+    CHECK(crf.decode(e, batch.lengths) == best);
+    const auto total = crf.loss(e, batch.labels, batch.lengths);
+    CHECK(total.sum.item() == doctest::Approx(-xt::sum(expected)()).epsilon(tolerance));
+    CHECK(total.count == double(std::count_if(batch.lengths.begin(), batch.lengths.end(), [](auto n) { return n; })));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a CRF gives the likelihood and the best path that all paths give") {
+  compare<double>(1e-13);
+  compare<float>(2e-5);
+}
+
+TEST_CASE("without lengths all sequences are as long as the emissions") {
+  const Batch& batch = batches[1];
+  const auto crf = random_crf<double>(batch.tags);
+  CHECK(difference(crf.log_likelihood(batch.emissions, batch.labels),
+                   crf.log_likelihood(batch.emissions, batch.labels, batch.lengths)) == 0);
+  CHECK(crf.decode(batch.emissions) == crf.decode(batch.emissions, batch.lengths));
+}
+
+TEST_CASE("a CRF's derivatives are those of differences to second order, and 0 in the padding") {
+  for (const Batch& batch : batches) {
+    CAPTURE(batch.lengths);
+    const auto crf = random_crf<double>(batch.tags);
+    std::vector<Parameter<double>> parameters = crf.parameters();
+    const Parameter<double> e(batch.emissions, "emissions");
+    parameters.push_back(e);
+    Random random(63);
+    const Variable<double> v = random.normal<double>({batch.lengths.size()});
+    const auto report = gradient_check([&] { return sum(v * crf.log_likelihood(e, batch.labels, batch.lengths)); },
+                                       parameters, {.order = 2});
+    CHECK_MESSAGE(report, report);
+
+    Tape<double> tape;
+    const auto gradients = tape.backward(crf.loss(e, batch.labels, batch.lengths).mean());
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k)
+      for (std::size_t t = batch.length(k); t < batch.time; ++t)
+        for (std::size_t j = 0; j < batch.tags; ++j) CHECK(gradients[e](t, k, j) == 0);
+  }
+}
+
+TEST_CASE("a transition of −∞ is never made, and leaves its gradient 0") {
+  const Batch& batch = batches[0];
+  auto crf = random_crf<double>(3);
+  Array<double> transitions = crf.transitions.value();
+  for (std::size_t i = 0; i < 3; ++i) transitions(i, 1) = -infinity;
+  crf.transitions.assign(transitions);
+  Indices labels = batch.labels;
+  for (auto& label : labels) label = label == 1 ? 2 : label;
+  const Indices path = crf.decode(batch.emissions, batch.lengths);
+  for (std::size_t t = 1; t < batch.time; ++t)
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k) CHECK(path(t, k) != 1);
+  Tape<double> tape;
+  const auto loss = crf.loss(batch.emissions, labels, batch.lengths).mean();
+  CHECK(std::isfinite(loss.item()));
+  const auto gradients = tape.backward(loss);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(gradients[crf.transitions](i, 1) == 0);
+  for (const double g : gradients[crf.start]) CHECK(std::isfinite(g));
+}
+
+TEST_CASE("long sequences of large scores neither overflow nor lose precision") {
+  auto crf = random_crf<double>(2);
+  crf.transitions.assign(Array<double>{{0, -1e4}, {-1e4, 0}});
+  Array<double> e = zeros<double>({1000, 1, 2}).value();
+  for (std::size_t t = 0; t < 1000; ++t) e(t, 0, 0) = 1e3;
+  Indices labels = Indices::from_shape({1000, 1});
+  labels.fill(0);
+  CHECK(std::abs(crf.log_likelihood(e, labels).value()(0)) < 1e-9);
+  CHECK(crf.decode(e) == labels);
+}
