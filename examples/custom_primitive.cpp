@@ -8,29 +8,28 @@
 
 using namespace unroll;
 
-/// y = ln(1 + eˣ)                                x̄ = ȳ / (1 + e⁻ˣ)
+/// y = (x + √(x² + 4)) / 2, positive             x̄ = ȳ ⊙ y² / (1 + y²)    Barron (2021), squareplus
 template <class T>
-Variable<T> softplus(const Variable<T>& x) {
-  return elementwise<keep::first>(
-      "softplus", x, [](T x) { return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x))); },
-      // The rule is maths on numbers, and on Variables for higher derivatives.
-      [](const auto& g, const auto& x) {
-        using std::exp;
-        return g / (1 + exp(-x));
-      });
+Variable<T> squareplus(const Variable<T>& x) {
+  // The rule is maths on numbers, and on Variables for higher derivatives.
+  return elementwise<keep::result>(
+      "squareplus", x, [](T x) { return (x + std::sqrt(x * x + 4)) / 2; },
+      [](const auto& g, const auto& y) { return g * (y * y) / (1 + y * y); });
 }
 
-/// y_t = x_0 + ... + x_t                         x̄_t = ȳ_t + ȳ_{t+1} + ...
+/// y_t = x_t + a y_{t−1}                         x̄_t = ȳ_t + a x̄_{t+1}
 template <class T>
-Variable<T> cumulative_sum(const Variable<T>& x) {
+Variable<T> leaky_sum(const Variable<T>& x, double a) {
   Array<T> y = x.value();
   const std::size_t row = x.size() / std::max<std::size_t>(x.shape()[0], 1);
-  for (std::size_t k = row; k < y.size(); ++k) y.flat(k) += y.flat(k - row);
-  return primitive("cumulative_sum", {x}, Variable<T>(std::move(y)),
-                   [](const Variable<T>& g) { return flip(cumulative_sum(flip(g, 0)), 0); });
+  for (std::size_t k = row; k < y.size(); ++k) y.flat(k) += T(a) * y.flat(k - row);
+  return primitive("leaky_sum", {x}, Variable<T>(std::move(y)),
+                   [a](const Variable<T>& g) { return flip(leaky_sum(flip(g, 0), a), 0); });
 }
 
-/// Counts as it reads: at each step the network says how much there is to add, which is never less than nothing.
+constexpr double memory = 0.9;  // of a count, from step to step
+
+/// Counts as it reads, and forgets: at each step the network says how much there is to add, never less than nothing.
 template <class T>
 struct Counter : nn::Module<T> {
   nn::GRU<T> layers;
@@ -43,13 +42,13 @@ struct Counter : nn::Module<T> {
     this->add("more", more);
   }
   /// shape: (time, batch, 1) → the same
-  Variable<T> operator()(const Variable<T>& x) const { return cumulative_sum(softplus(more(layers(x).output))); }
+  Variable<T> operator()(const Variable<T>& x) const { return leaky_sum(squareplus(more(layers(x).output)), memory); }
 };
 
 template <class T>
 struct Series {
   Array<T> values;  // [time, batch, 1]
-  Array<T> peaks;   // [time, batch, 1], how many there were so far
+  Array<T> peaks;   // [time, batch, 1], how many there were lately
 };
 
 template <class T>
@@ -61,7 +60,7 @@ Series<T> draw(std::size_t size, Random& random) {
     T count = 0;
     for (std::size_t t = 0; t < time; ++t) {
       const bool peak = t > 0 && t + 1 < time && x(t - 1, k, 0) < x(t, k, 0) && x(t, k, 0) > x(t + 1, k, 0);
-      series.peaks(t, k, 0) = count += T(peak);
+      series.peaks(t, k, 0) = count = T(memory) * count + T(peak);
     }
   }
   return series;

@@ -299,24 +299,25 @@ std::unique_ptr<nn::Optimizer<double>> optimiser(const std::string& name, const 
   const double rate = options.at("lr"), decay = options.at("weight_decay"), epsilon = options.value("eps", 0.0);
   const double momentum = options.value("momentum", 0.0);
   if (name.starts_with("sgd") || name == "momentum" || name == "nesterov")
-    return std::make_unique<nn::SGD<double>>(
-        parameters,
-        nn::SGDOptions{
-            .learning_rate = rate, .momentum = momentum, .weight_decay = decay, .nesterov = options.at("nesterov")});
+    return std::make_unique<nn::SGD<double>>(parameters, nn::SGDOptions{.learning_rate = rate,
+                                                                        .momentum = momentum,
+                                                                        .weight_decay = decay,
+                                                                        .nesterov = options.value("nesterov", false)});
   if (name.starts_with("rmsprop"))
-    return std::make_unique<nn::RMSprop<double>>(parameters, nn::RMSpropOptions{.learning_rate = rate,
-                                                                                .alpha = options.at("alpha"),
-                                                                                .epsilon = epsilon,
-                                                                                .momentum = momentum,
-                                                                                .weight_decay = decay,
-                                                                                .centred = options.at("centered")});
+    return std::make_unique<nn::RMSprop<double>>(parameters,
+                                                 nn::RMSpropOptions{.learning_rate = rate,
+                                                                    .alpha = options.at("alpha"),
+                                                                    .epsilon = epsilon,
+                                                                    .momentum = momentum,
+                                                                    .weight_decay = decay,
+                                                                    .centred = options.value("centered", false)});
   if (name.starts_with("adagrad"))
     return std::make_unique<nn::Adagrad<double>>(
         parameters, nn::AdagradOptions{.learning_rate = rate,
-                                       .learning_rate_decay = options.at("lr_decay"),
+                                       .learning_rate_decay = options.value("lr_decay", 0.0),
                                        .epsilon = epsilon,
                                        .weight_decay = decay,
-                                       .initial = options.at("initial_accumulator_value")});
+                                       .initial = options.value("initial_accumulator_value", 0.0)});
   if (name.starts_with("adadelta"))
     return std::make_unique<nn::Adadelta<double>>(
         parameters, nn::AdadeltaOptions{
@@ -327,7 +328,7 @@ std::unique_ptr<nn::Optimizer<double>> optimiser(const std::string& name, const 
                              .beta2 = options.at("betas")[1],
                              .epsilon = epsilon,
                              .weight_decay = decay,
-                             .amsgrad = options.at("amsgrad")};
+                             .amsgrad = options.value("amsgrad", false)};
   if (name.starts_with("adamw")) return std::make_unique<nn::AdamW<double>>(parameters, adam);
   return std::make_unique<nn::Adam<double>>(parameters, adam);
 }
