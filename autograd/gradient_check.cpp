@@ -227,6 +227,7 @@ class Check {
       const std::size_t places = size > 0 && options.directions > 0 ? options.directions : size;
       for (std::size_t k = 0; k < places; ++k) places_.push_back({p, k, random.split()});
       cotangents_.push_back(random.normal<double>(parameters[p].shape()));
+      report_.checked.push_back({name_of(p)});
       report_.parameters += size > 0;
     }
     require(!places_.empty(), here, "there are no parameters, or they have no entries; there must be some to check");
@@ -291,16 +292,20 @@ class Check {
     double error = std::abs(tape - differences) / (1 + std::abs(differences));
     if (!std::isfinite(error)) error = infinity;
     report_.disagreements += error > options_.tolerance;
+    double& largest = report_.checked[place.parameter].error;
+    largest = std::max(largest, error);
     if (error > report_.worst.error) report_.worst = {name(place), order, tape, differences, error};
+  }
+
+  std::string name_of(std::size_t parameter) const {
+    const std::string& name = parameters_[parameter].name();
+    return name.empty() ? "parameter " + std::to_string(parameter) : name;
   }
 
   std::string name(const Place& place) const {
     const Parameter<double>& parameter = parameters_[place.parameter];
     std::ostringstream text;
-    if (parameter.name().empty())
-      text << "parameter " << place.parameter;
-    else
-      text << parameter.name();
+    text << name_of(place.parameter);
     if (options_.directions) {
       text << " along direction " << place.number;
     } else if (const Shape& shape = parameter.shape(); !shape.empty()) {
@@ -314,6 +319,8 @@ class Check {
   void conclude() {
     report_.kinks = static_cast<std::size_t>(std::ranges::count_if(places_, &Place::kink));
     report_.entries = places_.size() - report_.kinks;
+    for (const Place& place : places_) report_.checked[place.parameter].entries += !place.kink;
+    std::erase_if(report_.checked, [](const auto& parameter) { return parameter.entries == 0; });
     report_.along_directions = options_.directions > 0;
     const double most = options_.kinks * static_cast<double>(places_.size());
     if (report_.disagreements > 0)
@@ -375,6 +382,18 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report) {
        << report.worst.error << " at " << report.worst.name << ", " << counted(report.kinks, "kink", "kinks") << ", "
        << std::fixed << std::setprecision(2) << report.seconds << " s";
   return out << text.str();
+}
+
+void print_table(std::ostream& out, const GradientReport& report) {
+  std::size_t widest = 9;
+  for (const auto& parameter : report.checked) widest = std::max(widest, parameter.name.size());
+  std::ostringstream text;
+  text << std::left << std::setw(static_cast<int>(widest)) << "parameter"
+       << "   entries  largest error\n";
+  for (const auto& [name, entries, error] : report.checked)
+    text << std::left << std::setw(static_cast<int>(widest)) << name << std::right << std::setw(10) << entries
+         << std::scientific << std::setprecision(1) << std::setw(15) << error << "\n";
+  out << text.str() << report << '\n';
 }
 
 GradientReport gradient_check(const std::function<Variable<double>()>& f,

@@ -28,6 +28,14 @@ struct GradientReport {
     double error = -1;  ///< |tape − differences| / (1 + |differences|); ∞ where something is not finite
   };
 
+  /// What was compared of one parameter.
+  struct Checked {
+    std::string name;
+    std::size_t entries = 0;
+    double error = 0;  ///< the largest
+  };
+
+  std::vector<Checked> checked;   ///< those parameters that have entries
   std::size_t entries = 0;        ///< compared
   bool along_directions = false;  ///< whether entries are directions
   std::size_t parameters = 0;     ///< to which they belong
@@ -41,6 +49,8 @@ struct GradientReport {
 };
 
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
+/// A line for each parameter: how many entries were compared, and the largest error; then the report.
+void print_table(std::ostream& out, const GradientReport& report);
 
 /// Compares the tape's gradient of the scalar f() with 5-point differences, entry by entry. `f` builds the scalar from
 /// the parameters, which it finds changed from call to call and which are as they were in the end, whatever f throws.
@@ -54,6 +64,16 @@ std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 GradientReport gradient_check(const std::function<Variable<double>()>& f,
                               const std::vector<Parameter<double>>& parameters,
                               const GradientCheckOptions& options = {});
+
+/// The same for all parameters of a model that are not frozen.
+template <class Model>
+requires requires(const Model& model) { model.parameters(); }
+GradientReport gradient_check(const std::function<Variable<double>()>& f, const Model& model,
+                              const GradientCheckOptions& options = {}) {
+  std::vector<Parameter<double>> trained = model.parameters();
+  std::erase_if(trained, [](const auto& parameter) { return parameter.frozen(); });
+  return gradient_check(f, trained, options);
+}
 
 /// The same for a function of arrays, which are called "input 0", "input 1", ...
 GradientReport gradient_check(const std::function<Variable<double>(const std::vector<Variable<double>>&)>& f,

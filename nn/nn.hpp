@@ -19,6 +19,7 @@
 #include "nn/recurrent.hpp"
 #include "nn/safetensors.hpp"
 #include "nn/schedules.hpp"
+#include "nn/summary.hpp"
 #include "nn/utf8.hpp"
 #include "nn/vocabulary.hpp"
 #include "nn/word_vectors.hpp"

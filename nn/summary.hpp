@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "nn/module.hpp"
+
+namespace unroll::nn {
+
+/// A table of a model's parameters: name, shape, number of elements; what is frozen or tied; and the sums.
+template <class T>
+std::string summary(const Module<T>& model);
+
+}  // namespace unroll::nn
