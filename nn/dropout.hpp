@@ -9,6 +9,11 @@ namespace unroll::nn {
 template <class T>
 Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along = Axes(std::initializer_list<int>{}));
 
+/// What zoneout leaves of a step: each element stays as it was before with probability `rate`, by the random stream of
+/// the innermost tape; on a tape without one, its mean, rate before + (1 − rate) after. Krueger et al. (2017).
+template <class T>
+Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate);
+
 struct DropoutOptions {
   double rate = 0.5;
   bool same_for_all_steps = false;  ///< one choice for the whole of axis 0, time

@@ -24,15 +24,17 @@ struct OptionsOf<Cell> {
   using type = typename Cell::Options;
 };
 
+/// A rate of zoneout for each entry of a cell's state.
+template <class Cell>
+using ZoneoutOf = std::array<double, std::tuple_size_v<typename Cell::State>>;
+
 /// The states of a cell after every step of a packed batch (nn/packing.hpp), in the order of time. `sizes` says how
 /// many sequences run at each step; `initial` is their state before the first, of all sequences. In reverse, each
-/// sequence starts at its own last step.
+/// sequence starts at its own last step. Each entry of the state has its rate of zoneout (nn/dropout.hpp).
 template <class Cell, class T = typename Cell::State::value_type::value_type>
-requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& cell,
-                                                                  const std::type_identity_t<Variable<T>>& rows,
-                                                                  const std::vector<std::size_t>& sizes,
-                                                                  const typename Cell::State& initial,
-                                                                  bool reverse = false) {
+requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
+    const Cell& cell, const std::type_identity_t<Variable<T>>& rows, const std::vector<std::size_t>& sizes,
+    const typename Cell::State& initial, bool reverse = false, const ZoneoutOf<Cell>& rates = {}) {
   using State = typename Cell::State;
   const auto part = [](const State& state, std::size_t begin, std::size_t end) {
     State result;
@@ -59,7 +61,10 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(const Cell& ce
     }
     running = sizes[t];
     const Scope scope("step", static_cast<std::int64_t>(t));
-    state = states[t] = cell.step(projected[t], state);
+    State next = cell.step(projected[t], state);
+    for (std::size_t k = 0; k < state.size(); ++k)
+      if (rates[k] > 0) next[k] = zoneout(state[k], next[k], rates[k]);
+    state = states[t] = std::move(next);
   }
   return states;
 }
@@ -83,14 +88,18 @@ struct RecurrentOptions {
   bool bidirectional = false;
   double dropout = 0;  ///< rate, between layers
   bool bias = true;
-  bool learned_initial = false;  ///< the state before the first step is a parameter, not zeros
+  bool learned_initial = false;      ///< the state before the first step is a parameter, not zeros
+  bool variational_dropout = false;  ///< one choice of dropout for all steps: Gal and Ghahramani (2016)
+  ZoneoutOf<Cell> zoneout = {};      ///< a rate for each entry of the state: Krueger et al. (2017)
+  bool residual = false;             ///< each layer above the first adds its input to its output
   typename OptionsOf<Cell>::type cell = {};
 };
 
 /// Any cell over time: stacked, in one direction or both, with dropout between layers. Padding may hold anything.
 /// x (time, batch, input) → output (time, batch, directions × hidden), 0 past a sequence's length, and the final state,
 /// whose entries have shape (layers × directions, batch, hidden): layer 0 forward, layer 0 reverse, layer 1 forward,
-/// ... Parameters have the cell's names with _l0, _l0_reverse, _l1, ... behind.
+/// ... Parameters have the cell's names with _l0, _l0_reverse, _l1, ... behind. For `hidden` read the state_sizes() of
+/// a cell that has them.
 template <class Cell>
 class Recurrent : public Module<typename Cell::State::value_type::value_type> {
  public:
@@ -108,10 +117,12 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
             options.hidden, ", layers ", options.layers, "; all sizes must be given");
     require(0 <= options.dropout && options.dropout < 1, "recurrent", "dropout ", options.dropout,
             "; the rate must be in [0, 1)");
+    for (const double rate : options.zoneout)
+      require(0 <= rate && rate < 1, "recurrent", "zoneout ", rate, "; the rate must be in [0, 1)");
     cells_.reserve(options.layers * directions());  // a cell that can only be copied must never move
     for (std::size_t layer = 0; layer < options.layers; ++layer) {
       for (std::size_t direction = 0; direction < directions(); ++direction) {
-        const CellSizes sizes{layer ? directions() * options.hidden : options.input, options.hidden, options.bias};
+        const CellSizes sizes{layer ? directions() * state_size(0) : options.input, options.hidden, options.bias};
         if constexpr (requires { typename Cell::Options; })
           cells_.emplace_back(sizes, options.cell, random);
         else
@@ -121,7 +132,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
       }
     }
     for (std::size_t k = 0; options.learned_initial && k < cells_.size() * states; ++k) {
-      initial_.emplace_back(Array<T>(zeros<T>({options.hidden}).value()));
+      initial_.emplace_back(Array<T>(zeros<T>({state_size(k % states)}).value()));
       this->add("initial_" + std::to_string(k % states) + suffix(k / states), initial_.back());
     }
   }
@@ -138,19 +149,20 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
     Variable<T> rows = packing.pack(x);
     std::array<std::vector<Variable<T>>, states> finals;
     for (std::size_t layer = 0; layer < options_.layers; ++layer) {
-      if (layer) rows = dropout(rows, options_.dropout);
+      const Variable<T> inputs = layer ? dropped(rows, packing) : rows;
       std::vector<Variable<T>> outputs;
       for (std::size_t direction = 0; direction < directions(); ++direction) {
         const std::size_t k = layer * directions() + direction;
         const Scope inner(suffix(k).substr(1));
         const State start = initial_state(k, packing, initial);
         const bool reverse = direction == 1;
-        const std::vector<State> all = unroll(cells_[k], rows, packing.sizes(), start, reverse);
+        const std::vector<State> all = unroll(cells_[k], inputs, packing.sizes(), start, reverse, options_.zoneout);
         outputs.push_back(all_rows(all));
         for (std::size_t n = 0; n < states; ++n)
           finals[n].push_back(packing.unsort(final_state(n, all, start, packing, reverse)));
       }
-      rows = concatenate(outputs, -1);
+      const Variable<T> output = concatenate(outputs, -1);
+      rows = options_.residual && layer ? output + rows : output;
     }
     Result result{packing.unpack(rows), {}};
     for (std::size_t n = 0; n < states; ++n) result.state[n] = stack(finals[n]);
@@ -170,17 +182,32 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
     return "_l" + std::to_string(cell / directions()) + (cell % directions() ? "_reverse" : "");
   }
 
+  std::size_t state_size(std::size_t n) const {
+    if constexpr (requires(const Cell& cell) { cell.state_sizes(); })
+      return cells_[0].state_sizes()[n];
+    else
+      return options_.hidden;
+  }
+
+  // Rows with dropout, by one choice for all steps of a sequence if so wanted.
+  Variable<T> dropped(const Variable<T>& rows, const Packing& packing) const {
+    if (!options_.variational_dropout) return dropout(rows, options_.dropout);
+    return packing.pack(dropout(packing.unpack(rows), options_.dropout, 0));
+  }
+
   void check(const State& initial, std::size_t batch) const {
-    const Shape shape{cells_.size(), batch, options_.hidden};
-    for (const Variable<T>& entry : initial)
-      require(entry.shape() == shape, "recurrent", "an initial state of shape ", entry.shape(), "; it must be ", shape);
+    for (std::size_t n = 0; n < states; ++n) {
+      const Shape shape{cells_.size(), batch, state_size(n)};
+      require(initial[n].shape() == shape, "recurrent", "an initial state of shape ", initial[n].shape(),
+              "; it must be ", shape);
+    }
   }
 
   // The state of the sequences before a cell's first step, the longest first.
   State initial_state(std::size_t cell, const Packing& packing, const std::optional<State>& given) const {
-    const Shape shape{packing.batch(), options_.hidden};
     State result;
     for (std::size_t n = 0; n < states; ++n) {
+      const Shape shape{packing.batch(), state_size(n)};
       const auto index = static_cast<std::int64_t>(cell);
       if (given)
         result[n] = packing.sort(reshape(slice((*given)[n], 0, index, index + 1), shape));

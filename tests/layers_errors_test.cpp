@@ -87,6 +87,13 @@ const std::vector<Refusal> refusals{
      }},
     {"dropout: a rate of 1; it must be in [0, 1)", [] { nn::Dropout<double>({.rate = 1}); }},
     {"dropout: a rate of -0.5; it must be in [0, 1)", [] { nn::dropout(numbers({2}), -0.5); }},
+    {"recurrent: zoneout 1; the rate must be in [0, 1)",
+     [] {
+       nn::LSTM<double>({.input = 3, .hidden = 2, .zoneout = {0.5, 1}}, random_numbers);
+     }},
+    {"zoneout: a rate of 1; it must be in [0, 1)", [] { nn::zoneout(numbers({2}), numbers({2}), 1); }},
+    {"zoneout: shape (2,) before and (3,) after; they must be equal",
+     [] { nn::zoneout(numbers({2}), numbers({3}), 0.5); }},
     {"linear: input 0, output 2; both sizes must be given", [] { nn::Linear<double>({.output = 2}, random_numbers); }},
     {"linear: a weight of shape (3,); it must be (output, input)",
      [] {
