@@ -28,6 +28,11 @@ void Module<T>::add(const std::string& name, Parameter<T>& parameter) {
 }
 
 template <class T>
+void Module<T>::add(const std::string& name, Parameter<T>& parameter, Array<T> values) {
+  add_named(name, parameter = Parameter<T>(std::move(values)));
+}
+
+template <class T>
 void Module<T>::add(const std::string& name, const Module& child) {
   for (const auto& [inner, parameter] : child.named_) add_named(name + "." + inner, parameter);
 }

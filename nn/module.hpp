@@ -27,6 +27,8 @@ class Module {
   std::vector<Parameter<T>> parameters() const;
   /// Registers a parameter, which takes this name unless it has been registered here already.
   void add(const std::string& name, Parameter<T>& parameter);
+  /// Makes a parameter with these values first.
+  void add(const std::string& name, Parameter<T>& parameter, Array<T> values);
   /// Registers the parameters of a child as name.parameter.
   void add(const std::string& name, const Module& child);
   /// Takes over the values of a model with the same names and shapes, in float or double.

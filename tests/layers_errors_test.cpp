@@ -94,6 +94,11 @@ const std::vector<Refusal> refusals{
     {"zoneout: a rate of 1; it must be in [0, 1)", [] { nn::zoneout(numbers({2}), numbers({2}), 1); }},
     {"zoneout: shape (2,) before and (3,) after; they must be equal",
      [] { nn::zoneout(numbers({2}), numbers({3}), 0.5); }},
+    {"layer_norm: size 0; it must be given", [] { nn::LayerNorm<double>({}); }},
+    {"layer_norm: x has shape (2, 3); its last size must be 4",
+     [] {
+       nn::LayerNorm<double>({.size = 4})(numbers({2, 3}));
+     }},
     {"linear: input 0, output 2; both sizes must be given", [] { nn::Linear<double>({.output = 2}, random_numbers); }},
     {"linear: a weight of shape (3,); it must be (output, input)",
      [] {

@@ -259,6 +259,32 @@ Subject<T> embedding(Extent sizes) {
           }};
 }
 
+template <class T>
+Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
+  Random random(20);
+  const auto layer = std::make_shared<nn::LayerNorm<T>>(options);
+  const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 4}, 3, 2), "x");
+  std::vector<Parameter<T>> parameters = layer->parameters();
+  for (Parameter<T>& parameter : parameters) parameter.assign(random.normal<T>({4}));
+  parameters.push_back(x);
+  return {parameters, [=] { return std::vector{(*layer)(x)}; },
+          [=] {
+            Array<double> y = xt::cast<double>(x.value());
+            for (std::size_t row = 0; row < sizes.time * sizes.batch; ++row) {
+              double mean = 0, variance = 0;
+              for (std::size_t k = 0; k < 4; ++k) mean += y.flat(row * 4 + k) / 4;
+              for (std::size_t k = 0; k < 4; ++k) variance += std::pow(y.flat(row * 4 + k) - mean, 2) / 4;
+              for (std::size_t k = 0; k < 4; ++k) {
+                double& element = y.flat(row * 4 + k);
+                element = (element - mean) / std::sqrt(variance + options.epsilon);
+                if (layer->weight) element *= double(layer->weight.value()(k));
+                if (layer->bias) element += double(layer->bias.value()(k));
+              }
+            }
+            return std::vector{y};
+          }};
+}
+
 const std::vector<Row> table{
     row("elman.hpp", "RNN with tanh",
         []<class T>(T, Extent sizes) {
@@ -327,6 +353,11 @@ const std::vector<Row> table{
     row("linear.hpp", "Linear", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, true); }),
     row("linear.hpp", "Linear without bias", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, false); }),
     row("embedding.hpp", "Embedding", []<class T>(T, Extent sizes) { return embedding<T>(sizes); }),
+    row("layer_norm.hpp", "LayerNorm", []<class T>(T, Extent sizes) { return layer_norm<T>(sizes, {.size = 4}); }),
+    row("layer_norm.hpp", "LayerNorm without a bias, with another epsilon",
+        []<class T>(T, Extent sizes) { return layer_norm<T>(sizes, {.size = 4, .epsilon = 0.1, .bias = false}); }),
+    row("layer_norm.hpp", "LayerNorm without parameters",
+        []<class T>(T, Extent sizes) { return layer_norm<T>(sizes, {.size = 4, .affine = false}); }),
     row("dropout.hpp", "Dropout",
         []<class T>(T, Extent sizes) {
           Random random(16);

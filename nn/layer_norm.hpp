@@ -1,0 +1,50 @@
+#pragma once
+
+#include "nn/module.hpp"
+
+namespace unroll::nn {
+
+/// y = (x − μ) / √(σ² + ε) ⊙ weight + bias, with the mean μ and the variance σ² of x along its last axis. Weight and
+/// bias broadcast; an empty handle stands for none.  shape: as x
+template <class T>
+Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
+                       const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
+  const Scope scope("layer_norm");
+  const auto centred = x - mean(x, -1, true);
+  const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);
+  const auto scaled = weight ? normal * weight : normal;
+  return bias ? scaled + bias : scaled;
+}
+
+struct LayerNormOptions {
+  std::size_t size = 0;
+  double epsilon = 1e-5;  ///< added to the variance
+  bool affine = true;     ///< with a weight, which starts at 1
+  bool bias = true;       ///< and a bias, which starts at 0
+};
+
+/// Layer normalisation over the last axis: Ba et al. (2016).   shape: (..., size) → (..., size)   parameters: weight
+/// (size,), bias (size,)
+template <class T>
+class LayerNorm : public Module<T> {
+ public:
+  explicit LayerNorm(const LayerNormOptions& options) : options_(options) {
+    require(options.size, "layer_norm", "size 0; it must be given");
+    if (!options.affine) return;
+    this->add("weight", weight, ones<T>({options.size}).value());
+    if (options.bias) this->add("bias", bias, zeros<T>({options.size}).value());
+  }
+
+  Variable<T> operator()(const Variable<T>& x) const {
+    require(!x.shape().empty() && x.shape().back() == options_.size, "layer_norm", "x has shape ", x.shape(),
+            "; its last size must be ", options_.size);
+    return layer_norm(x, weight, bias, options_.epsilon);
+  }
+
+  Parameter<T> weight, bias;
+
+ private:
+  LayerNormOptions options_;
+};
+
+}  // namespace unroll::nn
