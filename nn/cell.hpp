@@ -4,7 +4,7 @@
 
 #include "autograd/trace.hpp"
 #include "nn/initialisers.hpp"
-#include "nn/module.hpp"
+#include "nn/layer_norm.hpp"
 
 namespace unroll::nn {
 
@@ -17,7 +17,8 @@ struct CellSizes {
 /// One step of a recurrent network, as its equations. State is a std::array of Variables of shape (batch, hidden), the
 /// first of which is the output h. input(x) is what depends on the input alone; it is called once for all steps, with
 /// their rows one after the other. step(projected, state) is called for each step with its rows of that. A cell is made
-/// from (CellSizes, Random&), or from (CellSizes, Cell::Options, Random&).
+/// from (CellSizes, Random&), or from (CellSizes, Cell::Options, Random&). If its entries of the state are not all of
+/// size hidden, state_sizes() says which they are, as a Shape.
 template <class Cell, class T>
 concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename Cell::State& state) {
   { state[0] } -> std::convertible_to<const Variable<T>&>;
@@ -25,23 +26,30 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
   { cell.step(x, state) } -> std::convertible_to<typename Cell::State>;
 };
 
+/// x Wᵀ + b, or LN(x Wᵀ) ⊙ p + b if p is not empty
+template <class T>
+Variable<T> affine(const Variable<T>& x, const Variable<T>& W, const Variable<T>& b, const Variable<T>& p) {
+  return p ? layer_norm(linear(x, W), p, b) : linear(x, W, b);
+}
+
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).
 template <class T>
 struct GateWeights : Module<T> {
-  Parameter<T> W, U;  // weight_ih (gates × hidden, input), weight_hh (gates × hidden, hidden)
+  Parameter<T> W, U;  // weight_ih (gates × hidden, input), weight_hh (gates × hidden, output)
   Parameter<T> b, d;  // bias_ih, bias_hh (gates × hidden,), empty without biases
+  Parameter<T> p, q;  // norm_ih, norm_hh (gates × hidden,): the gains of LN(W x) and LN(U h), empty without layer norm
 
-  GateWeights(std::size_t gates, const CellSizes& sizes, Random& random) {
-    const auto make = [&](const char* name, Parameter<T>& parameter, const Shape& shape) {
-      parameter = Parameter<T>(uniform_by_fan_in<T>(shape, sizes.hidden, random));
-      this->add(name, parameter);
-    };
+  /// `output` is the size of h, as `hidden` by default.
+  GateWeights(std::size_t gates, const CellSizes& sizes, Random& random, bool layer_norm = false,
+              std::size_t output = 0) {
     const std::size_t rows = gates * sizes.hidden;
-    make("weight_ih", W, {rows, sizes.input});
-    make("weight_hh", U, {rows, sizes.hidden});
-    if (!sizes.bias) return;
-    make("bias_ih", b, {rows});
-    make("bias_hh", d, {rows});
+    const auto start = [&](const Shape& shape) { return uniform_by_fan_in<T>(shape, sizes.hidden, random); };
+    this->add("weight_ih", W, start({rows, sizes.input}));
+    this->add("weight_hh", U, start({rows, output ? output : sizes.hidden}));
+    if (sizes.bias) this->add("bias_ih", b, start({rows}));
+    if (sizes.bias) this->add("bias_hh", d, start({rows}));
+    if (layer_norm) this->add("norm_ih", p, ones<T>({rows}).value());
+    if (layer_norm) this->add("norm_hh", q, ones<T>({rows}).value());
   }
 };
 

@@ -8,9 +8,11 @@ enum class Nonlinearity { tanh, relu };
 
 struct ElmanOptions {
   Nonlinearity nonlinearity = Nonlinearity::tanh;
+  bool layer_norm = false;
 };
 
 /// h' = g(W x + b + U h + d), where g is tanh or relu: Elman (1990).
+/// layer norm: LN(W x) ⊙ p and LN(U h) ⊙ q in the places of W x and U h, as in nn/lstm.hpp
 template <class T>
 class ElmanCell : public GateWeights<T> {
  public:
@@ -18,13 +20,13 @@ class ElmanCell : public GateWeights<T> {
   using State = std::array<Variable<T>, 1>;
 
   ElmanCell(const CellSizes& sizes, const Options& options, Random& random)
-      : GateWeights<T>(1, sizes, random), nonlinearity_(options.nonlinearity) {}
+      : GateWeights<T>(1, sizes, random, options.layer_norm), nonlinearity_(options.nonlinearity) {}
 
-  Variable<T> input(const Variable<T>& x) const { return b ? linear(x, W, b + d) : linear(x, W); }
+  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b ? b + d : Variable<T>(), this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
-    const auto a = linear(h, U, projected);
+    const auto a = affine(h, U, projected, this->q);
     return {nonlinearity_ == Nonlinearity::tanh ? tanh(a) : relu(a)};
   }
 

@@ -8,11 +8,13 @@ enum class Reset { after, before };
 
 struct GRUOptions {
   Reset reset = Reset::after;  ///< whether r acts on U h + d, as in PyTorch, or on h, as in the paper
+  bool layer_norm = false;
 };
 
 /// r, z = σ(W x + b + U h + d),  h' = (1 − z) ⊙ n + z ⊙ h            gates in the order r, z, n
 /// reset after:   n = tanh(W x + b + r ⊙ (U h + d))                  PyTorch, cuDNN
 /// reset before:  n = tanh(W x + b + U (r ⊙ h) + d)                  Cho et al. (2014)
+/// layer norm: LN(W x) ⊙ p and LN(U h) ⊙ q in the places of W x and U h, as in nn/lstm.hpp; U (r ⊙ h) on its own
 template <class T>
 class GRUCell : public GateWeights<T> {
  public:
@@ -20,21 +22,24 @@ class GRUCell : public GateWeights<T> {
   using State = std::array<Variable<T>, 1>;
 
   GRUCell(const CellSizes& sizes, const Options& options, Random& random)
-      : GateWeights<T>(3, sizes, random), hidden_(sizes.hidden), reset_(options.reset) {}
+      : GateWeights<T>(3, sizes, random, options.layer_norm), hidden_(sizes.hidden), reset_(options.reset) {}
 
-  Variable<T> input(const Variable<T>& x) const { return linear(x, W, b); }
+  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b, this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
     const auto [x_r, x_z, x_n] = split<3>(projected);
     if (reset_ == Reset::after) {
-      const auto [h_r, h_z, h_n] = split<3>(linear(h, U, d));
+      const auto [h_r, h_z, h_n] = split<3>(affine(h, U, d, this->q));
       return {next(h, sigmoid(x_z + h_z), tanh(x_n + sigmoid(x_r + h_r) * h_n))};
     }
-    const auto gates = split(U, {2 * hidden_, hidden_}, 0);
-    const auto biases = d ? split(d, {2 * hidden_, hidden_}, 0) : std::vector<Variable<T>>(2);
-    const auto [h_r, h_z] = split<2>(linear(h, gates[0], biases[0]));
-    return {next(h, sigmoid(x_z + h_z), tanh(x_n + linear(sigmoid(x_r + h_r) * h, gates[1], biases[1])))};
+    const auto parts = [&](const Variable<T>& of) {
+      return of ? split(of, {2 * hidden_, hidden_}, 0) : std::vector<Variable<T>>(2);
+    };
+    const auto weights = parts(U), biases = parts(d), gains = parts(this->q);
+    const auto [h_r, h_z] = split<2>(affine(h, weights[0], biases[0], gains[0]));
+    const auto h_n = affine(sigmoid(x_r + h_r) * h, weights[1], biases[1], gains[1]);
+    return {next(h, sigmoid(x_z + h_z), tanh(x_n + h_n))};
   }
 
  private:
