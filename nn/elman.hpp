@@ -27,7 +27,7 @@ class ElmanCell : public GateWeights<T> {
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
     const auto a = affine(h, U, projected, this->q);
-    return {nonlinearity_ == Nonlinearity::tanh ? tanh(a) : relu(a)};
+    return {named("h", nonlinearity_ == Nonlinearity::tanh ? tanh(a) : relu(a))};
   }
 
  private:

@@ -31,20 +31,24 @@ class GRUCell : public GateWeights<T> {
     const auto [x_r, x_z, x_n] = split<3>(projected);
     if (reset_ == Reset::after) {
       const auto [h_r, h_z, h_n] = split<3>(affine(h, U, d, this->q));
-      return {next(h, sigmoid(x_z + h_z), tanh(x_n + sigmoid(x_r + h_r) * h_n))};
+      const auto r = named("r", sigmoid(x_r + h_r));
+      return {next(h, sigmoid(x_z + h_z), tanh(x_n + r * h_n))};
     }
     const auto parts = [&](const Variable<T>& of) {
       return of ? split(of, {2 * hidden_, hidden_}, 0) : std::vector<Variable<T>>(2);
     };
     const auto weights = parts(U), biases = parts(d), gains = parts(this->q);
     const auto [h_r, h_z] = split<2>(affine(h, weights[0], biases[0], gains[0]));
-    const auto h_n = affine(sigmoid(x_r + h_r) * h, weights[1], biases[1], gains[1]);
+    const auto r = named("r", sigmoid(x_r + h_r));
+    const auto h_n = affine(r * h, weights[1], biases[1], gains[1]);
     return {next(h, sigmoid(x_z + h_z), tanh(x_n + h_n))};
   }
 
  private:
   // (1 − z) ⊙ n + z ⊙ h
-  static Variable<T> next(const Variable<T>& h, const Variable<T>& z, const Variable<T>& n) { return n + z * (h - n); }
+  static Variable<T> next(const Variable<T>& h, const Variable<T>& z, const Variable<T>& n) {
+    return named("h", named("n", n) + named("z", z) * (h - n));
+  }
 
   using GateWeights<T>::W, GateWeights<T>::U, GateWeights<T>::b, GateWeights<T>::d;
   std::size_t hidden_;

@@ -132,6 +132,13 @@ const std::map<std::string, std::function<V(const Operands&)>> operations{
     {"norm", [](auto& in) { return norm(in.x); }},
     {"cumsum", [](auto& in) { return cumulative_sum(in.x, in.axis()); }},
     {"pad", [](auto& in) { return pad(in.x, in.attributes.at("pad")); }},
+    {"layer_norm",
+     [](auto& in) {
+       const std::size_t size = Shape(in.list("normalized_shape")).elements();
+       const auto row = [&](const char* name) { return in.operand(name) ? reshape(in.operand(name), {size}) : V(); };
+       const V rows = reshape(in.x, {in.x.size() / size, size});
+       return reshape(nn::layer_norm(rows, row("weight"), row("bias"), in.attributes.at("eps")), in.x.shape());
+     }},
     {"where", [](auto& in) { return where(in.operand("mask"), in.a, in.b); }},
     {"matmul", [](auto& in) { return matmul(in.a, in.b, in.transposed()); }},
     {"linear", [](auto& in) { return linear(in.x, in.operand("weight"), in.operand("bias")); }},
