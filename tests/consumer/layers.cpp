@@ -84,6 +84,16 @@ bool layers() {
   const nn::GRU<float> gru({.input = 8, .hidden = 5, .cell = {.reset = nn::Reset::before}}, random);
   const nn::RNN<float> rnn({.input = 8, .hidden = 5, .cell = {.nonlinearity = nn::Nonlinearity::relu}}, random);
   const nn::LSTM<float> lstm({.input = 8, .hidden = 5, .learned_initial = true, .cell = {.forget_bias = 1}}, random);
+  const nn::LSTM<float> normalised({.input = 8,
+                                    .hidden = 5,
+                                    .layers = 2,
+                                    .dropout = 0.2,
+                                    .variational_dropout = true,
+                                    .zoneout = {0.1, 0.2},
+                                    .residual = true,
+                                    .cell = {.layer_norm = true, .peepholes = true, .coupled = true, .projection = 3}},
+                                   random);
+  const nn::LayerNorm<float> layer_norm({.size = 3, .epsilon = 1e-6});
   const auto state = gru(x, lengths).state;
   const auto continued = gru(x, lengths, state).output;
   const auto steps = nn::unroll(rnn.cells()[0], x, {zeros<float>({2, 5})});
@@ -99,5 +109,6 @@ bool layers() {
   std::istringstream text("1\tThey\tthey\tPRON\t_\t_\t2\tnsubj\t_\t_\n\n");
   const auto sentences = nn::read_conllu(text, "text");
   nn::write_conllu(std::cout, sentences);
-  return last < first && bool(report) && total.count == 2 && pooled.shape() == Shape{2, 25};
+  return last < first && bool(report) && total.count == 2 && pooled.shape() == Shape{2, 25} &&
+         layer_norm(normalised(x, lengths).output).shape() == Shape{4, 2, 3};
 }
