@@ -9,7 +9,7 @@ namespace unroll {
 namespace {
 
 template <class T>
-Shape common_shape(std::string_view where, Handles<T> operands) {
+Shape common_shape(const char* where, Handles<T> operands) {
   Shape shape = operands[0]->shape();
   for (std::size_t k = 1; k < operands.size(); ++k)
     if (!(operands[k]->shape() == shape)) shape = broadcast(where, shape, operands[k]->shape());
