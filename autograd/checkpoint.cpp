@@ -69,7 +69,7 @@ class CheckpointNode final : public Node<T> {
     for (const Variable<T>& operand : operands_) tape.capture(operand);
     const Gradients<T> gradients = tape.backward(sum(flattened(f_(inputs_)) * g));
     Many<T> slopes;
-    for (std::size_t k = 0; k < operands_.size(); ++k) slopes.push_back(gradients.entries()[k].gradient);
+    for (std::size_t k = 0; k < operands_.size(); ++k) slopes.push_back(gradients.whole(gradients.entries()[k]));
     return slopes;
   }
 

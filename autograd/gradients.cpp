@@ -1,11 +1,43 @@
 #include "gradients.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "ops.hpp"
+#include "parts.hpp"
 #include "tape.hpp"
 
 namespace unroll {
+
+template <class T>
+void Gradients<T>::add(const Leaf<T>& leaf) {
+  if (leaf.rows.empty()) {
+    const bool reached = bool(leaf.adjoint);
+    entries_.push_back({leaf.handle, reached ? leaf.adjoint : zeros<T>(leaf.shape), reached});
+    return;
+  }
+  std::vector<std::int64_t> taken;
+  for (const RowTerm<T>& term : leaf.rows) taken.insert(taken.end(), term.indices->begin(), term.indices->end());
+  std::sort(taken.begin(), taken.end());
+  taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
+  Shape shape = leaf.shape;
+  shape[0] = taken.size();
+  const Variable<T> sum = zeros<T>(shape);
+  for (const RowTerm<T>& term : leaf.rows) {
+    Indices places = *term.indices;
+    for (std::int64_t& index : places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
+    scatter_into(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, term.x, places);
+  }
+  Indices rows = Indices::from_shape({taken.size()});
+  std::copy(taken.begin(), taken.end(), rows.begin());
+  entries_.push_back({leaf.handle, sum, true, std::move(rows)});
+}
+
+template <class T>
+Variable<T> Gradients<T>::whole(const Entry& entry) const {
+  return entry.of_rows() ? scatter(entry.gradient, entry.rows, entry.of.shape()[0]) : entry.gradient;
+}
 
 template <class T>
 auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
@@ -25,7 +57,12 @@ const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const {
     fail("gradients", "parameter '", x.tensor().identity->name, "' was not recorded",
          x.tensor().identity->frozen ? ": it is frozen" : "; ask contains() first");
   require(entry, "gradients", "the handle is no parameter and was not watched by the tape of this sweep");
-  return entry->gradient.value();
+  if (!entry->of_rows()) return entry->gradient.value();
+  static std::mutex mutex;  // several threads may read the same gradients
+  const std::lock_guard lock(mutex);
+  Variable<T>& all = const_cast<Entry*>(entry)->all_rows;
+  if (!all) all = whole(*entry);
+  return all.value();
 }
 
 template <class T>
@@ -38,8 +75,7 @@ template <class T>
 Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
   for (const Entry& entry : other.entries_) {
     if (Entry* mine = const_cast<Entry*>(find(entry.of))) {
-      mine->gradient = mine->gradient + entry.gradient;
-      mine->reached |= entry.reached;
+      *mine = {mine->of, whole(*mine) + other.whole(entry), mine->reached || entry.reached};
     } else {
       entries_.push_back(entry);
     }

@@ -8,15 +8,20 @@ namespace unroll {
 
 template <class T>
 class Tape;
+template <class T>
+class Leaf;
 
 /// The derivatives of a loss by parameters and watched variables: a value.
 template <class T>
 class Gradients {
  public:
   struct Entry {
-    Variable<T> of;        // a parameter or a watched variable
-    Variable<T> gradient;  // zeros if the loss does not depend on it
-    bool reached;          // whether it does
+    Variable<T> of;          ///< a parameter or a watched variable
+    Variable<T> gradient;    ///< zeros if the loss does not depend on it
+    bool reached;            ///< whether it does
+    Indices rows{};          ///< of a table: the gradient has these rows alone, and the others are 0
+    Variable<T> all_rows{};  ///< the whole of it, once it was asked for
+    bool of_rows() const { return rows.dimension() > 0; }
   };
 
   /// The gradient by a parameter or watched variable of the tape, of the same shape.
@@ -26,18 +31,25 @@ class Gradients {
   /// Adds gradient by gradient; what only `other` has is taken over.
   Gradients& operator+=(const Gradients& other);
   Gradients& operator*=(double factor);
-  /// Replaces each gradient g by f(g), of the same shape.
+  /// Replaces each gradient g by f(g), of the same shape, where f(0) = 0.
   template <class F>
   void transform(const F& f) {
-    for (Entry& entry : entries_) entry.gradient = f(entry.gradient);
+    for (Entry& entry : entries_) {
+      entry.gradient = f(entry.gradient);
+      entry.all_rows = {};
+    }
   }
   /// √Σg² over all entries.
   double norm() const;
   const std::vector<Entry>& entries() const { return entries_; }
+  /// The entry of x, or null.
+  const Entry* find(const Variable<T>& x) const;
+  /// The gradient of an entry with all its rows.
+  Variable<T> whole(const Entry& entry) const;
 
  private:
   friend class Tape<T>;
-  const Entry* find(const Variable<T>& x) const;
+  void add(const Leaf<T>& leaf);
   std::vector<Entry> entries_;
 };
 

@@ -8,7 +8,25 @@
 namespace unroll {
 
 template <class T>
+void Adjoint<T>::add_rows(const RowTerm<T>& term) {
+  if (rows_ && !sum_) return rows_->push_back(term);
+  const Memory memory = open(false);
+  scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
+}
+
+// Adds the terms of rows that were kept.
+template <class T>
+void Adjoint<T>::settle() const {
+  if (!rows_ || rows_->empty()) return;
+  sum_ = Variable<T>(Shared<Tensor<T>>(zeros<T>(shape_).shared()));
+  const Tensor<T>& sum = sum_.tensor();
+  for (const RowTerm<T>& term : std::exchange(*rows_, {}))
+    scatter_into(sum_.shared()->buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
+}
+
+template <class T>
 Variable<T> Adjoint<T>::value() const {
+  settle();
   if (!part_ || !sum_) return sum_;
   const Variable<T> whole = contiguous(sum_);
   const auto buffer = whole.tensor().buffer.share(part_->offset, shape_.elements());
@@ -17,6 +35,7 @@ Variable<T> Adjoint<T>::value() const {
 
 template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
+  settle();
   const bool all = !part_ || shape_.elements() == whole_.elements();
   const bool fresh = !sum_ && all && overwrites;
   if (!sum_) {
@@ -33,6 +52,7 @@ auto Adjoint<T>::open(bool overwrites) -> Memory {
 
 template <class T>
 void Adjoint<T>::operator+=(const Variable<T>& x) {
+  settle();
   if (Tape<T>::innermost()) {
     const bool larger = broadcast("adjoint", x.shape(), shape_) == x.shape();
     const Variable<T> term = larger ? sum_to(x, shape_) : broadcast_to(x, shape_);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "parameter.hpp"
 #include "scope.hpp"
@@ -14,12 +16,21 @@ struct Part {
   std::size_t offset, run, pitch;
 };
 
+/// What is to be added to rows of an array: row k of x to row i_k.
+template <class T>
+struct RowTerm {
+  Variable<T> x;
+  std::shared_ptr<const Indices> indices;
+};
+
 /// The adjoint of a recorded value while a sweep adds to it.
 template <class T>
 class Adjoint {
  public:
-  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole)
-      : sum_(sum), shape_(shape), part_(part), whole_(whole) {}
+  /// `rows` keeps terms of rows for as long as nothing else is added; null to add them at once.
+  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole,
+          std::vector<RowTerm<T>>* rows = nullptr)
+      : sum_(sum), shape_(shape), part_(part), whole_(whole), rows_(rows) {}
 
   const Shape& shape() const { return shape_; }
   /// Adds x, broadcast to the shape of the adjoint, or what adds itself: anything with x.add_to(adjoint).
@@ -33,16 +44,21 @@ class Adjoint {
     std::size_t run, pitch;
     bool fresh;  // holds nothing yet: to be written, not added to
   };
+  /// Adds to rows.
+  void add_rows(const RowTerm<T>& term);
   /// What has been added so far; empty if nothing has.
   Variable<T> value() const;
   /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.
   Memory open(bool overwrites);
 
  private:
+  void settle() const;
+
   Variable<T>& sum_;
   const Shape& shape_;
   const Part* part_;  // of `whole_`, or null
   const Shape& whole_;
+  std::vector<RowTerm<T>>* rows_;
 };
 
 /// One recorded operation: its operands and the rule that takes the adjoint of its result to theirs.
@@ -90,6 +106,7 @@ class Leaf final : public Node<T> {
 
   const Variable<T> handle;
   const std::uint64_t version;
+  std::vector<RowTerm<T>> rows;  // all of the adjoint, if there are any
 };
 
 }  // namespace unroll

@@ -50,6 +50,18 @@ void Parameter<T>::assign(Array<T> array) {
   ++tensor.identity->version;
 }
 
+template <class T>
+std::span<T> Parameter<T>::own_elements() {
+  identity();
+  Tensor<T>& tensor = *this->tensor_;
+  Array<T>* const seen = tensor.array.load(std::memory_order_acquire);
+  if (seen) seen->storage() = Buffer<T>();
+  if (!tensor.buffer.unique()) tensor.buffer = Buffer<T>(tensor.buffer);
+  if (seen) seen->storage() = tensor.buffer.share(0, tensor.size());
+  ++tensor.identity->version;
+  return {tensor.buffer.data(), tensor.size()};
+}
+
 template class Parameter<float>;
 template class Parameter<double>;
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "variable.hpp"
 
 namespace unroll {
@@ -18,6 +20,12 @@ class Parameter : public Variable<T> {
 
   /// Replaces the array; the shape must stay. A sweep of a tape that recorded the old one throws.
   void assign(Array<T> array);
+  /// Lets f change the elements, which it gets as a std::span<T>, in place; variables that share their memory keep the
+  /// old ones.
+  template <class F>
+  void update(const F& f) {
+    f(own_elements());
+  }
   const std::string& name() const { return identity().name; }
   void rename(std::string name) { identity().name = std::move(name); }
   /// A frozen parameter is a constant to tapes that have not recorded it yet.
@@ -25,6 +33,7 @@ class Parameter : public Variable<T> {
   bool frozen() const { return identity().frozen; }
 
  private:
+  std::span<T> own_elements();
   Identity& identity() const {
     require(bool(this->tensor_), "parameter", "the handle is empty; assign a parameter to it first");
     return *this->tensor_->identity;

@@ -9,6 +9,10 @@ namespace unroll {
 template <class T>
 Variable<T> packed_copy(const Variable<T>& x);
 
+/// Adds row k of x to row i_k of memory whose elements stand in runs.
+template <class T>
+void scatter_into(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices);
+
 /// x without gaps between its rows: x itself if there are none, else a recorded copy.
 template <class T>
 Variable<T> contiguous(const Variable<T>& x);

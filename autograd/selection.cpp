@@ -3,9 +3,25 @@
 #include <numeric>
 
 #include "ops.hpp"
+#include "parts.hpp"
 #include "primitive.hpp"
 
 namespace unroll {
+
+template <class T>
+void scatter_into(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices) {
+  if (indices.size() == 0) return;
+  const Variable<T> rows = detach(x);
+  const std::size_t row = rows.size() / indices.size(), length = std::max<std::size_t>(std::min(row, run), 1);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::size_t first = static_cast<std::size_t>(indices.storage()[k]) * row;
+    const T* from = rows.tensor().data() + k * row;
+    for (std::size_t part = 0; part < row; part += length, from += length) {
+      T* const place = to + stride(first + part, run, pitch);
+      for (std::size_t j = 0; j < length; ++j) place[j] += from[j];
+    }
+  }
+}
 
 namespace {
 
@@ -22,22 +38,6 @@ using SharedIndices = std::shared_ptr<const Indices>;
 template <class T>
 Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
 
-// Adds row k of x to row i_k of memory whose elements stand in runs.
-template <class T>
-void add_rows(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices) {
-  if (indices.size() == 0) return;
-  const Variable<T> rows = detach(x);
-  const std::size_t row = rows.size() / indices.size(), length = std::max<std::size_t>(std::min(row, run), 1);
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    const std::size_t first = static_cast<std::size_t>(indices.storage()[k]) * row;
-    const T* from = rows.tensor().data() + k * row;
-    for (std::size_t part = 0; part < row; part += length, from += length) {
-      T* const place = to + stride(first + part, run, pitch);
-      for (std::size_t j = 0; j < length; ++j) place[j] += from[j];
-    }
-  }
-}
-
 /// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
 template <class T>
 Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
@@ -49,24 +49,21 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
   shape.insert(0, count);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   std::fill_n(y->buffer.data(), y->size(), T(0));
-  add_rows(y->buffer.data(), y->run, y->pitch, x, *indices);
+  scatter_into(y->buffer.data(), y->run, y->pitch, x, *indices);
   return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
 }
 
 // A scatter that has not been computed, so that a sweep adds only the rows that were taken.
 template <class T>
 struct Scatter {
-  Variable<T> x;
-  SharedIndices indices;
+  RowTerm<T> term;
   std::size_t count;
 
   void add_to(Adjoint<T>& into) const {
-    if (Tape<T>::innermost()) {
-      into += scatter_rows(x, indices, count);
-    } else {
-      const auto memory = into.open(false);
-      add_rows(memory.data, memory.run, memory.pitch, x, *indices);
-    }
+    if (Tape<T>::innermost())
+      into += scatter_rows(term.x, term.indices, count);
+    else
+      into.add_rows(term);
   }
 };
 
@@ -84,7 +81,7 @@ Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const 
     std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
                 y->buffer.data() + k * row);
   return primitive("take", {x}, Variable<T>(y), [indices, count](const Variable<T>& g) {
-    return Scatter<T>{g, indices, count};
+    return Scatter<T>{{g, indices}, count};
   });
 }
 
@@ -221,6 +218,7 @@ struct Instances {
   static constexpr auto best = &argmax<T>;
   static constexpr auto taken = &take<T>;
   static constexpr auto scattered = &scatter<T>;
+  static constexpr auto added = &scatter_into<T>;
   static constexpr auto taken_along = &take_along<T>;
   static constexpr auto scattered_along = &scatter_along<T>;
 };

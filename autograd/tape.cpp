@@ -141,7 +141,8 @@ Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
   Node<T>& node = *nodes_[index];
   const Part* const part = node.part();
   Node<T>& whole = part ? *nodes_[part->whole] : node;
-  return {whole.adjoint, node.shape, part, whole.shape};
+  auto* const rows = node.operands().empty() ? &static_cast<Leaf<T>&>(node).rows : nullptr;
+  return {whole.adjoint, node.shape, part, whole.shape, rows};
 }
 
 template <class T>
@@ -161,9 +162,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     if (Observer<T>::innermost && adjoint_of(k).value())
       Observer<T>::tell([&](auto& observer) { observer.sweeping(node, adjoint_of(k).value()); });
     if (operands.empty()) {
-      const bool reached = bool(node.adjoint);
-      gradients.entries_.push_back(
-          {static_cast<const Leaf<T>&>(node).handle, reached ? node.adjoint : zeros<T>(node.shape), reached});
+      gradients.add(static_cast<const Leaf<T>&>(node));
     } else if (node.adjoint && !node.part()) {
       const Variable<T> g = std::move(node.adjoint);
       for (std::size_t i = 0; i < operands.size(); ++i) {

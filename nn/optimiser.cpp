@@ -15,8 +15,8 @@ void require_mean_weight(const char* where, const char* what, double given) {
 
 template <class T>
 Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
-                        const std::vector<bool>& kept)
-    : learning_rate(rate) {
+                        const std::vector<bool>& kept, bool rests)
+    : learning_rate(rate), rests_(rests) {
   require_not_negative(name, "the learning rate", rate);
   require_not_negative(name, "weight_decay", weight_decay);
   std::set<const void*> known;
@@ -42,10 +42,13 @@ void Optimizer<T>::step(const Gradients<T>& gradients) {
   for (Member& member : members_) {
     Parameter<T>& parameter = member.parameter;
     if (parameter.frozen() || !gradients.contains(parameter)) continue;
-    Array<T> x = parameter.value();
-    update({learning_rate * member.learning_rate_factor, member.weight_decay, double(++member.steps), x,
-            gradients[parameter], member.memory});
-    parameter.assign(std::move(x));
+    const auto& entry = *gradients.find(parameter);
+    const bool by_rows = entry.of_rows() && rests_ && member.weight_decay == 0;
+    const Array<T>& g = by_rows ? entry.gradient.value() : gradients[parameter];
+    parameter.update([&](std::span<T> x) {
+      update({learning_rate * member.learning_rate_factor, member.weight_decay, double(++member.steps), x, g,
+              by_rows ? &entry.rows : nullptr, member.memory});
+    });
   }
 }
 

@@ -34,8 +34,9 @@ template <class T>
 struct Step {
   double learning_rate, weight_decay;
   double count;  ///< 1 at the parameter's first step
-  Array<T>& x;
+  std::span<T> x;
   const Array<T>& g;
+  const Indices* rows;  ///< those rows of x that g has; null for all
   std::vector<Array<T>>& memory;
 };
 
@@ -48,9 +49,14 @@ void each(const Step<T>& step, const Rule& rule) {
   const T decay = T(step.weight_decay);
   [&]<std::size_t... k>(std::index_sequence<k...>) {
     const std::array<T*, n> kept{(step.memory[k].size() ? step.memory[k].data() : nullptr)...};
-    for (std::size_t i = 0; i < step.x.size(); ++i) {
-      std::array<T, n> zero{};
-      rule(x[i], g[i] + decay * x[i], (kept[k] ? kept[k][i] : zero[k])...);
+    const std::size_t blocks = step.rows ? step.rows->size() : 1, length = blocks ? step.g.size() / blocks : 0;
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t first = step.rows ? static_cast<std::size_t>((*step.rows)(block)) * length : 0;
+      for (std::size_t i = 0; i < length; ++i) {
+        std::array<T, n> zero{};
+        const std::size_t at = first + i;
+        rule(x[at], g[block * length + i] + decay * x[at], (kept[k] ? kept[k][at] : zero[k])...);
+      }
     }
   }
   (std::make_index_sequence<n>());
@@ -70,9 +76,10 @@ class Optimizer {
   double learning_rate;
 
  protected:
-  /// `kept` says of each array of a step's memory whether it is kept from step to step.
+  /// `kept` says of each array of a step's memory whether it is kept from step to step. If what has neither gradient
+  /// nor decay `rests`, the rows of a table that were not taken are not touched.
   Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
-            const std::vector<bool>& kept);
+            const std::vector<bool>& kept, bool rests = false);
   virtual void update(Step<T> step) const = 0;
 
  private:
@@ -83,6 +90,7 @@ class Optimizer {
     std::size_t steps = 0;
   };
   std::vector<Member> members_;
+  bool rests_;
 };
 
 // What options must be.

@@ -7,7 +7,8 @@ namespace unroll::nn {
 
 template <class T>
 SGD<T>::SGD(const ParameterGroups<T>& parameters, const SGDOptions& options)
-    : Optimizer<T>("sgd", parameters, options.learning_rate, options.weight_decay, {options.momentum != 0}),
+    : Optimizer<T>("sgd", parameters, options.learning_rate, options.weight_decay, {options.momentum != 0},
+                   options.momentum == 0),
       options_(options) {
   require_not_negative("sgd", "momentum", options.momentum);
   require(options.momentum > 0 || !options.nesterov, "sgd", "nesterov without momentum; set momentum");

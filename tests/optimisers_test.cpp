@@ -170,6 +170,32 @@ TEST_CASE("one's own optimiser is its equation") {
   CHECK(difference(p.value(), Array<double>{1.0, 1.2}) < 1e-15);
 }
 
+TEST_CASE("what is taken from a table moves as if its gradient had all rows") {
+  const auto steps = [](const auto& options, bool dense) {
+    Random random(1);
+    nn::Embedding<double> words({.count = 5, .size = 2}, random);
+    std::unique_ptr<nn::Optimizer<double>> optimizer;
+    if constexpr (std::is_same_v<std::decay_t<decltype(options)>, nn::SGDOptions>)
+      optimizer = std::make_unique<nn::SGD<double>>(words.parameters(), options);
+    else
+      optimizer = std::make_unique<nn::Adam<double>>(words.parameters(), options);
+    for (const Indices& tokens : {Indices{1, 3, 1}, Indices{4, 1}}) {
+      Tape<double> tape;
+      auto gradients = tape.backward(sum(exp(words(tokens))) + (dense ? 0 * sum(words.weight) : Variable<double>(0)));
+      CHECK(gradients.find(words.weight)->of_rows() == !dense);
+      nn::clip_norm(gradients, 1);
+      optimizer->step(gradients);
+    }
+    return words.weight.value();
+  };
+  for (const double momentum : {0.0, 0.9})
+    for (const double decay : {0.0, 0.1}) {
+      const nn::SGDOptions options{.learning_rate = 0.1, .momentum = momentum, .weight_decay = decay};
+      CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
+    }
+  CHECK(difference(steps(nn::AdamOptions{}, false), steps(nn::AdamOptions{}, true)) < 1e-15);
+}
+
 TEST_CASE("an optimiser leaves a parameter without gradient, or a frozen one, as if there had been no step") {
   Parameter<double> a({1.0}, "a"), b({1.0}, "b"), c({1.0}, "c"), same({1.0}, "same");
   nn::Adam<double> optimizer({a, b, c}, {.learning_rate = 0.1, .weight_decay = 0.1});
