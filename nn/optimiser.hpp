@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -44,18 +45,20 @@ struct Step {
 /// kept there is 0 before each step.
 template <std::size_t n, class T, class Rule>
 void each(const Step<T>& step, const Rule& rule) {
-  T* const x = step.x.data();
-  const T* const g = step.g.data();
   const T decay = T(step.weight_decay);
   [&]<std::size_t... k>(std::index_sequence<k...>) {
-    const std::array<T*, n> kept{(step.memory[k].size() ? step.memory[k].data() : nullptr)...};
+    constexpr std::size_t most = 256;  // elements at a time, for which there is spare memory
+    T spare[n][most];
     const std::size_t blocks = step.rows ? step.rows->size() : 1, length = blocks ? step.g.size() / blocks : 0;
     for (std::size_t block = 0; block < blocks; ++block) {
-      const std::size_t first = step.rows ? static_cast<std::size_t>((*step.rows)(block)) * length : 0;
-      for (std::size_t i = 0; i < length; ++i) {
-        std::array<T, n> zero{};
-        const std::size_t at = first + i;
-        rule(x[at], g[block * length + i] + decay * x[at], (kept[k] ? kept[k][at] : zero[k])...);
+      for (std::size_t done = 0; done < length; done += most) {
+        const std::size_t count = std::min(most, length - done);
+        T* const x = step.x.data() + (step.rows ? std::size_t((*step.rows)(block)) * length : 0) + done;
+        const T* const g = step.g.data() + block * length + done;
+        T* const memory[n] = {step.memory[k].size() ? step.memory[k].data() + (x - step.x.data())
+                                                    : std::fill_n(spare[k], count, T(0)) - count...};
+#pragma GCC ivdep
+        for (std::size_t i = 0; i < count; ++i) rule(x[i], g[i] + decay * x[i], memory[k][i]...);
       }
     }
   }
