@@ -1,4 +1,5 @@
 bool engine();
 bool layers();
+bool vocabulary();
 
-int main() { return engine() && layers() ? 0 : 1; }
+int main() { return engine() && layers() && vocabulary() ? 0 : 1; }
