@@ -9,7 +9,7 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (rows_ && !sum_) return rows_->push_back(term);
+  if (rows_ && !sum_ && !part_) return rows_->push_back(term);
   const Memory memory = open(false);
   scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
 }
@@ -18,7 +18,7 @@ void Adjoint<T>::add_rows(const RowTerm<T>& term) {
 template <class T>
 void Adjoint<T>::settle() const {
   if (!rows_ || rows_->empty()) return;
-  sum_ = Variable<T>(Shared<Tensor<T>>(zeros<T>(shape_).shared()));
+  sum_ = Variable<T>(Shared<Tensor<T>>(zeros<T>(whole_).shared()));
   const Tensor<T>& sum = sum_.tensor();
   for (const RowTerm<T>& term : std::exchange(*rows_, {}))
     scatter_into(sum_.shared()->buffer.data(), sum.run, sum.pitch, term.x, *term.indices);

@@ -141,7 +141,7 @@ Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
   Node<T>& node = *nodes_[index];
   const Part* const part = node.part();
   Node<T>& whole = part ? *nodes_[part->whole] : node;
-  auto* const rows = node.operands().empty() ? &static_cast<Leaf<T>&>(node).rows : nullptr;
+  auto* const rows = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).rows : nullptr;
   return {whole.adjoint, node.shape, part, whole.shape, rows};
 }
 

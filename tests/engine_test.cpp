@@ -322,6 +322,14 @@ TEST_CASE("the gradient of a table has the rows that were taken, and looks like 
   sparse += dense;
   CHECK(difference(sparse[table], 4 * dense[table]) < 1e-15);
   CHECK_MESSAGE(gradient_check(loss, {table}, {.order = 2}), "by rows");
+  for (const bool first_part : {true, false}) {
+    const auto mixed = [&] {
+      const V lower = slice(table, 0, 2, 5);
+      const V direct = sum(exp(lower)), taken = loss() + weighted(take(lower, Indices{2, 0}) * 3);
+      return first_part ? direct + taken : taken + direct;
+    };
+    CHECK_MESSAGE(gradient_check(mixed, {table}), "by rows and by parts");
+  }
 }
 
 TEST_CASE("copies of a parameter are tied: one gradient, one name, one state") {

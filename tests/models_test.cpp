@@ -32,7 +32,7 @@ struct Attention : nn::Module<T> {
   /// shapes: (batch, n, size), (batch, m, size), (batch,) → (batch, n, size)
   Variable<T> operator()(const Variable<T>& x, const Variable<T>& memory, const Indices& lengths) const {
     const std::size_t batch = memory.shape()[0], m = memory.shape()[1], size = memory.shape()[2];
-    const auto inside = xt::arange<T>(T(m)) < reshape(Variable<T>(lengths), {batch, 1, 1});
+    const Variable<T> inside = xt::arange<T>(T(m)) < reshape(Variable<T>(lengths), {batch, 1, 1});
     const auto known = where(transpose(inside, {0, 2, 1}), memory, 0);
     const auto scores = matmul(queries(x), keys(known), {.b = true}) / std::sqrt(double(size));
     return matmul(softmax(where(inside, scores, -std::numeric_limits<T>::infinity())), values(known));
