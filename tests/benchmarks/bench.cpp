@@ -1,0 +1,185 @@
+// bench WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..]: times training steps in float32. A step is the
+// forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times.
+//   W1   tagger: bidirectional LSTM of 128, batch 32, 25 steps, input 100, 17 classes at every step
+//   W2   language model: embedding of 10000 words, 2-layer LSTM of 200, batch 20, 20 steps
+//   W3   the same with 650 units and 35 steps
+//   W4   online character GRU of 128: batch 1, 100 steps, embedding 64, 64 classes
+//   W5   Elman network of 64, input 32, batch 16, 100 steps, mean over time, 2 classes
+//   W6   LSTM of 256, input 256, batch 64, 50 steps, sum of the outputs
+//   W7   W6 with a cell as a user writes it
+//   OPS  a chain of T = 1000 additions of 1×16 arrays, and its sweep
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <nn/nn.hpp>
+
+using namespace unroll;
+
+namespace {
+
+using V = Variable<float>;
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return double(usage.ru_maxrss) / 1024;
+}
+
+// The sizes given as KEY=number.
+using Given = std::map<std::string, std::size_t>;
+
+std::size_t get(const Given& given, const std::string& key, std::size_t otherwise) {
+  const auto found = given.find(key);
+  return found == given.end() ? otherwise : found->second;
+}
+
+struct Workload {
+  std::vector<Parameter<float>> parameters;
+  std::function<V()> loss;
+};
+
+Indices labels(const Shape& shape, std::size_t classes, Random& random) {
+  Indices result = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  for (std::int64_t& label : result) label = static_cast<std::int64_t>(random.below(classes));
+  return result;
+}
+
+// A recurrent layer over words or vectors, and a score for each class at every step.
+template <class Layer>
+struct Model : nn::Module<float> {
+  std::optional<nn::Embedding<float>> words;
+  Layer layer;
+  nn::Linear<float> scores;
+
+  Model(std::size_t count, const typename Layer::Options& options, std::size_t classes, Random& random)
+      : layer(options, random),
+        scores({.input = options.hidden * (options.bidirectional ? 2 : 1), .output = classes}, random) {
+    if (count) add("words", words.emplace(nn::EmbeddingOptions{.count = count, .size = options.input}, random));
+    add("layer", layer);
+    add("scores", scores);
+  }
+};
+
+template <class Layer>
+Workload predicted(const Given& given, std::size_t time, std::size_t batch, typename Layer::Options options,
+                   std::size_t classes, bool words) {
+  Random random(1);
+  const std::size_t T = get(given, "T", time), B = get(given, "B", batch), C = get(given, "V", classes);
+  options.input = get(given, words && options.input == options.hidden ? "H" : "I", options.input);
+  options.hidden = get(given, "H", options.hidden);
+  const auto model = std::make_shared<Model<Layer>>(words ? C : 0, options, C, random);
+  const Indices y = labels({T, B}, C, random), tokens = words ? labels({T, B}, C, random) : Indices();
+  const V x = words ? V(0) : V(random.normal<float>({T, B, options.input}));
+  return {model->parameters(), [=] {
+            const V input = model->words ? (*model->words)(tokens) : x;
+            return nn::cross_entropy(model->scores(model->layer(input).output), y);
+          }};
+}
+
+Workload pooled(const Given& given) {
+  Random random(1);
+  const std::size_t T = get(given, "T", 100), B = get(given, "B", 16), C = get(given, "V", 2);
+  const nn::RNN<float>::Options options{.input = get(given, "I", 32), .hidden = get(given, "H", 64)};
+  const auto model = std::make_shared<Model<nn::RNN<float>>>(0, options, C, random);
+  const V x = random.normal<float>({T, B, options.input});
+  const Indices y = labels({B}, C, random);
+  return {model->parameters(), [=] { return nn::cross_entropy(model->scores(mean(model->layer(x).output, 0)), y); }};
+}
+
+// An LSTM as a user writes it.
+struct OwnCell : nn::Module<float> {
+  using State = std::array<V, 2>;
+  Parameter<float> W, U, b;
+
+  OwnCell(const nn::CellSizes& sizes, Random& random) {
+    add("W", W, nn::uniform_by_fan_in<float>({4 * sizes.hidden, sizes.input}, sizes.hidden, random));
+    add("U", U, nn::uniform_by_fan_in<float>({4 * sizes.hidden, sizes.hidden}, sizes.hidden, random));
+    add("b", b, nn::uniform_by_fan_in<float>({4 * sizes.hidden}, sizes.hidden, random));
+  }
+  V input(const V& x) const { return linear(x, W, b); }
+  State step(const V& projected, const State& state) const {
+    const auto [i, f, g, o] = split<4>(linear(state[0], U, projected));
+    const V c = sigmoid(f) * state[1] + sigmoid(i) * tanh(g);
+    return {sigmoid(o) * tanh(c), c};
+  }
+};
+
+template <class Layer>
+Workload core(const Given& given) {
+  Random random(1);
+  const std::size_t T = get(given, "T", 50), B = get(given, "B", 64);
+  const typename Layer::Options options{.input = get(given, "I", 256), .hidden = get(given, "H", 256)};
+  const auto layer = std::make_shared<Layer>(options, random);
+  const V x = random.normal<float>({T, B, options.input});
+  return {layer->parameters(), [=] { return sum((*layer)(x).output); }};
+}
+
+Workload chain(const Given& given) {
+  const Parameter<float> p(full<float>({1, 16}, 1e-3f).value(), "p");
+  const V one = full<float>({1, 16}, 1e-3f);
+  return {{p}, [=, n = get(given, "T", 1000)] {
+            V y = p;
+            for (std::size_t k = 0; k < n; ++k) y = y + one;
+            return sum(y);
+          }};
+}
+
+const std::map<std::string, std::function<Workload(const Given&)>> workloads{
+    {"W1",
+     [](const Given& s) {
+       return predicted<nn::LSTM<float>>(s, 25, 32, {.input = 100, .hidden = 128, .bidirectional = true}, 17, false);
+     }},
+    {"W2",
+     [](const Given& s) {
+       return predicted<nn::LSTM<float>>(s, 20, 20, {.input = 200, .hidden = 200, .layers = 2}, 10000, true);
+     }},
+    {"W3",
+     [](const Given& s) {
+       return predicted<nn::LSTM<float>>(s, 35, 20, {.input = 650, .hidden = 650, .layers = 2}, 10000, true);
+     }},
+    {"W4", [](const Given& s) { return predicted<nn::GRU<float>>(s, 100, 1, {.input = 64, .hidden = 128}, 64, true); }},
+    {"W5", pooled},
+    {"W6", core<nn::LSTM<float>>},
+    {"W7", core<nn::Recurrent<OwnCell>>},
+    {"OPS", chain},
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::vector<std::string> words(arguments + 1, arguments + count);
+  if (words.size() < 3 || !workloads.contains(words[0])) {
+    std::cerr << "usage: bench W1|...|W7|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=]\n";
+    return 2;
+  }
+  Given given;
+  for (std::size_t k = 3; k < words.size(); ++k) {
+    const std::size_t equals = words[k].find('=');
+    if (equals != std::string::npos) given[words[k].substr(0, equals)] = std::stoul(words[k].substr(equals + 1));
+  }
+  const std::size_t steps = std::stoul(words[1]), warm = std::max<std::size_t>(2, steps / 10);
+  const double start = peak_megabytes();
+  const Workload workload = workloads.at(words[0])(given);
+  nn::SGD<float> optimizer(workload.parameters, {.learning_rate = 1e-6});
+  std::vector<double> times;
+  float loss = 0;
+  for (std::size_t step = 0; step < warm + steps; ++step) {
+    const auto begin = std::chrono::steady_clock::now();
+    {
+      Tape<float> tape;
+      const V y = workload.loss();
+      optimizer.step(tape.backward(y));
+      loss = y.item();
+    }
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
+    if (step >= warm) times.push_back(time.count());
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("{\"workload\": \"%s\", \"ms\": %.4f, \"rss_mb\": %.1f, \"rss0_mb\": %.1f, \"loss\": %.5f}\n",
+              words[0].c_str(), times[times.size() / 2], peak_megabytes(), start, double(loss));
+}
