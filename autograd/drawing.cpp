@@ -67,10 +67,13 @@ std::string to_dot(const Tape<T>& tape) {
   const auto draw = [&](const auto& self, const Path* path, const std::string& indent) -> void {
     for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
     for (const Path* inner : clusters[path].inner) {
+      // A box around a single node would say what the node says.
+      const bool boxed = clusters[inner].nodes.size() != 1 || !clusters[inner].inner.empty();
       const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
-      out << indent << "subgraph cluster_" << count++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
-      self(self, inner, indent + "  ");
-      out << indent << "}\n";
+      if (boxed)
+        out << indent << "subgraph cluster_" << count++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
+      self(self, inner, boxed ? indent + "  " : indent);
+      if (boxed) out << indent << "}\n";
     }
   };
   draw(draw, nullptr, "  ");
