@@ -134,7 +134,12 @@ Values run(const Case& c, const Indices& order, const decltype(typename Layer::O
       weights["bias_ih" + suffix] = reordered(b, order);
       weights["bias_hh" + suffix] = reordered(d, order);
     }
-    if (c.has("P")) weights["peepholes" + suffix] = part("P");
+    if (c.has("P")) {
+      const auto [p_i, p_o, p_f] = split<3>(part("P"));
+      weights["peephole_i" + suffix] = p_i;
+      weights["peephole_f" + suffix] = p_f;
+      weights["peephole_o" + suffix] = p_o;
+    }
   }
   for (auto [name, parameter] : layer.named_parameters()) {
     require(weights.contains(name), c.op, "there is no input for ", name);
@@ -164,25 +169,6 @@ Values run(const Case& c, const Indices& order, const decltype(typename Layer::O
   return y;
 }
 
-// An LSTM whose gates see the cell state: Gers and Schmidhuber (2000). peepholes: those of i, o and f, one by one
-struct PeepholeCell : nn::GateWeights<double> {
-  using State = std::array<V, 2>;
-  Parameter<double> p;
-
-  PeepholeCell(const nn::CellSizes& sizes, Random& random)
-      : GateWeights(4, sizes, random), p(random.normal<double>({3 * sizes.hidden})) {
-    add("peepholes", p);
-  }
-  V input(const V& x) const { return b ? linear(x, W, b + d) : linear(x, W); }
-  State step(const V& projected, const State& state) const {
-    const auto& [h, c] = state;
-    const auto [i, f, g, o] = split<4>(linear(h, U, projected));
-    const auto [p_i, p_o, p_f] = split<3>(p);
-    const auto next = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g);
-    return {sigmoid(o + p_o * next) * tanh(next), next};
-  }
-};
-
 Values run(const Case& c) {
   using Activations = std::vector<std::string>;
   const Activations once = c.op == "RNN"   ? Activations{"Tanh"}
@@ -204,7 +190,7 @@ Values run(const Case& c) {
   }
   require(c.op == "LSTM", c.op, "there is no such operator; RNN, LSTM or GRU");
   const Indices order{0, 2, 3, 1};
-  return c.has("P") ? run<nn::Recurrent<PeepholeCell>>(c, order, {}) : run<nn::LSTM<double>>(c, order, {});
+  return run<nn::LSTM<double>>(c, order, {.peepholes = c.has("P")});
 }
 
 // What a case does not give as expected, one line each.
