@@ -43,7 +43,7 @@ void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
 }
 
 template <class T>
-void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, const Adjoint<T>& into) {
+void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) {
   const std::string found = first_anomaly(into.value());
   if (found.empty()) return;
   fail(node.name, "the gradient by operand ", operand, " of shape ", into.shape(), " holds ", found,

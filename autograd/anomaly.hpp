@@ -10,7 +10,7 @@ template <class T>
 class AnomalyMode final : public Observer<T> {
  private:
   void recorded(const Node<T>& node, const Variable<T>& result) override;
-  void pulled(const Node<T>& node, std::size_t operand, const Adjoint<T>& into) override;
+  void pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) override;
 };
 
 }  // namespace unroll

@@ -12,19 +12,20 @@ namespace unroll {
 
 template <class T>
 void Gradients<T>::add(const Leaf<T>& leaf) {
-  if (leaf.rows.empty()) {
+  if (leaf.deferred.rows.empty()) {
     const bool reached = bool(leaf.adjoint);
     entries_.push_back({leaf.handle, reached ? leaf.adjoint : zeros<T>(leaf.shape), reached});
     return;
   }
   std::vector<std::int64_t> taken;
-  for (const RowTerm<T>& term : leaf.rows) taken.insert(taken.end(), term.indices->begin(), term.indices->end());
+  for (const RowTerm<T>& term : leaf.deferred.rows)
+    taken.insert(taken.end(), term.indices->begin(), term.indices->end());
   std::sort(taken.begin(), taken.end());
   taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
   Shape shape = leaf.shape;
   shape[0] = taken.size();
   const Variable<T> sum = zeros<T>(shape);
-  for (const RowTerm<T>& term : leaf.rows) {
+  for (const RowTerm<T>& term : leaf.deferred.rows) {
     Indices places = *term.indices;
     for (std::int64_t& index : places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
     scatter_into(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, term.x, places);

@@ -9,23 +9,44 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (rows_ && !sum_ && !part_) return rows_->push_back(term);
+  if (deferred_ && deferred_->products.empty() && !sum_ && !part_) return deferred_->rows.push_back(term);
   const Memory memory = open(false);
   scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
 }
 
-// Adds the terms of rows that were kept.
 template <class T>
-void Adjoint<T>::settle() const {
-  if (!rows_ || rows_->empty()) return;
-  sum_ = Variable<T>(Shared<Tensor<T>>(zeros<T>(whole_).shared()));
-  const Tensor<T>& sum = sum_.tensor();
-  for (const RowTerm<T>& term : std::exchange(*rows_, {}))
-    scatter_into(sum_.shared()->buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
+bool Adjoint<T>::defer(const ProductTerm<T>& term) {
+  constexpr std::size_t enough = 512;  // steps at once, for a product to run at full speed
+  const std::size_t height = term.a.shape()[0];
+  if (!deferred_ || part_ || height >= enough) return false;
+  deferred_->products.push_back(term);
+  deferred_->height += height;
+  if (deferred_->height >= enough) finish();
+  return true;
 }
 
 template <class T>
-Variable<T> Adjoint<T>::value() const {
+void Adjoint<T>::finish() {
+  if (!deferred_ || deferred_->products.empty()) return;
+  const std::vector<ProductTerm<T>> products = std::exchange(deferred_->products, {});
+  deferred_->height = 0;
+  Adjoint whole(sum_, whole_, nullptr, whole_);  // this may be that of a part
+  add_products<T>(whole, products);
+}
+
+// Adds all that was kept for later.
+template <class T>
+void Adjoint<T>::settle() {
+  finish();
+  if (!deferred_ || deferred_->rows.empty()) return;
+  sum_ = zeros<T>(whole_);
+  Tensor<T>& sum = *sum_.shared();
+  for (const RowTerm<T>& term : std::exchange(deferred_->rows, {}))
+    scatter_into(sum.buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
+}
+
+template <class T>
+Variable<T> Adjoint<T>::value() {
   settle();
   if (!part_ || !sum_) return sum_;
   const Variable<T> whole = contiguous(sum_);

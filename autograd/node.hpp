@@ -23,14 +23,28 @@ struct RowTerm {
   std::shared_ptr<const Indices> indices;
 };
 
+/// What is to be added to a matrix: aᵀ b.        shapes: (k, m) (k, n)
+template <class T>
+struct ProductTerm {
+  Variable<T> a, b;
+};
+
+/// Terms of the adjoint of a parameter that are added together later: a weight that is used at every step gets one
+/// product for many steps, and a table has no rows but those that were taken.
+template <class T>
+struct Deferred {
+  std::vector<RowTerm<T>> rows;  // all of the adjoint, if there are any
+  std::vector<ProductTerm<T>> products;
+  std::size_t height = 0;  // of the products together, Σ k
+};
+
 /// The adjoint of a recorded value while a sweep adds to it.
 template <class T>
 class Adjoint {
  public:
-  /// `rows` keeps terms of rows for as long as nothing else is added; null to add them at once.
-  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole,
-          std::vector<RowTerm<T>>* rows = nullptr)
-      : sum_(sum), shape_(shape), part_(part), whole_(whole), rows_(rows) {}
+  /// `deferred` is null where all is to be added at once.
+  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole, Deferred<T>* deferred = nullptr)
+      : sum_(sum), shape_(shape), part_(part), whole_(whole), deferred_(deferred) {}
 
   const Shape& shape() const { return shape_; }
   /// Adds x, broadcast to the shape of the adjoint, or what adds itself: anything with x.add_to(adjoint).
@@ -44,21 +58,24 @@ class Adjoint {
     std::size_t run, pitch;
     bool fresh;  // holds nothing yet: to be written, not added to
   };
-  /// Adds to rows.
   void add_rows(const RowTerm<T>& term);
+  /// Keeps a product for later, if it may.
+  bool defer(const ProductTerm<T>& term);
+  /// Adds the products that were kept.
+  void finish();
   /// What has been added so far; empty if nothing has.
-  Variable<T> value() const;
+  Variable<T> value();
   /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.
   Memory open(bool overwrites);
 
  private:
-  void settle() const;
+  void settle();
 
   Variable<T>& sum_;
   const Shape& shape_;
   const Part* part_;  // of `whole_`, or null
   const Shape& whole_;
-  std::vector<RowTerm<T>>* rows_;
+  Deferred<T>* deferred_;
 };
 
 /// One recorded operation: its operands and the rule that takes the adjoint of its result to theirs.
@@ -106,7 +123,7 @@ class Leaf final : public Node<T> {
 
   const Variable<T> handle;
   const std::uint64_t version;
-  std::vector<RowTerm<T>> rows;  // all of the adjoint, if there are any
+  Deferred<T> deferred;
 };
 
 }  // namespace unroll

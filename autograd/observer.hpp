@@ -22,7 +22,7 @@ class Observer {
   /// A backward sweep has come to a node: the gradient of its result is complete.
   virtual void sweeping(const Node<T>&, const Variable<T>& /*gradient*/) {}
   /// Its rule has added to the adjoint of this operand.
-  virtual void pulled(const Node<T>&, std::size_t /*operand*/, const Adjoint<T>&) {}
+  virtual void pulled(const Node<T>&, std::size_t /*operand*/, Adjoint<T>&) {}
 
   template <class Event>
   static void tell(const Event& event) {

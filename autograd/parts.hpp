@@ -13,6 +13,10 @@ Variable<T> packed_copy(const Variable<T>& x);
 template <class T>
 void scatter_into(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices);
 
+/// Adds Σ aᵀ b, as one product.
+template <class T>
+void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms);
+
 /// x without gaps between its rows: x itself if there are none, else a recorded copy.
 template <class T>
 Variable<T> contiguous(const Variable<T>& x);

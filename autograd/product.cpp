@@ -1,6 +1,7 @@
 #include "blas.hpp"
 #include "kernels.hpp"
 #include "ops.hpp"
+#include "parts.hpp"
 #include "primitive.hpp"
 
 namespace unroll {
@@ -40,7 +41,7 @@ struct Product {
   void add_to(Adjoint<T>& into) const {
     if (Tape<T>::innermost()) {
       into += product(a, b, transposed);
-    } else {
+    } else if (!transposed.a || transposed.b || a.shape().size() != 2 || !into.defer({a, b})) {
       const auto memory = into.open(true);
       run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
     }
@@ -64,6 +65,18 @@ Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 }
 
 }  // namespace
+
+template <class T>
+void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms) {
+  std::vector<Variable<T>> as, bs;
+  for (const auto& [a, b] : terms) {
+    as.push_back(a);
+    bs.push_back(b);
+  }
+  const Product<T> all{concatenate(as), concatenate(bs), {.a = true}};
+  const auto memory = into.open(true);
+  all.run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
+}
 
 template <class T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
@@ -152,6 +165,8 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
                  shape);
 }
 
+template void add_products(Adjoint<float>&, const std::vector<ProductTerm<float>>&);
+template void add_products(Adjoint<double>&, const std::vector<ProductTerm<double>>&);
 template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);
 template Variable<double> matmul(const Variable<double>&, const Variable<double>&, Transposed);
 template Variable<float> linear(const Variable<float>&, const Variable<float>&, const Variable<float>&);

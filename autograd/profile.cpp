@@ -32,7 +32,7 @@ void Profile<T>::sweeping(const Node<T>&, const Variable<T>&) {
 }
 
 template <class T>
-void Profile<T>::pulled(const Node<T>& node, std::size_t, const Adjoint<T>&) {
+void Profile<T>::pulled(const Node<T>& node, std::size_t, Adjoint<T>&) {
   entry_of(node).sweep_seconds += lap();
 }
 

@@ -25,7 +25,7 @@ class Profile final : public Observer<T> {
 
   void recorded(const Node<T>& node, const Variable<T>& result) override;
   void sweeping(const Node<T>& node, const Variable<T>& gradient) override;
-  void pulled(const Node<T>& node, std::size_t operand, const Adjoint<T>& into) override;
+  void pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) override;
   Entry& entry_of(const Node<T>& node);
   double lap();
 

@@ -141,8 +141,8 @@ Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
   Node<T>& node = *nodes_[index];
   const Part* const part = node.part();
   Node<T>& whole = part ? *nodes_[part->whole] : node;
-  auto* const rows = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).rows : nullptr;
-  return {whole.adjoint, node.shape, part, whole.shape, rows};
+  auto* const deferred = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).deferred : nullptr;
+  return {whole.adjoint, node.shape, part, whole.shape, deferred};
 }
 
 template <class T>
@@ -162,6 +162,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     if (Observer<T>::innermost && adjoint_of(k).value())
       Observer<T>::tell([&](auto& observer) { observer.sweeping(node, adjoint_of(k).value()); });
     if (operands.empty()) {
+      adjoint_of(k).finish();
       gradients.add(static_cast<const Leaf<T>&>(node));
     } else if (node.adjoint && !node.part()) {
       const Variable<T> g = std::move(node.adjoint);

@@ -332,6 +332,23 @@ TEST_CASE("the gradient of a table has the rows that were taken, and looks like 
   }
 }
 
+TEST_CASE("a weight that is used at many steps, and in parts, has the sum of all its gradients") {
+  const Parameter<double> weight(numbers({3, 3}), "weight");
+  const V x = numbers({2, 3}, 5);
+  const auto loss = [&] {
+    V h = x, total = weighted(slice(weight, 0, 0, 1) * 2);
+    for (int step = 0; step < 600; ++step) {
+      h = tanh(matmul(h, weight) + x);
+      if (step % 150 == 100) total = total + weighted(exp(slice(weight, 1, 1, 3))) + sum(take(weight, {2}));
+    }
+    return total + weighted(h) + sum(weight * weight);
+  };
+  CHECK_MESSAGE(gradient_check(loss, {weight}), "by products that are put off");
+  Tape<double> tape;
+  const V y = loss(), slope = tape.gradient(y, {weight})[0];
+  CHECK(difference(tape.backward(y)[weight], slope.value()) < 1e-13);
+}
+
 TEST_CASE("copies of a parameter are tied: one gradient, one name, one state") {
   Parameter<double> p(A{2.}, "p"), tied = p, assigned;
   assigned = tied;
