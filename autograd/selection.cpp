@@ -125,6 +125,27 @@ Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices,
                    [indices, axis](const Variable<T>& g) { return take_elements(g, indices, axis); });
 }
 
+// A scatter_along that has not been computed, so that a sweep adds only to the elements that were taken.
+template <class T>
+struct ScatterAlong {
+  Variable<T> x;
+  SharedIndices indices;
+  int axis;
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost()) {
+      into += scatter_elements(x, indices, axis, into.shape());
+      return;
+    }
+    const auto memory = into.open(false);
+    const Variable<T> values = detach(x);
+    for_each_along(into.shape(), *indices, normal_axis("take_along", axis, into.shape().size()),
+                   [&](std::size_t from, std::size_t to) {
+                     memory.data[to / memory.run * memory.pitch + to % memory.run] += values.tensor().data()[from];
+                   });
+  }
+};
+
 /// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
 template <class T>
 Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, int axis) {
@@ -133,8 +154,8 @@ Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, in
   Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
   for_each_along(x.shape(), *indices, k,
                  [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
-  return primitive("take_along", {x}, Variable<T>(y), [indices, axis, shape = x.shape()](const Variable<T>& g) {
-    return scatter_elements(g, indices, axis, shape);
+  return primitive("take_along", {x}, Variable<T>(y), [indices, axis](const Variable<T>& g) {
+    return ScatterAlong<T>{g, indices, axis};
   });
 }
 
