@@ -50,8 +50,8 @@ Variable<T> Adjoint<T>::value() {
   settle();
   if (!part_ || !sum_) return sum_;
   const Variable<T> whole = contiguous(sum_);
-  const auto buffer = whole.tensor().buffer.share(part_->offset, shape_.elements());
-  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, part_->run, part_->pitch, buffer)));
+  return Variable<T>(Shared<Tensor<T>>(
+      new Tensor<T>(shape_, part_->run, part_->pitch, whole.tensor().buffer.share(part_->offset, shape_.elements()))));
 }
 
 template <class T>

@@ -87,11 +87,17 @@ TEST_CASE("a trace has what a gate did at a step, and its gradient") {
   REQUIRE(before.size() == 1);
   CHECK(!before[0].gradient);
   const V forget = before[0].value, slope = tape.gradient(loss, {forget})[0];
+  std::vector<V> parts, slopes;  // views of memory that they share
+  for (const auto& entry : trace.find("recurrent/l0/step 7/split")) parts.push_back(entry.value);
+  REQUIRE(parts.size() == 4);
+  for (const V& part : parts) slopes.push_back(tape.gradient(loss, {part})[0]);
   tape.backward(loss);
   const auto after = trace.find("recurrent/l0/step 7", "f");
   REQUIRE(after.size() == 1);
   CHECK(after[0].operation == "sigmoid");
   CHECK(difference(after[0].gradient, slope) < 1e-14);
+  for (std::size_t k = 0; k < parts.size(); ++k)
+    CHECK(difference(trace.find("recurrent/l0/step 7/split")[k].gradient, slopes[k]) < 1e-14);
   for (const double f : after[0].value.value()) CHECK((0 < f && f < 1));
   CHECK(trace.find("recurrent/l0", "o").size() == 9);
   CHECK(trace.find("recurrent/l0/step 1").size() == trace.find("recurrent/l0/step 7").size());
