@@ -76,7 +76,8 @@ void RMSprop<T>::update(Step<T> step) const {
 
 template <class T>
 Adagrad<T>::Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& options)
-    : Optimizer<T>("adagrad", parameters, options.learning_rate, options.weight_decay, {true}), options_(options) {
+    : Optimizer<T>("adagrad", parameters, options.learning_rate, options.weight_decay, {true}, options.epsilon > 0),
+      options_(options) {
   require_not_negative("adagrad", "learning_rate_decay", options.learning_rate_decay);
   require_not_negative("adagrad", "epsilon", options.epsilon);
   require_not_negative("adagrad", "initial", options.initial);

@@ -177,6 +177,8 @@ TEST_CASE("what is taken from a table moves as if its gradient had all rows") {
     std::unique_ptr<nn::Optimizer<double>> optimizer;
     if constexpr (std::is_same_v<std::decay_t<decltype(options)>, nn::SGDOptions>)
       optimizer = std::make_unique<nn::SGD<double>>(words.parameters(), options);
+    else if constexpr (std::is_same_v<std::decay_t<decltype(options)>, nn::AdagradOptions>)
+      optimizer = std::make_unique<nn::Adagrad<double>>(words.parameters(), options);
     else
       optimizer = std::make_unique<nn::Adam<double>>(words.parameters(), options);
     for (const Indices& tokens : {Indices{1, 3, 1}, Indices{4, 1}}) {
@@ -193,6 +195,10 @@ TEST_CASE("what is taken from a table moves as if its gradient had all rows") {
       const nn::SGDOptions options{.learning_rate = 0.1, .momentum = momentum, .weight_decay = decay};
       CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
     }
+  for (const double decay : {0.0, 0.1}) {
+    const nn::AdagradOptions options{.learning_rate = 0.1, .weight_decay = decay};
+    CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
+  }
   CHECK(difference(steps(nn::AdamOptions{}, false), steps(nn::AdamOptions{}, true)) < 1e-15);
 }
 
