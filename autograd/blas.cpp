@@ -1,6 +1,7 @@
 #include "blas.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #if __has_include(<xtensor-blas/xblas.hpp>)
 #include <xtensor-blas/xblas.hpp>
@@ -15,14 +16,22 @@ namespace unroll {
 
 namespace {
 
+thread_local bool alone = false;
+
 // Threads only pay for products of milliseconds: smaller ones lose more by waiting for each other than they gain, and
 // lose it all where another program has one of the cores. OpenBLAS's number is that of the whole process.
 void choose_threads(std::size_t multiplications) {
   static const int most = openblas_get_num_threads();
-  if (most > 1) openblas_set_num_threads(multiplications >> 28 ? most : 1);
+  if (most == 1) return;
+  const int wanted = !alone && multiplications >> 28 ? most : 1;
+  if (openblas_get_num_threads() != wanted) openblas_set_num_threads(wanted);
 }
 
 }  // namespace
+
+SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, true)) {}
+SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }
+bool SingleThreadedProducts::here() { return alone; }
 
 template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,

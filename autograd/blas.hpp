@@ -17,4 +17,17 @@ template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add);
 
+/// While it lives, the products of this thread run on it alone: others have work of their own.
+class SingleThreadedProducts {
+ public:
+  SingleThreadedProducts();
+  ~SingleThreadedProducts();
+  SingleThreadedProducts(const SingleThreadedProducts&) = delete;
+  /// Whether there is one on this thread.
+  static bool here();
+
+ private:
+  const bool outer_;
+};
+
 }  // namespace unroll

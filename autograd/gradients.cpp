@@ -10,29 +10,37 @@
 
 namespace unroll {
 
+namespace {
+
+// The gradient of a table that has only the rows that were taken, each once and in order.
 template <class T>
-void Gradients<T>::add(const Leaf<T>& leaf) {
-  if (leaf.deferred.rows.empty()) {
-    const bool reached = bool(leaf.adjoint);
-    entries_.push_back({leaf.handle, reached ? leaf.adjoint : zeros<T>(leaf.shape), reached});
-    return;
-  }
+typename Gradients<T>::Entry of_rows(const Variable<T>& of, const std::vector<RowTerm<T>>& terms) {
   std::vector<std::int64_t> taken;
-  for (const RowTerm<T>& term : leaf.deferred.rows)
-    taken.insert(taken.end(), term.indices->begin(), term.indices->end());
+  for (const RowTerm<T>& term : terms) taken.insert(taken.end(), term.indices->begin(), term.indices->end());
   std::sort(taken.begin(), taken.end());
   taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
-  Shape shape = leaf.shape;
+  Shape shape = of.shape();
   shape[0] = taken.size();
   const Variable<T> sum = zeros<T>(shape);
-  for (const RowTerm<T>& term : leaf.deferred.rows) {
+  for (const RowTerm<T>& term : terms) {
     Indices places = *term.indices;
     for (std::int64_t& index : places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
     scatter_into(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, term.x, places);
   }
   Indices rows = Indices::from_shape({taken.size()});
   std::copy(taken.begin(), taken.end(), rows.begin());
-  entries_.push_back({leaf.handle, sum, true, std::move(rows)});
+  return {of, sum, true, std::move(rows)};
+}
+
+}  // namespace
+
+template <class T>
+void Gradients<T>::add(const Leaf<T>& leaf) {
+  const bool reached = bool(leaf.adjoint);
+  if (leaf.deferred.rows.empty())
+    entries_.push_back({leaf.handle, reached ? leaf.adjoint : zeros<T>(leaf.shape), reached});
+  else
+    entries_.push_back(of_rows(leaf.handle, leaf.deferred.rows));
 }
 
 template <class T>
@@ -75,11 +83,14 @@ bool Gradients<T>::contains(const Variable<T>& x) const {
 template <class T>
 Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
   for (const Entry& entry : other.entries_) {
-    if (Entry* mine = const_cast<Entry*>(find(entry.of))) {
-      *mine = {mine->of, whole(*mine) + other.whole(entry), mine->reached || entry.reached};
-    } else {
+    Entry* const mine = const_cast<Entry*>(find(entry.of));
+    const auto term = [](const Entry& of) { return RowTerm<T>{of.gradient, std::make_shared<Indices>(of.rows)}; };
+    if (!mine)
       entries_.push_back(entry);
-    }
+    else if (mine->of_rows() && entry.of_rows())
+      *mine = of_rows<T>(mine->of, {term(*mine), term(entry)});
+    else
+      *mine = {mine->of, whole(*mine) + other.whole(entry), mine->reached || entry.reached};
   }
   return *this;
 }

@@ -16,6 +16,7 @@
 #include "nn/module.hpp"
 #include "nn/optimisers.hpp"
 #include "nn/packing.hpp"
+#include "nn/parallel.hpp"
 #include "nn/pooling.hpp"
 #include "nn/recurrent.hpp"
 #include "nn/safetensors.hpp"

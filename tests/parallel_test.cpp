@@ -1,0 +1,95 @@
+// One model on several threads.
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "nn/nn.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+struct Model : nn::Module<double> {
+  nn::Embedding<double> words;
+  nn::GRU<double> gru;
+  nn::Linear<double> scores;
+
+  explicit Model(Random& random)
+      : words({.count = 11, .size = 3}, random),
+        gru({.input = 3, .hidden = 4, .layers = 2, .dropout = 0.3}, random),
+        scores({.input = 4, .output = 3}, random) {
+    add("words", words);
+    add("gru", gru);
+    add("scores", scores);
+  }
+};
+
+const Indices tokens[]{{{1, 4}, {2, 3}}, {{1, 7}, {9, 1}}, {{5, 5}, {0, 2}}}, labels{{0, 1}, {2, 0}};
+
+auto loss_of(const Model& model) {
+  return [&](std::size_t share) {
+    return nn::cross_entropy(model.scores(model.gru(model.words(tokens[share])).output), labels);
+  };
+}
+
+}  // namespace
+
+TEST_CASE("parallel_gradients has the same bits for any number of threads, with dropout, and adds up its shares") {
+  Random random(3);
+  const Model model(random);
+  const auto run = [&](std::size_t threads) {
+    Random stream(17);
+    return nn::parallel_gradients(3, loss_of(model), {.threads = threads, .random = &stream});
+  };
+  const auto alone = run(1);
+  for (const std::size_t threads : {2, 3, 5, 0, 2}) {
+    const auto together = run(threads);
+    CHECK(together.loss == alone.loss);
+    for (const Parameter<double>& p : model.parameters()) CHECK(together.gradients[p] == alone.gradients[p]);
+  }
+
+  Gradients<double> sum;
+  double loss = 0;
+  for (std::size_t share = 0; share < 3; ++share) {
+    Tape<double> tape;
+    const auto y = loss_of(model)(share);
+    loss += y.item();
+    sum += tape.backward(y);
+  }
+  const auto plain = nn::parallel_gradients(3, loss_of(model));
+  CHECK(plain.loss == doctest::Approx(loss).epsilon(1e-14));
+  for (const Parameter<double>& p : model.parameters()) CHECK(difference(plain.gradients[p], sum[p]) < 1e-14);
+}
+
+TEST_CASE("the gradients of a table stay those of its rows when they are added") {
+  Random random(3);
+  const Model model(random);
+  const auto both = nn::parallel_gradients(2, loss_of(model));
+  const auto* const entry = both.gradients.find(model.words.weight);
+  REQUIRE(entry);
+  CHECK(entry->rows == Indices{1, 2, 3, 4, 7, 9});
+  CHECK(entry->gradient.shape() == Shape{6, 3});
+}
+
+TEST_CASE("what a share throws first, by its number, is thrown after all have ended") {
+  std::atomic<int> ended{0};
+  const auto share = [&](std::size_t k) -> Variable<double> {
+    ++ended;
+    require(k != 2 && k != 5, "share", "number ", k);
+    return Variable<double>(1.0);
+  };
+  CHECK(error_of([&] { in_parallel(7, 3, [&](std::size_t k) { share(k); }); }) == "share: number 2");
+  CHECK(ended == 7);
+  CHECK(error_of([&] { nn::parallel_gradients(0, share); }) ==
+        "parallel_gradients: 0 shares; there must be at least one");
+}
+
+TEST_CASE("in_parallel calls each number once, inside of itself too") {
+  std::atomic<std::size_t> sum{0};
+  for (int round = 0; round < 200; ++round)
+    in_parallel(10, 4, [&](std::size_t k) { in_parallel(k, 2, [&](std::size_t inner) { sum += inner + 1; }); });
+  CHECK(sum == 200 * 165);
+  in_parallel(0, 2, [&](std::size_t) { sum = 0; });
+  CHECK(sum == 200 * 165);
+}
