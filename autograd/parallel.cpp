@@ -16,6 +16,16 @@ namespace unroll {
 
 namespace {
 
+// Whether `done` holds soon: to sleep and to be woken takes as long as a small job.
+template <class Done>
+bool soon(const Done& done) {
+  for (int k = 0; k < 400; ++k) {
+    if (done()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
 struct Job {
   Job(std::size_t numbers, const std::function<void(std::size_t)>& function)
       : f(function), count(numbers), errors(numbers) {}
@@ -47,6 +57,7 @@ class Workers {
       const std::lock_guard lock(mutex_);
       for (; threads_ < helpers; ++threads_) std::thread([this] { run(); }).detach();
       jobs_.insert(jobs_.end(), helpers, job);
+      waiting_ = jobs_.size();
     }
     wake_.notify_all();
   }
@@ -54,10 +65,12 @@ class Workers {
  private:
   void run() {
     for (;;) {
+      soon([&] { return waiting_ > 0; });
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return !jobs_.empty(); });
       const std::shared_ptr<Job> job = std::move(jobs_.front());
       jobs_.pop_front();
+      waiting_ = jobs_.size();
       lock.unlock();
       job->work();
     }
@@ -66,6 +79,7 @@ class Workers {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;
+  std::atomic<std::size_t> waiting_{0};  // the number of jobs, to be read without the lock
   std::size_t threads_ = 0;
 };
 
@@ -78,11 +92,13 @@ Workers& workers() {
 }  // namespace
 
 void in_parallel(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& f) {
+  if (count == 1) return f(0);
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   threads = SingleThreadedProducts::here() ? 1 : std::min(threads, count);
   const auto job = std::make_shared<Job>(count, f);
   if (threads > 1) workers().help(job, threads - 1);
   job->work();
+  soon([&] { return job->ended == count; });
   for (std::size_t ended; (ended = job->ended) < count;) job->ended.wait(ended);
   for (const std::exception_ptr& error : job->errors)
     if (error) std::rethrow_exception(error);

@@ -6,8 +6,8 @@
 namespace unroll {
 
 /// Calls f(0), ..., f(count − 1) on this thread and others, `threads` of them in all, or one for each core if that is
-/// 0. Matrix products inside run on one thread each, and so does in_parallel inside of f. Returns when all have ended;
-/// what the first of them threw, in the order of the numbers, is thrown then.
+/// 0. Matrix products inside run on one thread each, unless count is 1, and so does in_parallel inside of f. Returns
+/// when all have ended; what the first of them threw, in the order of the numbers, is thrown then.
 void in_parallel(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& f);
 
 }  // namespace unroll

@@ -1,5 +1,6 @@
-// bench WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..]: times training steps in float32. A step is the
-// forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times.
+// bench WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..] [S=..]: times training steps in float32. A step is
+// the forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times.
+// S > 1: the batch of W1, W4 or W5 in S shares for nn::parallel_gradients, on this many threads.
 //   W1   tagger: bidirectional LSTM of 128, batch 32, 25 steps, input 100, 17 classes at every step
 //   W2   language model: embedding of 10000 words, 2-layer LSTM of 200, batch 20, 20 steps
 //   W3   the same with 650 units and 35 steps
@@ -40,7 +41,7 @@ std::size_t get(const Given& given, const std::string& key, std::size_t otherwis
 
 struct Workload {
   std::vector<Parameter<float>> parameters;
-  std::function<V()> loss;
+  std::function<V(std::size_t)> loss;  // of a share of the batch
 };
 
 Indices labels(const Shape& shape, std::size_t classes, Random& random) {
@@ -69,26 +70,39 @@ template <class Layer>
 Workload predicted(const Given& given, std::size_t time, std::size_t batch, typename Layer::Options options,
                    std::size_t classes, bool words) {
   Random random(1);
-  const std::size_t T = get(given, "T", time), B = get(given, "B", batch), C = get(given, "V", classes);
+  const std::size_t S = get(given, "S", 1), C = get(given, "V", classes);
+  const std::size_t T = get(given, "T", time), B = get(given, "B", batch) / S;
   options.input = get(given, words && options.input == options.hidden ? "H" : "I", options.input);
   options.hidden = get(given, "H", options.hidden);
   const auto model = std::make_shared<Model<Layer>>(words ? C : 0, options, C, random);
-  const Indices y = labels({T, B}, C, random), tokens = words ? labels({T, B}, C, random) : Indices();
-  const V x = words ? V(0) : V(random.normal<float>({T, B, options.input}));
-  return {model->parameters(), [=] {
-            const V input = model->words ? (*model->words)(tokens) : x;
-            return nn::cross_entropy(model->scores(model->layer(input).output), y);
+  std::vector<Indices> tokens, y;
+  std::vector<V> x;
+  for (std::size_t share = 0; share < S; ++share) {
+    y.push_back(labels({T, B}, C, random));
+    tokens.push_back(words ? labels({T, B}, C, random) : Indices());
+    x.push_back(words ? V(0) : V(random.normal<float>({T, B, options.input})));
+  }
+  return {model->parameters(), [=](std::size_t share) {
+            const V input = model->words ? (*model->words)(tokens[share]) : x[share];
+            return nn::cross_entropy(model->scores(model->layer(input).output), y[share]) / float(S);
           }};
 }
 
 Workload pooled(const Given& given) {
   Random random(1);
-  const std::size_t T = get(given, "T", 100), B = get(given, "B", 16), C = get(given, "V", 2);
+  const std::size_t S = get(given, "S", 1), T = get(given, "T", 100), B = get(given, "B", 16) / S,
+                    C = get(given, "V", 2);
   const nn::RNN<float>::Options options{.input = get(given, "I", 32), .hidden = get(given, "H", 64)};
   const auto model = std::make_shared<Model<nn::RNN<float>>>(0, options, C, random);
-  const V x = random.normal<float>({T, B, options.input});
-  const Indices y = labels({B}, C, random);
-  return {model->parameters(), [=] { return nn::cross_entropy(model->scores(mean(model->layer(x).output, 0)), y); }};
+  std::vector<V> x;
+  std::vector<Indices> y;
+  for (std::size_t share = 0; share < S; ++share) {
+    x.push_back(random.normal<float>({T, B, options.input}));
+    y.push_back(labels({B}, C, random));
+  }
+  return {model->parameters(), [=](std::size_t share) {
+            return nn::cross_entropy(model->scores(mean(model->layer(x[share]).output, 0)), y[share]) / float(S);
+          }};
 }
 
 // An LSTM as a user writes it.
@@ -116,13 +130,13 @@ Workload core(const Given& given) {
   const typename Layer::Options options{.input = get(given, "I", 256), .hidden = get(given, "H", 256)};
   const auto layer = std::make_shared<Layer>(options, random);
   const V x = random.normal<float>({T, B, options.input});
-  return {layer->parameters(), [=] { return sum((*layer)(x).output); }};
+  return {layer->parameters(), [=](std::size_t) { return sum((*layer)(x).output); }};
 }
 
 Workload chain(const Given& given) {
   const Parameter<float> p(full<float>({1, 16}, 1e-3f).value(), "p");
   const V one = full<float>({1, 16}, 1e-3f);
-  return {{p}, [=, n = get(given, "T", 1000)] {
+  return {{p}, [=, n = get(given, "T", 1000)](std::size_t) {
             V y = p;
             for (std::size_t k = 0; k < n; ++k) y = y + one;
             return sum(y);
@@ -154,7 +168,7 @@ const std::map<std::string, std::function<Workload(const Given&)>> workloads{
 int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);
   if (words.size() < 3 || !workloads.contains(words[0])) {
-    std::cerr << "usage: bench W1|...|W7|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=]\n";
+    std::cerr << "usage: bench W1|...|W7|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=] [S=]\n";
     return 2;
   }
   Given given;
@@ -162,7 +176,8 @@ int main(int count, char** arguments) {
     const std::size_t equals = words[k].find('=');
     if (equals != std::string::npos) given[words[k].substr(0, equals)] = std::stoul(words[k].substr(equals + 1));
   }
-  const std::size_t steps = std::stoul(words[1]), warm = std::max<std::size_t>(2, steps / 10);
+  const std::size_t steps = std::stoul(words[1]), threads = std::stoul(words[2]), shares = get(given, "S", 1);
+  const std::size_t warm = std::max<std::size_t>(2, steps / 10);
   const double start = peak_megabytes();
   const Workload workload = workloads.at(words[0])(given);
   nn::SGD<float> optimizer(workload.parameters, {.learning_rate = 1e-6});
@@ -171,10 +186,9 @@ int main(int count, char** arguments) {
   for (std::size_t step = 0; step < warm + steps; ++step) {
     const auto begin = std::chrono::steady_clock::now();
     {
-      Tape<float> tape;
-      const V y = workload.loss();
-      optimizer.step(tape.backward(y));
-      loss = y.item();
+      const auto result = nn::parallel_gradients(shares, workload.loss, {.threads = threads});
+      optimizer.step(result.gradients);
+      loss = result.loss;
     }
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
     if (step >= warm) times.push_back(time.count());
