@@ -1,5 +1,6 @@
 // bench WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..] [S=..]: times training steps in float32. A step is
-// the forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times.
+// the forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times,
+// allocations are those of a step, faults are pages touched for the first time once the first steps are over.
 // S > 1: the batch of W1, W4 or W5 in S shares for nn::parallel_gradients, on this many threads.
 //   W1   tagger: bidirectional LSTM of 128, batch 32, 25 steps, input 100, 17 classes at every step
 //   W2   language model: embedding of 10000 words, 2-layer LSTM of 200, batch 20, 20 steps
@@ -12,24 +13,44 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
+#include <new>
 #include <nn/nn.hpp>
 
 using namespace unroll;
 
 namespace {
 
+std::atomic<long> allocations{0};
+
+}  // namespace
+
+// Counts; the other forms of new and delete end here.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
 using V = Variable<float>;
 
-double peak_megabytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return double(usage.ru_maxrss) / 1024;
+rusage usage() {
+  rusage result{};
+  getrusage(RUSAGE_SELF, &result);
+  return result;
 }
+
+double peak_megabytes() { return double(usage().ru_maxrss) / 1024; }
 
 // The sizes given as KEY=number.
 using Given = std::map<std::string, std::size_t>;
@@ -182,8 +203,14 @@ int main(int count, char** arguments) {
   const Workload workload = workloads.at(words[0])(given);
   nn::SGD<float> optimizer(workload.parameters, {.learning_rate = 1e-6});
   std::vector<double> times;
+  times.reserve(steps);
   float loss = 0;
+  long allocated = 0, faults = 0;
   for (std::size_t step = 0; step < warm + steps; ++step) {
+    if (step == warm) {
+      allocated = allocations;
+      faults = usage().ru_minflt;
+    }
     const auto begin = std::chrono::steady_clock::now();
     {
       const auto result = nn::parallel_gradients(shares, workload.loss, {.threads = threads});
@@ -193,7 +220,11 @@ int main(int count, char** arguments) {
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
     if (step >= warm) times.push_back(time.count());
   }
+  allocated = (allocations - allocated) / long(steps);
+  faults = usage().ru_minflt - faults;
   std::sort(times.begin(), times.end());
-  std::printf("{\"workload\": \"%s\", \"ms\": %.4f, \"rss_mb\": %.1f, \"rss0_mb\": %.1f, \"loss\": %.5f}\n",
-              words[0].c_str(), times[times.size() / 2], peak_megabytes(), start, double(loss));
+  std::printf(
+      "{\"workload\": \"%s\", \"ms\": %.4f, \"rss_mb\": %.1f, \"rss0_mb\": %.1f, \"loss\": %.5f, \"allocations\": %ld, "
+      "\"faults\": %ld}\n",
+      words[0].c_str(), times[times.size() / 2], peak_megabytes(), start, double(loss), allocated, faults);
 }
