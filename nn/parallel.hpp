@@ -35,7 +35,7 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, con
   std::vector<LossAndGradients<T>> results(shares);
   in_parallel(shares, options.threads, [&](std::size_t k) {
     Tape<T> tape(options.random ? &streams[k] : nullptr);
-    const Variable<T> of_share = loss(k);
+    const auto of_share = loss(k);
     results[k].gradients = tape.backward(of_share);
     results[k].loss = of_share.item();
   });

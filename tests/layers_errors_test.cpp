@@ -272,6 +272,8 @@ const std::vector<Refusal> refusals{
      [] {
        nn::glorot_uniform<double>({2, 3, 4}, random_numbers);
      }},
+    {"parallel_gradients: 0 shares; there must be at least one",
+     [] { nn::parallel_gradients(0, [](std::size_t) { return Variable<double>(1.0); }); }},
     {"orthogonal: shape (2,); it must be that of a matrix", [] { nn::orthogonal<double>({2}, random_numbers); }},
 };
 

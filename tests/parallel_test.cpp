@@ -81,8 +81,6 @@ TEST_CASE("what a share throws first, by its number, is thrown after all have en
   };
   CHECK(error_of([&] { in_parallel(7, 3, [&](std::size_t k) { share(k); }); }) == "share: number 2");
   CHECK(ended == 7);
-  CHECK(error_of([&] { nn::parallel_gradients(0, share); }) ==
-        "parallel_gradients: 0 shares; there must be at least one");
 }
 
 TEST_CASE("in_parallel calls each number once, inside of itself too") {
