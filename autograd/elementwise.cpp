@@ -50,6 +50,11 @@ Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
 }
 
 template <class T>
+Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b) {
+  return vectorised<functions::scaled_exp>(w, a, b);
+}
+
+template <class T>
 Variable<T> log(const Variable<T>& x) {
   return vectorised<functions::log>(x);
 }
@@ -158,7 +163,8 @@ struct Instances {
                                     sqrt,   abs, erf, sin,  cos,     relu,     contiguous, packed_copy};
   static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference,
                                       pow, maximum,  less,     less_equal, equal};
-  static constexpr auto ternary = &where<T>;
+  static constexpr auto scaled = &scaled_exp<T>;
+  static constexpr auto selected = &where<T>;
 };
 template struct Instances<float>;
 template struct Instances<double>;

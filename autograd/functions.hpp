@@ -82,6 +82,20 @@ inline constexpr auto exp_difference = function<keep::result>(
     },
     [](const auto& g, const auto& y) { return g * y; }, [](const auto& g, const auto& y) { return -g * y; });
 
+/// y = w ⊙ e^(a − b)                             w̄ = ȳ ⊙ e^(a − b),  ā = ȳ ⊙ y,  b̄ = −ȳ ⊙ y
+inline constexpr auto scaled_exp = function<keep::result | keep::second | keep::third>(
+    "scaled_exp",
+    [](const auto& w, const auto& a, const auto& b) {
+      using std::exp;
+      return w * exp(a - b);
+    },
+    [](const auto& g, const auto&, const auto& a, const auto& b) {
+      using std::exp;
+      return g * exp(a - b);
+    },
+    [](const auto& g, const auto& y, const auto&, const auto&) { return g * y; },
+    [](const auto& g, const auto& y, const auto&, const auto&) { return -g * y; });
+
 /// y = ln x                                      x̄ = ȳ / x
 inline constexpr auto log = function<keep::first>(
     "log",
@@ -256,8 +270,8 @@ struct List {
 
 /// The functions that have vector kernels.
 using Vectorised =
-    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, log, tanh, sigmoid, softplus, log1p, expm1,
-         sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
+    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, scaled_exp, log, tanh, sigmoid, softplus,
+         log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
 
 }  // namespace functions
 }  // namespace unroll

@@ -154,6 +154,9 @@ Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
 /// y = e^(a − b)
 template <class T>
 Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
+/// y = w ⊙ e^(a − b)
+template <class T>
+Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b);
 /// y = x² , one multiplication
 template <class T>
 Variable<T> square(const Variable<T>& x) {
@@ -293,6 +296,10 @@ Variable<T> cumulative_sum(const Variable<T>& x, int axis = -1);
 /// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+/// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
+/// large x is.
+template <class T>
+Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
 /// y = eˣ / Σeˣ along an axis
 template <class T>
 Variable<T> softmax(const Variable<T>& x, int axis = -1);

@@ -159,18 +159,27 @@ Variable<T> cumulative_sum(const Variable<T>& x, int axis) {
                    [axis](const Variable<T>& g) { return flip(cumulative_sum(flip(g, axis), axis), axis); });
 }
 
-/// y = ln Σeˣ                                    x̄ = ȳ ⊙ e^(x − y); 0 where y = −∞
+/// y = ln Σe^(x − s)                            x̄ = ȳ e^(−y) ⊙ e^(x − s), 0 where y = −∞;  s̄ = −ȳ
+template <class T>
+Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
+  require(broadcast("logsumexp_above", x.shape(), shift.shape()) == x.shape(), "logsumexp_above", "x has shape ",
+          x.shape(), ", the shift ", shift.shape(), "; the latter must broadcast to the former");
+  const Variable<T> y = log(reduce<T, functions::exp_difference>(shift.shape(), T(0), Write::add, x, shift));
+  return primitive(
+      "logsumexp", {x, shift}, y,
+      [x, shift](const Variable<T>& g, const Variable<T>& y) {
+        const Variable<T> finite = where(equal(y, -std::numeric_limits<T>::infinity()), 0, y);
+        return scaled_exp(scaled_exp(g, Variable<T>(0), finite), x, shift);
+      },
+      [](const Variable<T>& g) { return -g; });
+}
+
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
   const Scope scope("logsumexp");
-  const Shape shape = axes.kept("logsumexp", x.shape());
-  const Variable<T> largest = maximum_to(x, shape);
+  const Variable<T> largest = maximum_to(x, axes.kept("logsumexp", x.shape()));
   const Variable<T> shift = where(equal(largest - largest, 0), largest, 0);  // 0 instead of an infinity
-  const Variable<T> value = log(reduce<T, functions::exp_difference>(shape, T(0), Write::add, x, shift)) + shift;
-  const Variable<T> y = primitive("logsumexp", {x}, value, [x](const Variable<T>& g, const Variable<T>& y) {
-    return g * exp_difference(x, where(equal(y, -std::numeric_limits<T>::infinity()), 0, y));
-  });
-  return with_axes(y, "logsumexp", x, axes, keep);
+  return with_axes(logsumexp_above(x, shift) + shift, "logsumexp", x, axes, keep);
 }
 
 namespace {
@@ -205,6 +214,7 @@ struct Instances {
   static constexpr auto moment = &variance<T>;
   static constexpr AlongAxis along_axis[] = {softmax, log_softmax, cumulative_sum};
   static constexpr auto to = &sum_to<T>;
+  static constexpr auto above = &logsumexp_above<T>;
 };
 template struct Instances<float>;
 template struct Instances<double>;

@@ -35,20 +35,22 @@ std::pair<Variable<T>, double> each(const Variable<T>& logits, const Counted& la
   const std::size_t classes = logits.shape().back(), count = labels.labels.size();
   const Variable<T> all = reshape(logits, {logits.size() / classes, classes});
   const Variable<T> rows = count < all.shape()[0] ? take(all, labels.places) : all;
-  // ln softmax(rows) is z − s: only its elements at the labels are ever made. Near 0, where z is, a sum of
-  // exponentials is exact.
-  const Variable<T> z = rows - max(detach(rows), -1, true);
+  // ln softmax(rows) is z − s for z = rows − shift: only its elements at the labels are ever made. Near 0, where z is,
+  // a sum of exponentials is exact.
+  const Variable<T> shift = max(detach(rows), -1, true);
+  const auto z = [&](const Variable<T>& part) { return part - shift; };
   Indices column = labels.labels;
   column.reshape({count, std::size_t(1)});
-  const Variable<T> of_label = reshape(take_along(z, column), {count}), s = logsumexp(z, -1);
+  const Variable<T> of_label = reshape(z(take_along(rows, column)), {count});
+  const Variable<T> s = reshape(logsumexp_above(rows, shift), {count});
   const double own = 1 - options.smoothing, share = options.smoothing / double(classes);
   if (options.weights.size() == 0 || options.weights.dimension() == 0) {
     const Variable<T> loss = (s - of_label) * own;
-    return {share > 0 ? loss + (s * double(classes) - sum(z, -1)) * share : loss, double(count)};
+    return {share > 0 ? loss + (s * double(classes) - sum(z(rows), -1)) * share : loss, double(count)};
   }
   const Variable<T> w = options.weights, w_of_label = take(w, labels.labels);
   const Variable<T> loss = w_of_label * (s - of_label) * own;
-  return {share > 0 ? loss + (s * sum(w) - sum(z * w, -1)) * share : loss, double(sum(w_of_label).item())};
+  return {share > 0 ? loss + (s * sum(w) - sum(z(rows) * w, -1)) * share : loss, double(sum(w_of_label).item())};
 }
 
 template <class T>

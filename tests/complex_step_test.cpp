@@ -66,12 +66,12 @@ struct Interval {
 };
 constexpr Interval real{-2, 2}, positive{0.1, 5}, above_minus_one{-0.9, 5}, near_zero{-1, 1};
 const std::map<std::string, Interval> intervals{
-    {"copy", real},    {"add", real},      {"subtract", real},         {"multiply", real}, {"divide", positive},
-    {"negate", real},  {"exp", real},      {"exp_difference", real},   {"log", positive},  {"tanh", real},
-    {"sigmoid", real}, {"softplus", real}, {"log1p", above_minus_one}, {"expm1", real},    {"sqrt", positive},
-    {"pow", positive}, {"abs", real},      {"erf", near_zero},         {"sin", real},      {"cos", real},
-    {"relu", real},    {"where", real},    {"maximum", real},          {"less", real},     {"less_equal", real},
-    {"equal", real},
+    {"copy", real},    {"add", real},        {"subtract", real},         {"multiply", real}, {"divide", positive},
+    {"negate", real},  {"exp", real},        {"exp_difference", real},   {"log", positive},  {"tanh", real},
+    {"sigmoid", real}, {"softplus", real},   {"log1p", above_minus_one}, {"expm1", real},    {"sqrt", positive},
+    {"pow", positive}, {"abs", real},        {"erf", near_zero},         {"sin", real},      {"cos", real},
+    {"relu", real},    {"where", real},      {"maximum", real},          {"less", real},     {"less_equal", real},
+    {"equal", real},   {"scaled_exp", real},
 };
 
 // The rule of operand k at x, or 0 if it has none, beside the imaginary part.

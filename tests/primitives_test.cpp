@@ -158,6 +158,8 @@ std::vector<Row> elementwise() {
        plain([](auto& x) { return x * x * x * (x > 0.); })},
       {"exp_difference", two, of([](auto& a, auto& b) { return exp_difference(a, b); }),
        plain([](auto& a, auto& b) { return exp(a - b); })},
+      {"scaled_exp", three, of([](auto& w, auto& a, auto& b) { return scaled_exp(w, a, b); }),
+       plain([](auto& w, auto& a, auto& b) { return w * exp(a - b); })},
       alike("square", one, [](auto& x) { return square(x); }),
       alike("where", apart + three, [](auto& c, auto& a, auto& b) { return where(c < 0., a * a, b); }),
       {"select", apart + three, of([](auto& c, auto& a, auto& b) { return select(relu(c), a, exp(b)); }),
@@ -249,6 +251,11 @@ std::vector<Row> reductions() {
        plain([](auto& x) { return A(xt::cumsum(x, std::ptrdiff_t(x.dimension()) - 1)); })},
       {"cumulative_sum along axis 0", axis_0, of([](auto& x) { return cumulative_sum(x * x, 0); })},
       {"logsumexp", filled, of([](auto& x) { return logsumexp(x); }), plain([](auto& x) { return log(sum(exp(x))); })},
+      {"logsumexp_above", matrices, of([](auto& x) { return logsumexp_above(x, sum(x * x, -1, true)); }),
+       plain([=](auto& x) {
+         const std::size_t last = x.dimension() - 1;
+         return A(log_sum(x, last) - xt::sum(x * x, {last}, xt::keep_dims));
+       })},
       {"logsumexp over axis 0", matrices, of([](auto& x) { return logsumexp(x, 0); })},
       {"logsumexp over axis -1, kept", matrices, of([](auto& x) { return logsumexp(x, -1, true); }),
        plain([=](auto& x) { return log_sum(x, x.dimension() - 1); })},
