@@ -10,6 +10,10 @@
 extern "C" {
 int openblas_get_num_threads();
 void openblas_set_num_threads(int threads);
+void cblas_somatcopy(int order, int operation, int m, int n, float factor, const float* a, int row_a, float* b,
+                     int row_b);
+void cblas_domatcopy(int order, int operation, int m, int n, double factor, const double* a, int row_a, double* b,
+                     int row_b);
 }
 
 namespace unroll {
@@ -61,6 +65,22 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
   }
 }
 
+template <class T>
+void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
+  if (m == 0 || n == 0) return;
+  const auto copy = [] {
+    if constexpr (std::is_same_v<T, float>)
+      return cblas_somatcopy;
+    else
+      return cblas_domatcopy;
+  }();
+  constexpr int row_major = 101, transposed = 112;  // as cblas.h numbers them
+  const auto size = [](std::size_t x) { return static_cast<int>(x); };
+  copy(row_major, transposed, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
+}
+
+template void transpose_matrix(std::size_t, std::size_t, Matrix<const float>, Matrix<float>);
+template void transpose_matrix(std::size_t, std::size_t, Matrix<const double>, Matrix<double>);
 template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const float>, bool, Matrix<const float>,
                                 bool, Matrix<float>, bool);
 template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const double>, bool, Matrix<const double>,

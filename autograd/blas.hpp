@@ -17,6 +17,10 @@ template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add);
 
+/// b = aᵀ.   shapes: (m, n) (n, m)
+template <class T>
+void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
+
 /// While it lives, the products of this thread run on it alone: others have work of their own.
 class SingleThreadedProducts {
  public:

@@ -124,6 +124,8 @@ class Leaf final : public Node<T> {
   const Variable<T> handle;
   const std::uint64_t version;
   Deferred<T> deferred;
+  bool used = false;       // as the right side of a product with its transpose
+  Variable<T> transposed;  // made for the second such use
 };
 
 }  // namespace unroll

@@ -10,6 +10,24 @@ namespace {
 template <class T>
 Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
 
+// Wᵀ of a parameter, which products with few rows read faster than W. It is worth a copy where there are many of them,
+// so there is one from the second use of a parameter on a tape on; else it is empty.
+template <class T>
+Variable<T> transposed_copy(const Variable<T>& w, std::size_t rows) {
+  constexpr std::size_t few = 64;
+  Tape<T>* const tape = Tape<T>::innermost();
+  const std::uint32_t index = tape && rows <= few && w.tensor().identity ? tape->index_of(w) : Node<T>::constant;
+  if (index == Node<T>::constant) return {};
+  auto& leaf = static_cast<Leaf<T>&>(tape->node(index));
+  if (std::exchange(leaf.used, true) && !leaf.transposed) {
+    const std::size_t m = w.shape()[0], n = w.shape()[1];
+    Shared<Tensor<T>> copy(new Tensor<T>(Shape{n, m}));
+    transpose_matrix<T>(m, n, {w.tensor().data(), n}, {copy->buffer.data(), m});
+    leaf.transposed = Variable<T>(std::move(copy));
+  }
+  return leaf.transposed;
+}
+
 // A product that has not been computed, so that a sweep can add it to what is there.
 // shapes: (m, k) (k, n), or with the same leading axis for a batch of products
 template <class T>
@@ -26,6 +44,9 @@ struct Product {
   }
 
   void run(const View<T>& c, bool add) const {
+    if (transposed.b && b.shape().size() == 2)
+      if (const Variable<T> copy = transposed_copy(b, c.shape[0]); copy)
+        return Product{a, copy, {transposed.a}}.run(c, add);
     const View<const T> from_a = view(a), from_b = view(b);
     const std::size_t rank = c.shape.size();
     const std::size_t m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "blas.hpp"
 #include "kernels.hpp"
 #include "ops.hpp"
 #include "parts.hpp"
@@ -112,9 +113,10 @@ Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
           shape.elements());
   const Tensor<T>& tensor = x.tensor();
   if (tensor.contiguous()) return part_of(x, shape, 0, x.size(), x.size());
-  // Rows with gaps stay where they are if the new shape has an axis boundary where they end.
-  std::size_t elements = 1;
-  for (std::size_t k = shape.size(); k > 0 && elements < tensor.run; --k) elements *= shape[k - 1];
+  // Rows with gaps stay where they are if the new shape has an axis boundary where they end, but for the last axis,
+  // whose elements are neighbours in every array.
+  std::size_t elements = shape.back();
+  for (std::size_t k = shape.size() - 1; k > 0 && elements < tensor.run; --k) elements *= shape[k - 1];
   if (elements == tensor.run) return part_of(x, shape, 0, tensor.run, tensor.pitch);
   return reshape(contiguous(x), shape);
 }
@@ -140,7 +142,10 @@ Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
     shape.push_back(x.shape()[axis]);
   }
   Shared<Tensor<T>> y(new Tensor<T>(shape));
-  copy_into(strided(whole(*y), shape), turned, shape);
+  if (rank == 2 && inverse[0] == 1)
+    transpose_matrix<T>(shape[1], shape[0], {from.data, x.tensor().stride(shape[0])}, {y->buffer.data(), shape[1]});
+  else
+    copy_into(strided(whole(*y), shape), turned, shape);
   return primitive("transpose", {x}, Variable<T>(y), [inverse](const Variable<T>& g) { return transpose(g, inverse); });
 }
 

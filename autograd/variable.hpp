@@ -23,7 +23,7 @@ constexpr std::size_t stride(std::size_t elements, std::size_t run, std::size_t 
 }
 
 /// An immutable array in shared memory: runs of `run` neighbouring elements, `pitch` elements apart, in row-major
-/// order. `run` is the product of the last sizes of the shape, so slices and parts of rows need no copy.
+/// order. `run` is the product of the last sizes of the shape, one at least, so slices and parts of rows need no copy.
 template <class T>
 struct Tensor {
   Shape shape;

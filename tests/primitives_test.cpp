@@ -195,6 +195,12 @@ std::vector<Row> products() {
        "(2,3) (4,3,2); (3) (4,3,2); (2,1,2,3) (4,3,2); (2,2,2) (2,2,2); (1,1,2) (2,1); (0,3) (3,4); (2,0) (0,3);"
        "(0) (0); (2,3,0) (0,4); (2,3,0) (2,0,4); (0,2,3) (3,4); (0,2,3) (1,3,4); (9,17) (17,9)",
        multiplied({}), expected({})},
+      {"matmul with a column that stands as a row", "(5,3)", of([](auto& x) {
+         return matmul(reshape(slice(x, 1, 1, 2), Sizes(Shape{1, 5})), x);
+       }),
+       plain([](auto& x) {
+         return product(shaped(cut(x, 1, 1, 2), {1, 5}), x, Transposed{});
+       })},
       {"matmul with the left side transposed",
        "(3,2) (3,4); (3,2) (3); (2,2) (2,2); (3,1) (3,4); (4,3,2) (4,3,5); (3,2) (4,3,5); (4,3,2) (3); (0,2) (0,3)",
        multiplied(left), expected(left)},
