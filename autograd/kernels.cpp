@@ -11,34 +11,41 @@ struct Vector {
   template <class T, class F, class Which>
   static void run(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                   const Stream<T>& out, Write write) {
+    constexpr int n = Which::template arguments<F>;
+    bool dense = true;
+    for (int k = 0; k < n; ++k) dense &= in[k].step == 1;
+    const auto assign = [](auto, auto value) { return value; };
+    const auto add = [](auto y, auto value) { return y + value; };
     if (!out.step)
       reduce<T, F, Which>(function, rows, columns, in, out, write);
     else if (write == Write::assign)
-      sweep<T, F, Which>(function, rows, columns, in, out, [](auto, auto value) { return value; });
+      dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, assign)
+            : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, assign);
     else if (write == Write::add)
-      sweep<T, F, Which>(function, rows, columns, in, out, [](auto y, auto value) { return y + value; });
+      dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, add)
+            : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, add);
     else
-      sweep<T, F, Which>(function, rows, columns, in, out, maximum);
+      sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, maximum);
   }
 
  private:
   // Keeps a NaN, whichever side it is on.
   static constexpr auto maximum = [](auto y, auto value) { return select(!(value <= y) && y == y, value, y); };
 
-  // The operands of one row: those that step by 0 are spread over a vector of their own.
-  template <class T, int n>
+  // The operands of one row: those that step by 0 are spread over a vector of their own; there are none if it is dense.
+  template <class T, int n, bool dense>
   struct Row {
     using Lanes = xsimd::batch<T>;
     static constexpr std::size_t width = Lanes::size;
     const T* data[n];
     std::size_t step[n];
-    alignas(64) T constant[n][width];
+    alignas(dense ? alignof(T) : 64) T constant[n][width];
 
     Row(const Stream<const T>* in, std::size_t i) {
       for (int k = 0; k < n; ++k) {
         data[k] = in[k].data + static_cast<std::ptrdiff_t>(i) * in[k].row;
-        step[k] = static_cast<std::size_t>(in[k].step);
-        if (in[k].step) continue;
+        step[k] = dense ? 1 : static_cast<std::size_t>(in[k].step);
+        if (step[k]) continue;
         Lanes(*data[k]).store_aligned(constant[k]);
         data[k] = constant[k];
       }
@@ -64,10 +71,9 @@ struct Vector {
     }
   };
 
-  template <class T, class F, class Which, class Combine>
+  template <class T, class F, class Which, class Operands, class Combine>
   static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                     const Stream<T>& out, const Combine& combine) {
-    using Operands = Row<T, Which::template arguments<F>>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));
@@ -89,7 +95,7 @@ struct Vector {
   template <class T, class F, class Which>
   static void reduce(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                      const Stream<T>& out, Write write) {
-    using Operands = Row<T, Which::template arguments<F>>;
+    using Operands = Row<T, Which::template arguments<F>, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));

@@ -55,22 +55,28 @@ Depot& depot() {
 
 constexpr std::size_t batch = 64;  // blocks moved at a time, so that the depot's lock costs nothing
 
-// A block may be released after its thread's cache is gone.
-thread_local bool ended = false;
-
 struct Cache {
   std::array<FreeList, classes> lists;
 
-  ~Cache() {
-    ended = true;
-    const std::lock_guard lock(depot().mutex);
-    for (std::uint32_t k = 0; k < classes; ++k) lists[k].move_to(depot().lists[k], lists[k].count);
-  }
+  ~Cache();
 };
 
+// A block may be released after its thread's cache is gone.
+thread_local bool ended = false;
+thread_local Cache* known = nullptr;
+
+Cache::~Cache() {
+  ended = true;
+  known = nullptr;
+  const std::lock_guard lock(depot().mutex);
+  for (std::uint32_t k = 0; k < classes; ++k) lists[k].move_to(depot().lists[k], lists[k].count);
+}
+
+// This thread's cache, or null.
 Cache* cache() {
+  if (known || ended) return known;
   thread_local Cache mine;
-  return ended ? nullptr : &mine;
+  return known = &mine;
 }
 
 // There in a program built with AddressSanitizer, which would not see the use of a block that was recycled.
@@ -80,6 +86,12 @@ extern "C" [[gnu::weak]] void __asan_init();
 
 Block* Block::make(std::size_t bytes) {
   const std::uint32_t k = class_of(bytes);
+  Cache* const mine = cache();
+  if (mine && mine->lists[k].head) {
+    Block* const block = mine->lists[k].pop();
+    block->references.store(1, std::memory_order_relaxed);
+    return block;
+  }
   // A free block of up to twice the size is better than new memory.
   const std::uint32_t end = std::min(k + 4, classes);
   const auto reuse = [&](std::array<FreeList, classes>& lists) -> Block* {
@@ -87,7 +99,6 @@ Block* Block::make(std::size_t bytes) {
       if (lists[larger].head) return lists[larger].pop();
     return nullptr;
   };
-  Cache* const mine = cache();
   Block* block = mine ? reuse(mine->lists) : nullptr;
   if (!block) {
     const std::lock_guard lock(depot().mutex);

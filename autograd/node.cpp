@@ -36,9 +36,9 @@ void Adjoint<T>::finish() {
 
 // Adds all that was kept for later.
 template <class T>
-void Adjoint<T>::settle() {
+void Adjoint<T>::add_deferred() {
   finish();
-  if (!deferred_ || deferred_->rows.empty()) return;
+  if (deferred_->rows.empty()) return;
   sum_ = zeros<T>(whole_);
   Tensor<T>& sum = *sum_.shared();
   for (const RowTerm<T>& term : std::exchange(deferred_->rows, {}))

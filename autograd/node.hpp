@@ -69,7 +69,10 @@ class Adjoint {
   Memory open(bool overwrites);
 
  private:
-  void settle();
+  void settle() {
+    if (deferred_) add_deferred();
+  }
+  void add_deferred();
 
   Variable<T>& sum_;
   const Shape& shape_;
