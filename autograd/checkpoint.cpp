@@ -51,7 +51,7 @@ class CheckpointNode final : public Node<T> {
 
   std::span<const std::uint32_t> operands() const override { return indices_; }
 
-  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
     if (of_.get() != g.shared().get()) {
       of_ = g.shared();
       slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);

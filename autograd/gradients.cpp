@@ -36,9 +36,9 @@ typename Gradients<T>::Entry of_rows(const Variable<T>& of, const std::vector<Ro
 
 template <class T>
 void Gradients<T>::add(const Leaf<T>& leaf) {
-  const bool reached = bool(leaf.adjoint);
+  const bool reached = bool(leaf.adjoint.value);
   if (leaf.deferred.rows.empty())
-    entries_.push_back({leaf.handle, reached ? leaf.adjoint : zeros<T>(leaf.shape), reached});
+    entries_.push_back({leaf.handle, reached ? leaf.adjoint.value : zeros<T>(leaf.shape), reached});
   else
     entries_.push_back(of_rows(leaf.handle, leaf.deferred.rows));
 }

@@ -9,7 +9,7 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (deferred_ && deferred_->products.empty() && !sum_ && !part_) return deferred_->rows.push_back(term);
+  if (deferred_ && deferred_->products.empty() && !sum_.value && !part_) return deferred_->rows.push_back(term);
   const Memory memory = open(false);
   scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
 }
@@ -27,6 +27,7 @@ bool Adjoint<T>::defer(const ProductTerm<T>& term) {
 
 template <class T>
 void Adjoint<T>::finish() {
+  fill_untouched();
   if (!deferred_ || deferred_->products.empty()) return;
   const std::vector<ProductTerm<T>> products = std::exchange(deferred_->products, {});
   deferred_->height = 0;
@@ -34,13 +35,18 @@ void Adjoint<T>::finish() {
   add_products<T>(whole, products);
 }
 
+template <class T>
+void Adjoint<T>::fill_untouched() {
+  if (sum_.untouched) std::fill_n(sum_.value.shared()->buffer.data(), std::exchange(sum_.untouched, 0), T(0));
+}
+
 // Adds all that was kept for later.
 template <class T>
 void Adjoint<T>::add_deferred() {
   finish();
   if (deferred_->rows.empty()) return;
-  sum_ = zeros<T>(whole_);
-  Tensor<T>& sum = *sum_.shared();
+  sum_.value = zeros<T>(whole_);
+  Tensor<T>& sum = *sum_.value.shared();
   for (const RowTerm<T>& term : std::exchange(deferred_->rows, {}))
     scatter_into(sum.buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
 }
@@ -48,8 +54,9 @@ void Adjoint<T>::add_deferred() {
 template <class T>
 Variable<T> Adjoint<T>::value() {
   settle();
-  if (!part_ || !sum_) return sum_;
-  const Variable<T> whole = contiguous(sum_);
+  fill_untouched();
+  if (!part_ || !sum_.value) return sum_.value;
+  const Variable<T> whole = contiguous(sum_.value);
   return Variable<T>(Shared<Tensor<T>>(
       new Tensor<T>(shape_, part_->run, part_->pitch, whole.tensor().buffer.share(part_->offset, shape_.elements()))));
 }
@@ -57,18 +64,25 @@ Variable<T> Adjoint<T>::value() {
 template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   settle();
-  const bool all = !part_ || shape_.elements() == whole_.elements();
-  const bool fresh = !sum_ && all && overwrites;
-  if (!sum_) {
-    Shared<Tensor<T>> zeros(new Tensor<T>(part_ ? whole_ : shape_));
-    if (!fresh) std::fill_n(zeros->buffer.data(), zeros->size(), T(0));
-    sum_ = Variable<T>(std::move(zeros));
-  } else if (!sum_.tensor().unique() || (part_ && !sum_.tensor().contiguous())) {
-    sum_ = packed_copy(sum_);
+  const std::size_t size = shape_.elements(), all = part_ ? whole_.elements() : size;
+  if (!sum_.value) {
+    sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(part_ ? whole_ : shape_)));
+    sum_.untouched = all;
   }
-  Tensor<T>& tensor = *sum_.shared();
-  if (all) return {tensor.buffer.data(), tensor.run, tensor.pitch, fresh};
-  return {tensor.buffer.data() + part_->offset, part_->run, part_->pitch, false};
+  T* const data = sum_.value.shared()->buffer.data();
+  const std::size_t offset = part_ && size < all ? part_->offset : 0;
+  const bool block = size == all || part_->run == part_->pitch;
+  if (overwrites && block && size > 0 && offset + size <= sum_.untouched) {
+    // A sweep comes by the last parts first.
+    std::fill(data + offset + size, data + std::exchange(sum_.untouched, offset), T(0));
+    return {data + offset, size, size, true};
+  }
+  fill_untouched();
+  if (!sum_.value.tensor().unique() || (part_ && !sum_.value.tensor().contiguous()))
+    sum_.value = packed_copy(sum_.value);
+  Tensor<T>& tensor = *sum_.value.shared();
+  if (size == all) return {tensor.buffer.data(), tensor.run, tensor.pitch, false};
+  return {tensor.buffer.data() + offset, part_->run, part_->pitch, false};
 }
 
 template <class T>
@@ -77,13 +91,24 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
   if (Tape<T>::innermost()) {
     const bool larger = broadcast("adjoint", x.shape(), shape_) == x.shape();
     const Variable<T> term = larger ? sum_to(x, shape_) : broadcast_to(x, shape_);
-    sum_ = sum_ ? sum_ + term : term;
-  } else if (!sum_ && !part_ && x.shape() == shape_ && !x.tensor().identity) {
-    sum_ = Variable<T>(x.shared());
+    sum_.value = sum_.value ? sum_.value + term : term;
+  } else if (!sum_.value && x.shape() == shape_ && !x.tensor().identity && !part_) {
+    sum_.value = Variable<T>(x.shared());
   } else {
     const Variable<T>* const operand = &x;
     accumulate<T>(*this, vector_loops<T>(functions::copy).value, &functions::copy, {&operand, 1});
   }
+}
+
+template <class T>
+void Adjoint<T>::pass(Variable<T>& x) {
+  settle();
+  const std::size_t size = shape_.elements(), free = sum_.value ? sum_.untouched : whole_.elements();
+  const bool alone = part_ && part_->run == part_->pitch && part_->offset + size <= free && size < whole_.elements() &&
+                     x.shape() == shape_ && !Tape<T>::innermost();
+  *this += x;
+  if (alone)
+    x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, sum_.value.tensor().buffer.share(part_->offset, size))));
 }
 
 template class Adjoint<float>;

@@ -38,12 +38,19 @@ struct Deferred {
   std::size_t height = 0;  // of the products together, Σ k
 };
 
+/// What has been added to an adjoint.
+template <class T>
+struct Sum {
+  Variable<T> value;
+  std::size_t untouched = 0;  // first elements in memory that nobody has written or seen yet; they count as zeros
+};
+
 /// The adjoint of a recorded value while a sweep adds to it.
 template <class T>
 class Adjoint {
  public:
   /// `deferred` is null where all is to be added at once.
-  Adjoint(Variable<T>& sum, const Shape& shape, const Part* part, const Shape& whole, Deferred<T>* deferred = nullptr)
+  Adjoint(Sum<T>& sum, const Shape& shape, const Part* part, const Shape& whole, Deferred<T>* deferred = nullptr)
       : sum_(sum), shape_(shape), part_(part), whole_(whole), deferred_(deferred) {}
 
   const Shape& shape() const { return shape_; }
@@ -52,6 +59,8 @@ class Adjoint {
   template <class Term>
   requires requires(const Term& term, Adjoint& adjoint) { term.add_to(adjoint); }
   void operator+=(const Term& term) { term.add_to(*this); }
+  /// Adds x, and lets it stand where it was added if nothing else is there: what keeps x need not copy it again.
+  void pass(Variable<T>& x);
 
   struct Memory {
     T* data;
@@ -61,7 +70,7 @@ class Adjoint {
   void add_rows(const RowTerm<T>& term);
   /// Keeps a product for later, if it may.
   bool defer(const ProductTerm<T>& term);
-  /// Adds the products that were kept.
+  /// Adds the products that were kept, and zeros where nothing was added to a part.
   void finish();
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
@@ -73,8 +82,9 @@ class Adjoint {
     if (deferred_) add_deferred();
   }
   void add_deferred();
+  void fill_untouched();
 
-  Variable<T>& sum_;
+  Sum<T>& sum_;
   const Shape& shape_;
   const Part* part_;  // of `whole_`, or null
   const Shape& whole_;
@@ -91,8 +101,8 @@ class Node {
   virtual ~Node() = default;
   /// Indices of the operands, `constant` where the tape did not record one.
   virtual std::span<const std::uint32_t> operands() const { return {}; }
-  /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes.
-  virtual void pull(std::size_t, const Variable<T>&, Adjoint<T>&) {}
+  /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes. g may move in memory.
+  virtual void pull(std::size_t, Variable<T>&, Adjoint<T>&) {}
   /// Where the result is part of another one's memory, a fused sweep adds its adjoint there and pulls nothing.
   virtual const Part* part() const { return nullptr; }
   /// Which elements of its operand such a result has.
@@ -102,7 +112,7 @@ class Node {
   const Shape shape;
   const Path* const path = Scope::here();
   const char* label = nullptr;  // what `named` calls the result
-  Variable<T> adjoint;
+  Sum<T> adjoint;
 
  protected:
   /// Adds what the rule of operand k gave.

@@ -55,7 +55,7 @@ class ElementwiseNode final : public Node<T> {
 
   std::span<const std::uint32_t> operands() const override { return indices_; }
 
-  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
     select_index<count>(k, [&](auto index) { pull<int(index)>(g, into); });
   }
 
@@ -63,12 +63,12 @@ class ElementwiseNode final : public Node<T> {
   static constexpr std::size_t keeps = RuleOf<0>::count(F::kept, F::operands) - 1 + (F::kept == keep::other);
 
   template <int k>
-  void pull(const Variable<T>& g, Adjoint<T>& into) {
+  void pull(Variable<T>& g, Adjoint<T>& into) {
     using Rule = RuleOf<k>;
     if constexpr (Rule::template none<F>) {
       return;
     } else if constexpr (same<decltype(Rule::of(function_)), const Pass&>) {
-      into += g;
+      into.pass(g);
     } else {
       constexpr int arguments = Rule::template arguments<F>;
       std::array<const Variable<T>*, arguments> x{&g};
@@ -142,11 +142,11 @@ class RuleNode final : public Node<T> {
 
   std::span<const std::uint32_t> operands() const override { return indices_; }
 
-  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override {
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
     select_index<sizeof...(Rules)>(k, [&](auto index) {
       const auto& rule = *std::get<index>(rules_);
       if constexpr (same<decltype(rule), const Pass&>)
-        into += g;
+        into.pass(g);
       else if constexpr (std::is_invocable_v<decltype(rule), const Variable<T>&>)
         this->add(into, index, rule(g));
       else
@@ -187,7 +187,7 @@ class ManyNode final : public Node<T> {
       : Node<T>(name, result.shape()), indices_(std::move(indices)), rule_(rule) {}
 
   std::span<const std::uint32_t> operands() const override { return indices_; }
-  void pull(std::size_t k, const Variable<T>& g, Adjoint<T>& into) override { this->add(into, k, rule_(k, g)); }
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override { this->add(into, k, rule_(k, g)); }
 
  private:
   std::vector<std::uint32_t> indices_;

@@ -87,14 +87,33 @@ Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 
 }  // namespace
 
+namespace {
+
+// Rows of arrays one after the other; not copied if they stand so in memory.
+template <class T>
+Variable<T> joined(const std::vector<Variable<T>>& xs) {
+  const Tensor<T>& first = xs[0].tensor();
+  const T* next = first.data();
+  std::size_t rows = 0;
+  for (const Variable<T>& x : xs) {
+    if (!x.tensor().contiguous() || x.tensor().data() != next) return concatenate(xs);
+    next += x.size();
+    rows += x.shape()[0];
+  }
+  return part_of(xs[0], {rows, first.shape[1]}, 0, rows * first.shape[1], rows * first.shape[1]);
+}
+
+}  // namespace
+
 template <class T>
 void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms) {
   std::vector<Variable<T>> as, bs;
-  for (const auto& [a, b] : terms) {
-    as.push_back(a);
-    bs.push_back(b);
+  // A sweep comes by the last rows first.
+  for (std::size_t k = terms.size(); k-- > 0;) {
+    as.push_back(terms[k].a);
+    bs.push_back(terms[k].b);
   }
-  const Product<T> all{concatenate(as), concatenate(bs), {.a = true}};
+  const Product<T> all{joined(as), joined(bs), {.a = true}};
   const auto memory = into.open(true);
   all.run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
 }

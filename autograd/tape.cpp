@@ -164,9 +164,10 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     if (operands.empty()) {
       adjoint_of(k).finish();
       gradients.add(static_cast<const Leaf<T>&>(node));
-    } else if (node.adjoint && !node.part()) {
-      const Variable<T> g = std::move(node.adjoint);
-      for (std::size_t i = 0; i < operands.size(); ++i) {
+    } else if (node.adjoint.value && !node.part()) {
+      if (node.adjoint.untouched) adjoint_of(k).finish();
+      Variable<T> g = std::move(node.adjoint.value);
+      for (std::size_t i = operands.size(); i-- > 0;) {
         if (operands[i] == Node<T>::constant) continue;
         Adjoint<T> into = adjoint_of(operands[i]);
         node.pull(i, g, into);
@@ -199,18 +200,18 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
   const Recording<T> resumed(this);
   const Scope scope("gradient");
   const std::vector<bool> depends = dependent_on(sources, last);
-  std::vector<Variable<T>> adjoints(last + 1);
+  std::vector<Sum<T>> adjoints(last + 1);
   std::unordered_map<std::uint32_t, std::vector<std::pair<Part, Variable<T>>>> parts;  // of adjoints, by whole
-  adjoints[last] = cotangent ? cotangent : ones<T>(y.shape());
+  adjoints[last].value = cotangent ? cotangent : ones<T>(y.shape());
   for (std::uint32_t k = last + 1; k-- > 0;) {
     if (const auto found = parts.find(k); found != parts.end()) {
       const std::size_t size = nodes_[k]->shape.elements();
-      if (adjoints[k]) found->second.push_back({{k, 0, size, size}, adjoints[k]});
-      adjoints[k] = assemble(nodes_[k]->shape, found->second);
+      if (adjoints[k].value) found->second.push_back({{k, 0, size, size}, adjoints[k].value});
+      adjoints[k].value = assemble(nodes_[k]->shape, found->second);
       parts.erase(found);
     }
-    if (k < first || !adjoints[k] || !depends[k]) continue;
-    const Variable<T> g = adjoints[k];
+    if (k < first || !adjoints[k].value || !depends[k]) continue;
+    Variable<T> g = adjoints[k].value;
     if (const Part* part = nodes_[k]->elements()) {
       parts[part->whole].push_back({*part, g});
     } else {
@@ -221,12 +222,12 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
         nodes_[k]->pull(i, g, into);
       }
     }
-    if (!wanted[k]) adjoints[k] = {};
+    if (!wanted[k]) adjoints[k].value = {};
   }
   std::vector<Variable<T>> result;
   for (std::uint32_t source : sources) {
-    const bool reached = source <= last && adjoints[source];
-    const Variable<T> slope = reached ? adjoints[source] : zeros<T>(nodes_[source]->shape);
+    const bool reached = source <= last && adjoints[source].value;
+    const Variable<T> slope = reached ? adjoints[source].value : zeros<T>(nodes_[source]->shape);
     result.push_back(owns(slope.slot()) ? slope : watch(slope));  // a constant can be differentiated too: to zeros
   }
   return result;

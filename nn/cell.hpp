@@ -15,10 +15,10 @@ struct CellSizes {
 };
 
 /// One step of a recurrent network, as its equations. State is a std::array of Variables of shape (batch, hidden), the
-/// first of which is the output h. input(x) is what depends on the input alone; it is called once for all steps, with
-/// their rows one after the other. step(projected, state) is called for each step with its rows of that. A cell is made
-/// from (CellSizes, Random&), or from (CellSizes, Cell::Options, Random&). If its entries of the state are not all of
-/// size hidden, state_sizes() says which they are, as a Shape.
+/// first of which is the output h. input(x) is what depends on the input alone; it is called for many steps at
+/// once, with their rows one after the other. step(projected, state) is called for each step with its rows of that. A
+/// cell is made from (CellSizes, Random&), or from (CellSizes, Cell::Options, Random&). If its entries of the state are
+/// not all of size hidden, state_sizes() says which they are, as a Shape.
 template <class Cell, class T>
 concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename Cell::State& state) {
   { state[0] } -> std::convertible_to<const Variable<T>&>;

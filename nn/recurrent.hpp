@@ -46,7 +46,20 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
   for (const Variable<T>& entry : initial)
     require(!entry.shape().empty() && entry.shape()[0] >= most, "unroll", "an initial state of shape ", entry.shape(),
             " for ", most, " sequences; it must be (batch, hidden)");
-  const std::vector<Variable<T>> projected = split(cell.input(rows), sizes, 0);
+  std::vector<std::int64_t> begins{0};  // of the rows of each step
+  for (const std::size_t size : sizes) begins.push_back(begins.back() + static_cast<std::int64_t>(size));
+  require(!rows.shape().empty() && std::int64_t(rows.shape()[0]) == begins.back(), "unroll", "rows of shape ",
+          rows.shape(), " for steps of ", begins.back(), " rows together; there must be as many");
+  // What depends on the input alone is computed for several steps at once: enough for a product to run at full speed,
+  // and few enough for the result to be near when it is used.
+  std::vector<Variable<T>> projected(sizes.size());
+  const auto project = [&](std::size_t first) {
+    std::size_t begin = first, end = first + 1;
+    while ((reverse ? begin > 0 : end < sizes.size()) && begins[end] - begins[begin] < 1024) reverse ? --begin : ++end;
+    const std::vector<std::size_t> chunk(sizes.begin() + std::ptrdiff_t(begin), sizes.begin() + std::ptrdiff_t(end));
+    const auto parts = split(cell.input(slice(rows, 0, begins[begin], begins[end])), chunk, 0);
+    std::copy(parts.begin(), parts.end(), projected.begin() + std::ptrdiff_t(begin));
+  };
   std::vector<State> states(sizes.size());
   std::size_t running = reverse ? 0 : initial[0].shape()[0];
   State state = reverse ? part(initial, 0, 0) : initial;
@@ -60,8 +73,9 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
         state[k] = running ? concatenate({state[k], starting[k]}) : starting[k];
     }
     running = sizes[t];
+    if (!projected[t]) project(t);
     const Scope scope("step", static_cast<std::int64_t>(t));
-    State next = cell.step(projected[t], state);
+    State next = cell.step(std::exchange(projected[t], {}), state);
     for (std::size_t k = 0; k < state.size(); ++k)
       if (rates[k] > 0) next[k] = zoneout(state[k], next[k], rates[k]);
     state = states[t] = std::move(next);

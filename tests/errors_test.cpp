@@ -115,6 +115,9 @@ std::vector<Row> table() {
   says("mean: the shape is (0, 3); there is nothing to average", [] { mean(of({0, 3}), 0); });
   says("max: the shape is (2, 0); there is nothing to choose from", [] { max(of({2, 0}), 1); });
   says("logsumexp: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { logsumexp(x, 2); });
+  says("logsumexp_above: x has shape (2, 3), the shift (1, 1, 3); the latter must broadcast to the former", [&] {
+    logsumexp_above(x, of({1, 1, 3}));
+  });
   says("softmax: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { softmax(x, 2); });
   says("log_softmax: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { log_softmax(x, 2); });
   says("softmax: axis -1 of an array with 0 axes; there is none", [&] { softmax(s); });

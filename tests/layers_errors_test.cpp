@@ -85,6 +85,10 @@ const std::vector<Refusal> refusals{
      [] {
        nn::unroll(layer.cells()[0], numbers({4, 2, 3}), {numbers({1, 2})});
      }},
+    {"unroll: rows of shape (4, 3) for steps of 3 rows together; there must be as many",
+     [] {
+       nn::unroll(layer.cells()[0], numbers({4, 3}), {2, 1}, {numbers({2, 2})});
+     }},
     {"dropout: a rate of 1; it must be in [0, 1)", [] { nn::Dropout<double>({.rate = 1}); }},
     {"dropout: a rate of -0.5; it must be in [0, 1)", [] { nn::dropout(numbers({2}), -0.5); }},
     {"recurrent: zoneout 1; the rate must be in [0, 1)",
