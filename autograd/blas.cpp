@@ -22,12 +22,13 @@ namespace {
 
 thread_local bool alone = false;
 
-// Threads only pay for products of milliseconds: smaller ones lose more by waiting for each other than they gain, and
-// lose it all where another program has one of the cores. OpenBLAS's number is that of the whole process.
+// Threads only pay for products of some hundred microseconds: smaller ones lose more by waiting for each other than
+// they gain, and lose it all where another program has one of the cores. OpenBLAS's number is that of the whole
+// process.
 void choose_threads(std::size_t multiplications) {
   static const int most = openblas_get_num_threads();
   if (most == 1) return;
-  const int wanted = !alone && multiplications >> 28 ? most : 1;
+  const int wanted = !alone && multiplications >> 24 ? most : 1;
   if (openblas_get_num_threads() != wanted) openblas_set_num_threads(wanted);
 }
 

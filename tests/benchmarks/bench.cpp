@@ -9,6 +9,7 @@
 //   W5   Elman network of 64, input 32, batch 16, 100 steps, mean over time, 2 classes
 //   W6   LSTM of 256, input 256, batch 64, 50 steps, sum of the outputs
 //   W7   W6 with a cell as a user writes it
+//   STREAM  the model of W2 without a tape, batch 1: a step is one word, the next one is that with the highest score
 //   OPS  a chain of T = 1000 additions of 1×16 arrays, and its sweep
 #include <sys/resource.h>
 
@@ -22,6 +23,7 @@
 #include <map>
 #include <new>
 #include <nn/nn.hpp>
+#include <optional>
 
 using namespace unroll;
 
@@ -62,7 +64,8 @@ std::size_t get(const Given& given, const std::string& key, std::size_t otherwis
 
 struct Workload {
   std::vector<Parameter<float>> parameters;
-  std::function<V(std::size_t)> loss;  // of a share of the batch
+  std::function<V(std::size_t)> loss;   // of a share of the batch
+  std::function<float()> predict = {};  // a step of a workload that does not train
 };
 
 Indices labels(const Shape& shape, std::size_t classes, Random& random) {
@@ -164,6 +167,20 @@ Workload chain(const Given& given) {
           }};
 }
 
+Workload streamed(const Given& given) {
+  Random random(1);
+  const std::size_t H = get(given, "H", 200), C = get(given, "V", 10000);
+  const nn::LSTM<float>::Options options{.input = H, .hidden = H, .layers = 2};
+  const auto model = std::make_shared<Model<nn::LSTM<float>>>(C, options, C, random);
+  return {{}, {}, [=, word = labels({1, 1}, C, random), state = std::optional<std::array<V, 2>>()]() mutable {
+            const auto result = model->layer((*model->words)(word), {}, state);
+            const V scores = model->scores(result.output);
+            state = result.state;
+            word = argmax(scores, -1);
+            return max(scores).item();
+          }};
+}
+
 const std::map<std::string, std::function<Workload(const Given&)>> workloads{
     {"W1",
      [](const Given& s) {
@@ -181,6 +198,7 @@ const std::map<std::string, std::function<Workload(const Given&)>> workloads{
     {"W5", pooled},
     {"W6", core<nn::LSTM<float>>},
     {"W7", core<nn::Recurrent<OwnCell>>},
+    {"STREAM", streamed},
     {"OPS", chain},
 };
 
@@ -189,7 +207,7 @@ const std::map<std::string, std::function<Workload(const Given&)>> workloads{
 int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);
   if (words.size() < 3 || !workloads.contains(words[0])) {
-    std::cerr << "usage: bench W1|...|W7|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=] [S=]\n";
+    std::cerr << "usage: bench W1|...|W7|STREAM|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=] [S=]\n";
     return 2;
   }
   Given given;
@@ -201,7 +219,8 @@ int main(int count, char** arguments) {
   const std::size_t warm = std::max<std::size_t>(2, steps / 10);
   const double start = peak_megabytes();
   const Workload workload = workloads.at(words[0])(given);
-  nn::SGD<float> optimizer(workload.parameters, {.learning_rate = 1e-6});
+  std::optional<nn::SGD<float>> optimizer;
+  if (workload.loss) optimizer.emplace(workload.parameters, nn::SGDOptions{.learning_rate = 1e-6});
   std::vector<double> times;
   times.reserve(steps);
   float loss = 0;
@@ -212,9 +231,11 @@ int main(int count, char** arguments) {
       faults = usage().ru_minflt;
     }
     const auto begin = std::chrono::steady_clock::now();
-    {
+    if (!optimizer) {
+      loss = workload.predict();
+    } else {
       const auto result = nn::parallel_gradients(shares, workload.loss, {.threads = threads});
-      optimizer.step(result.gradients);
+      optimizer->step(result.gradients);
       loss = result.loss;
     }
     const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;

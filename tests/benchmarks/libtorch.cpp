@@ -18,6 +18,7 @@ using torch::nn::functional::cross_entropy;
 struct Workload {
   std::vector<Tensor> parameters;
   std::function<Tensor()> loss;
+  std::function<double()> predict = nullptr;
 };
 
 template <class... Modules>
@@ -83,6 +84,21 @@ Workload chain() {
           }};
 }
 
+Workload streamed() {
+  torch::nn::Embedding table(10000, 200);
+  torch::nn::LSTM layer(torch::nn::LSTMOptions(200, 200).num_layers(2));
+  torch::nn::Linear scores(200, 10000);
+  const Tensor start = torch::zeros({2, 1, 200});
+  return {{}, {}, [=, word = torch::zeros({1, 1}, torch::kLong), state = std::make_tuple(start, start)]() mutable {
+            const c10::InferenceMode constant;
+            const auto [output, next] = layer(table(word), state);
+            const Tensor y = scores(output);
+            state = next;
+            word = y.argmax(-1);
+            return y.max().item<double>();
+          }};
+}
+
 const std::map<std::string, Workload (*)()> workloads{
     {"W1",
      [] {
@@ -103,6 +119,7 @@ const std::map<std::string, Workload (*)()> workloads{
     {"W5", pooled},
     {"W6", core},
     {"W7", own_cell},
+    {"STREAM", streamed},
     {"OPS", chain},
 };
 
@@ -110,7 +127,7 @@ const std::map<std::string, Workload (*)()> workloads{
 
 int main(int count, char** arguments) {
   if (count != 4 || !workloads.count(arguments[1])) {
-    std::cerr << "usage: libtorch W1|...|W7|OPS STEPS THREADS\n";
+    std::cerr << "usage: libtorch W1|...|W7|STREAM|OPS STEPS THREADS\n";
     return 2;
   }
   const int steps = std::stoi(arguments[2]), warm = std::max(2, steps / 10);
@@ -120,7 +137,9 @@ int main(int count, char** arguments) {
   double loss = 0;
   for (int step = 0; step < warm + steps; ++step) {
     const auto begin = std::chrono::steady_clock::now();
-    {
+    if (workload.predict) {
+      loss = workload.predict();
+    } else {
       const Tensor y = workload.loss();
       y.backward();
       loss = y.item<double>();
