@@ -94,6 +94,9 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
     sum_.value = sum_.value ? sum_.value + term : term;
   } else if (!sum_.value && x.shape() == shape_ && !x.tensor().identity && !part_) {
     sum_.value = Variable<T>(x.shared());
+  } else if (!sum_.value && x.shape() == shape_ && !x.tensor().identity && x.tensor().contiguous() &&
+             x.size() == whole_.elements()) {
+    sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(whole_, x.tensor().buffer.share(0, x.size()))));
   } else {
     const Variable<T>* const operand = &x;
     accumulate<T>(*this, vector_loops<T>(functions::copy).value, &functions::copy, {&operand, 1});

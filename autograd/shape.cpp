@@ -257,6 +257,7 @@ Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
             ": the other sizes must be equal");
     ends.push_back(ends.back() + static_cast<std::int64_t>(size));
   }
+  if (xs.size() == 1) return xs[0];
   shape[k] = static_cast<std::size_t>(ends.back());
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   const Strided<T> out = strided(whole(*y), shape);
