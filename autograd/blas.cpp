@@ -22,17 +22,18 @@ namespace {
 
 thread_local bool alone = false;
 
-// Threads only pay for products of some hundred microseconds: smaller ones lose more by waiting for each other than
-// they gain, and lose it all where another program has one of the cores. OpenBLAS's number is that of the whole
-// process.
+// OpenBLAS's number is that of the whole process.
 void choose_threads(std::size_t multiplications) {
-  static const int most = openblas_get_num_threads();
-  if (most == 1) return;
-  const int wanted = !alone && multiplications >> 24 ? most : 1;
+  const auto wanted = static_cast<int>(threads_for(multiplications));
   if (openblas_get_num_threads() != wanted) openblas_set_num_threads(wanted);
 }
 
 }  // namespace
+
+std::size_t threads_for(std::size_t multiplications) {
+  static const auto most = static_cast<std::size_t>(openblas_get_num_threads());
+  return !alone && multiplications >> 24 ? most : 1;
+}
 
 SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, true)) {}
 SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }

@@ -41,7 +41,7 @@ class CheckpointNode final : public Node<T> {
  public:
   CheckpointNode(const Variable<T>& result, const Segment<T>& f, const Many<T>& inputs, const Many<T>& operands,
                  std::vector<std::uint32_t> indices, Random* random, const Random::State& state)
-      : Node<T>("checkpoint", result.shape()),
+      : Node<T>("checkpoint", result.shape(), indices),
         f_(f),
         inputs_(inputs),
         operands_(operands),
@@ -49,15 +49,13 @@ class CheckpointNode final : public Node<T> {
         random_(random),
         state_(state) {}
 
-  std::span<const std::uint32_t> operands() const override { return indices_; }
-
-  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool last) override {
     if (of_.get() != g.shared().get()) {
       of_ = g.shared();
       slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);
     }
     this->add(into, k, slopes_[k]);
-    if (k + 1 < operands_.size()) return;
+    if (!last) return;
     slopes_.clear();
     of_ = {};
   }

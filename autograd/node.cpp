@@ -104,11 +104,12 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
 }
 
 template <class T>
-void Adjoint<T>::pass(Variable<T>& x) {
+void Adjoint<T>::pass(Variable<T>& x, bool last) {
+  if (last && takes_memory() && x.shape() == shape_ && !x.tensor().identity && !Tape<T>::innermost()) return take(x);
   settle();
   const std::size_t size = shape_.elements(), free = sum_.value ? sum_.untouched : whole_.elements();
-  const bool alone = part_ && part_->run == part_->pitch && part_->offset + size <= free && size < whole_.elements() &&
-                     x.shape() == shape_ && !Tape<T>::innermost();
+  const bool alone = !last && part_ && part_->run == part_->pitch && part_->offset + size <= free &&
+                     size < whole_.elements() && x.shape() == shape_ && !Tape<T>::innermost();
   *this += x;
   if (alone)
     x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, sum_.value.tensor().buffer.share(part_->offset, size))));

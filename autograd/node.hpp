@@ -52,6 +52,7 @@ class Adjoint {
   /// `deferred` is null where all is to be added at once.
   Adjoint(Sum<T>& sum, const Shape& shape, const Part* part, const Shape& whole, Deferred<T>* deferred = nullptr)
       : sum_(sum), shape_(shape), part_(part), whole_(whole), deferred_(deferred) {}
+  Adjoint(const Adjoint&) = delete;
 
   const Shape& shape() const { return shape_; }
   /// Adds x, broadcast to the shape of the adjoint, or what adds itself: anything with x.add_to(adjoint).
@@ -59,8 +60,13 @@ class Adjoint {
   template <class Term>
   requires requires(const Term& term, Adjoint& adjoint) { term.add_to(adjoint); }
   void operator+=(const Term& term) { term.add_to(*this); }
-  /// Adds x, and lets it stand where it was added if nothing else is there: what keeps x need not copy it again.
-  void pass(Variable<T>& x);
+  /// Adds x, which is not needed any more if `last`. Else it stands where it was added afterwards, if nothing else is
+  /// there: what keeps x need not copy it again.
+  void pass(Variable<T>& x, bool last);
+  /// Whether nothing has been added, and the memory of an array of this shape can become that of the adjoint.
+  bool takes_memory() const { return !sum_.value && !part_ && !deferred_; }
+  /// Takes over an array of this shape.
+  void take(Variable<T>& x) { sum_.value = std::move(x); }
 
   struct Memory {
     T* data;
@@ -97,14 +103,16 @@ class Node {
  public:
   static constexpr std::uint32_t constant = std::numeric_limits<std::uint32_t>::max();
 
-  Node(const char* operation, const Shape& sizes) : name(operation), shape(sizes) {}
+  Node(const char* operation, const Shape& sizes, std::span<const std::uint32_t> indices, const Part* memory = nullptr)
+      : name(operation), shape(sizes), operands_(indices), part_(memory) {}
   virtual ~Node() = default;
   /// Indices of the operands, `constant` where the tape did not record one.
-  virtual std::span<const std::uint32_t> operands() const { return {}; }
-  /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes. g may move in memory.
-  virtual void pull(std::size_t, Variable<T>&, Adjoint<T>&) {}
+  std::span<const std::uint32_t> operands() const { return operands_; }
+  /// Adds to `into`, the adjoint of operand k, what the adjoint g of the result contributes. g may move in memory. Of
+  /// the last pull of a sweep that frees what it passes, neither g nor what the node keeps is needed any more.
+  virtual void pull(std::size_t, Variable<T>&, Adjoint<T>&, bool /*last*/) {}
   /// Where the result is part of another one's memory, a fused sweep adds its adjoint there and pulls nothing.
-  virtual const Part* part() const { return nullptr; }
+  const Part* part() const { return part_; }
   /// Which elements of its operand such a result has.
   virtual const Part* elements() const { return nullptr; }
 
@@ -123,6 +131,10 @@ class Node {
               "; the operand has ", into.shape());
     into += term;
   }
+
+ private:
+  const std::span<const std::uint32_t> operands_;
+  const Part* const part_;
 };
 
 /// A parameter or a watched variable. It holds the handle by which gradients are asked for.
@@ -130,15 +142,13 @@ template <class T>
 class Leaf final : public Node<T> {
  public:
   Leaf(const Variable<T>& result, const Variable<T>* known)
-      : Node<T>("leaf", result.shape()),
+      : Node<T>("leaf", result.shape(), {}),
         handle(known ? *known : result),
         version(handle.tensor().identity ? handle.tensor().identity->version : 0) {}
 
   const Variable<T> handle;
   const std::uint64_t version;
   Deferred<T> deferred;
-  bool used = false;       // as the right side of a product with its transpose
-  Variable<T> transposed;  // made for the second such use
 };
 
 }  // namespace unroll

@@ -24,7 +24,7 @@ bool Cloning::active() { return clones != nullptr; }
 
 template <class T>
 Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
-  this->tensor_->identity = std::make_unique<Identity>(Identity{.name = std::move(name)});
+  this->tensor_->identity = std::make_unique<Identity>(std::move(name));
 }
 
 template <class T>
@@ -47,7 +47,7 @@ void Parameter<T>::assign(Array<T> array) {
   tensor.buffer = std::move(array.storage());
   if (Array<T>* seen = tensor.array.load(std::memory_order_acquire))
     seen->storage() = tensor.buffer.share(0, tensor.size());
-  ++tensor.identity->version;
+  tensor.identity->assigned();
 }
 
 template <class T>
@@ -58,7 +58,7 @@ std::span<T> Parameter<T>::own_elements() {
   if (seen) seen->storage() = Buffer<T>();
   if (!tensor.buffer.unique()) tensor.buffer = Buffer<T>(tensor.buffer);
   if (seen) seen->storage() = tensor.buffer.share(0, tensor.size());
-  ++tensor.identity->version;
+  tensor.identity->assigned();
   return {tensor.buffer.data(), tensor.size()};
 }
 

@@ -20,9 +20,10 @@ using Handles = std::span<const Variable<T>* const>;
 template <class T>
 Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function, Handles<T> operands);
 
-/// Adds the value of an elementwise function, summed over the axes along which the adjoint was broadcast.
+/// Adds the value of an elementwise function, summed over the axes along which the adjoint was broadcast. If this is
+/// their last use, the operands' memory may become that of the adjoint.
 template <class T>
-void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, Handles<T> operands);
+void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, Handles<T> operands, bool last = false);
 
 /// Calls f(std::integral_constant) for the k-th of n.
 template <std::size_t n, class F>
@@ -40,7 +41,7 @@ class ElementwiseNode final : public Node<T> {
   using Indices = std::array<std::uint32_t, count>;
 
   ElementwiseNode(const Variable<T>& result, const F& f, const Loops<T>& loops, const Indices& indices, Handles<T> x)
-      : Node<T>(f.name, result.shape()), function_(f), loops_(loops), indices_(indices) {
+      : Node<T>(f.name, result.shape(), indices_), function_(f), loops_(loops), indices_(indices) {
     std::size_t n = 0;
     if constexpr (F::kept == keep::other) {
       // What only the rule of a constant would need is not kept.
@@ -53,27 +54,25 @@ class ElementwiseNode final : public Node<T> {
     }
   }
 
-  std::span<const std::uint32_t> operands() const override { return indices_; }
-
-  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
-    select_index<count>(k, [&](auto index) { pull<int(index)>(g, into); });
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool last) override {
+    select_index<count>(k, [&](auto index) { pull<int(index)>(g, into, last); });
   }
 
  private:
   static constexpr std::size_t keeps = RuleOf<0>::count(F::kept, F::operands) - 1 + (F::kept == keep::other);
 
   template <int k>
-  void pull(Variable<T>& g, Adjoint<T>& into) {
+  void pull(Variable<T>& g, Adjoint<T>& into, bool last) {
     using Rule = RuleOf<k>;
     if constexpr (Rule::template none<F>) {
       return;
     } else if constexpr (same<decltype(Rule::of(function_)), const Pass&>) {
-      into.pass(g);
+      into.pass(g, last);
     } else {
       constexpr int arguments = Rule::template arguments<F>;
       std::array<const Variable<T>*, arguments> x{&g};
       for (int i = 1; i < arguments; ++i) x[i] = &kept_[F::kept == keep::other ? k : i - 1];
-      if (!Tape<T>::innermost()) return accumulate<T>(into, loops_.rules[k], &function_, x);
+      if (!Tape<T>::innermost()) return accumulate<T>(into, loops_.rules[k], &function_, x, last);
       std::array<Variable<T>, arguments> values;
       for (int i = 0; i < arguments; ++i) values[i] = *x[i];
       into += spread<arguments>(Rule::of(function_), values.data());
@@ -131,7 +130,7 @@ class RuleNode final : public Node<T> {
   using Indices = std::array<std::uint32_t, sizeof...(Rules)>;
 
   RuleNode(const Variable<T>& result, const char* name, const Indices& indices, const Rules&... rules)
-      : Node<T>(name, result.shape()), indices_(indices) {
+      : Node<T>(name, result.shape(), indices_), indices_(indices) {
     std::size_t k = 0;
     // The rule of a constant is not stored, and so what it captured is not kept.
     std::apply(
@@ -140,13 +139,11 @@ class RuleNode final : public Node<T> {
     if constexpr (needs_result) result_ = result;
   }
 
-  std::span<const std::uint32_t> operands() const override { return indices_; }
-
-  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool last) override {
     select_index<sizeof...(Rules)>(k, [&](auto index) {
       const auto& rule = *std::get<index>(rules_);
       if constexpr (same<decltype(rule), const Pass&>)
-        into.pass(g);
+        into.pass(g, last);
       else if constexpr (std::is_invocable_v<decltype(rule), const Variable<T>&>)
         this->add(into, index, rule(g));
       else
@@ -184,10 +181,9 @@ template <class T, class Rule>
 class ManyNode final : public Node<T> {
  public:
   ManyNode(const Variable<T>& result, const char* name, std::vector<std::uint32_t> indices, const Rule& rule)
-      : Node<T>(name, result.shape()), indices_(std::move(indices)), rule_(rule) {}
+      : Node<T>(name, result.shape(), indices), indices_(std::move(indices)), rule_(rule) {}
 
-  std::span<const std::uint32_t> operands() const override { return indices_; }
-  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) override { this->add(into, k, rule_(k, g)); }
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool) override { this->add(into, k, rule_(k, g)); }
 
  private:
   std::vector<std::uint32_t> indices_;

@@ -1,6 +1,7 @@
 #include "blas.hpp"
 #include "kernels.hpp"
 #include "ops.hpp"
+#include "panels.hpp"
 #include "parts.hpp"
 #include "primitive.hpp"
 
@@ -10,22 +11,12 @@ namespace {
 template <class T>
 Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
 
-// Wᵀ of a parameter, which products with few rows read faster than W. It is worth a copy where there are many of them,
-// so there is one from the second use of a parameter on a tape on; else it is empty.
+constexpr std::size_t many_rows = 256;  // it costs little beside such a product to make the panels of its weight
+
+// Whether a product of so many rows should read b from panels.
 template <class T>
-Variable<T> transposed_copy(const Variable<T>& w, std::size_t rows) {
-  constexpr std::size_t few = 64;
-  Tape<T>* const tape = Tape<T>::innermost();
-  const std::uint32_t index = tape && rows <= few && w.tensor().identity ? tape->index_of(w) : Node<T>::constant;
-  if (index == Node<T>::constant) return {};
-  auto& leaf = static_cast<Leaf<T>&>(tape->node(index));
-  if (std::exchange(leaf.used, true) && !leaf.transposed) {
-    const std::size_t m = w.shape()[0], n = w.shape()[1];
-    Shared<Tensor<T>> copy(new Tensor<T>(Shape{n, m}));
-    transpose_matrix<T>(m, n, {w.tensor().data(), n}, {copy->buffer.data(), m});
-    leaf.transposed = Variable<T>(std::move(copy));
-  }
-  return leaf.transposed;
+bool panels_pay(const Variable<T>& b, std::size_t rows) {
+  return b.tensor().identity && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
 }
 
 // A product that has not been computed, so that a sweep can add it to what is there.
@@ -34,6 +25,7 @@ template <class T>
 struct Product {
   Variable<T> a, b;
   Transposed transposed;
+  bool panels = false;  // to read b from
 
   Shape shape() const {
     Shape result = a.shape();
@@ -44,9 +36,7 @@ struct Product {
   }
 
   void run(const View<T>& c, bool add) const {
-    if (transposed.b && b.shape().size() == 2)
-      if (const Variable<T> copy = transposed_copy(b, c.shape[0]); copy)
-        return Product{a, copy, {transposed.a}}.run(c, add);
+    if (panels) return run_panels(c, add ? c.data : nullptr, c.stride(c.shape[1]));
     const View<const T> from_a = view(a), from_b = view(b);
     const std::size_t rank = c.shape.size();
     const std::size_t m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
@@ -57,6 +47,14 @@ struct Product {
     for (std::size_t batch = 0; batch < (rank == 3 ? c.shape[0] : 1); ++batch)
       multiply_matrices<T>(m, n, k, matrix(from_a, batch), transposed.a, matrix(from_b, batch), transposed.b,
                            matrix(c, batch), add);
+  }
+
+  // c = start + a b for a matrix c
+  void run_panels(const View<T>& c, const T* start, std::size_t row_start) const {
+    const std::size_t k = a.shape()[1];
+    multiply_by_panels<T>({c.shape[0], c.shape[1], k, a.tensor().data(), a.tensor().stride(k), nullptr, start,
+                           row_start, c.data, c.stride(c.shape[1])},
+                          b.tensor(), transposed.b, c.shape[0] < many_rows);
   }
 
   void add_to(Adjoint<T>& into) const {
@@ -72,13 +70,14 @@ struct Product {
 /// y = a b                                       ā = ȳ bᵀ,  b̄ = aᵀ ȳ, and likewise where a or b is transposed
 template <class T>
 Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
-  const Product<T> y{a, b, t};
+  Product<T> y{a, b, t};
   Shared<Tensor<T>> value(new Tensor<T>(y.shape()));
+  y.panels = !t.a && panels_pay(b, value->shape[0]);
   y.run({value->buffer.data(), value->shape, value->run, value->pitch}, false);
   return primitive(
       "matmul", {a, b}, Variable<T>(value),
-      [b, t](const Variable<T>& g) {
-        return t.a ? Product<T>{b, g, {t.b, true}} : Product<T>{g, b, {false, !t.b}};
+      [b, t, panels = y.panels](const Variable<T>& g) {
+        return t.a ? Product<T>{b, g, {t.b, true}} : Product<T>{g, b, {false, !t.b}, panels};
       },
       [a, t](const Variable<T>& g) {
         return t.b ? Product<T>{g, a, {true, t.a}} : Product<T>{a, g, {!t.a, false}};
@@ -190,13 +189,19 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
   Shared<Tensor<T>> y(new Tensor<T>(Shape{rows.shape()[0], sw[0]}));
   const View<T> place{y->buffer.data(), y->shape, y->run, y->pitch};
   const Strided<const T> from = strided(view(added), y->shape);
-  traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy, {&from, 1}, strided(place, y->shape),
-              Write::assign);
-  Product<T>{rows, weight, {.b = true}}.run(place, true);
+  const bool panels = panels_pay(weight, y->shape[0]);
+  const Product<T> product{rows, weight, {.b = true}, panels};
+  if (panels && (from.strides[1] == 1 || y->shape[1] <= 1)) {
+    product.run_panels(place, from.data, static_cast<std::size_t>(from.strides[0]));
+  } else {
+    traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy, {&from, 1},
+                strided(place, y->shape), Write::assign);
+    product.run(place, true);
+  }
   return reshape(primitive(
                      "linear", {rows, weight, added}, Variable<T>(y),
-                     [weight](const Variable<T>& g) {
-                       return Product<T>{g, weight, {}};
+                     [weight, panels](const Variable<T>& g) {
+                       return Product<T>{g, weight, {}, panels};
                      },
                      [rows](const Variable<T>& g) {
                        return Product<T>{g, rows, {.a = true}};

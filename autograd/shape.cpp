@@ -15,9 +15,7 @@ template <class T>
 class PartNode final : public Node<T> {
  public:
   PartNode(const Variable<T>& result, const Part& memory, const Part& elements)
-      : Node<T>("part", result.shape()), memory_(memory), elements_(elements) {}
-  std::span<const std::uint32_t> operands() const override { return {&elements_.whole, 1}; }
-  const Part* part() const override { return &memory_; }
+      : Node<T>("part", result.shape(), {&elements_.whole, 1}, &memory_), memory_(memory), elements_(elements) {}
   const Part* elements() const override { return &elements_; }
 
  private:

@@ -13,21 +13,6 @@ namespace unroll {
 
 namespace {
 
-template <class T>
-thread_local Tape<T>* recording = nullptr;
-
-// Makes another tape, or none, the innermost one of this thread for a while.
-template <class T>
-class Recording {
- public:
-  explicit Recording(Tape<T>* tape) : outer_(std::exchange(recording<T>, tape)) {}
-  ~Recording() { recording<T> = outer_; }
-  Recording(const Recording&) = delete;
-
- private:
-  Tape<T>* outer_;
-};
-
 std::uint64_t next_serial() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -36,12 +21,19 @@ std::uint64_t next_serial() {
 }  // namespace
 
 template <class T>
-Tape<T>::Tape(Random* random)
-    : random_(random), outer_(std::exchange(recording<T>, this)), serials_{{next_serial(), ~std::size_t(0)}} {}
+Tape<T>::Tape(Random* random) : random_(random), outer_(std::exchange(recording_, this)) {
+  begin_serial();
+}
+
+template <class T>
+void Tape<T>::begin_serial() {
+  serials_.push_back({next_serial(), ~std::size_t(0)});
+  current_ = serials_.back().serial;
+}
 
 template <class T>
 Tape<T>::~Tape() {
-  for (Tape** link = &recording<T>; *link; link = &(*link)->outer_) {
+  for (Tape** link = &recording_; *link; link = &(*link)->outer_) {
     if (*link != this) continue;
     *link = outer_;
     break;
@@ -58,11 +50,6 @@ void Tape<T>::clear(std::size_t from) {
 }
 
 template <class T>
-Tape<T>* Tape<T>::innermost() {
-  return recording<T>;
-}
-
-template <class T>
 Variable<T> Tape<T>::watch(const Variable<T>& x) {
   return record<Leaf<T>>(detach(x).shared(), nullptr);
 }
@@ -75,7 +62,7 @@ bool Tape<T>::owns(const Slot& slot) const {
 }
 
 template <class T>
-std::uint32_t Tape<T>::index_of(const Variable<T>& x) {
+std::uint32_t Tape<T>::find(const Variable<T>& x) {
   if (spent_) return Node<T>::constant;
   const Identity* identity = x.tensor().identity.get();
   if (!identity && owns(x.slot())) return x.slot().index;
@@ -99,7 +86,7 @@ void Tape<T>::roll_back(std::size_t size) {
   clear(size);
   std::erase_if(parameters_, [&](const auto& entry) { return entry.second >= size; });
   for (Serial& serial : serials_) serial.limit = std::min(serial.limit, size);
-  serials_.push_back({next_serial(), ~std::size_t(0)});
+  begin_serial();
 }
 
 template <class T>
@@ -152,7 +139,8 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
           "; it must be a scalar - reduce it with sum() or mean()");
   refuse_stale_parameters("backward", last);
   spent_ = true;
-  const Recording<T> paused(nullptr);
+  current_ = nowhere;
+  const Recording paused(nullptr);
   adjoint_of(last) += ones<T>(loss.shape());
   // Recording order is a topological order, so one pass suffices. It frees what each node holds as it goes.
   Gradients<T> gradients;
@@ -167,10 +155,12 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     } else if (node.adjoint.value && !node.part()) {
       if (node.adjoint.untouched) adjoint_of(k).finish();
       Variable<T> g = std::move(node.adjoint.value);
-      for (std::size_t i = operands.size(); i-- > 0;) {
+      std::size_t first = 0;
+      while (operands[first] == Node<T>::constant) ++first;
+      for (std::size_t i = operands.size(); i-- > first;) {
         if (operands[i] == Node<T>::constant) continue;
         Adjoint<T> into = adjoint_of(operands[i]);
-        node.pull(i, g, into);
+        node.pull(i, g, into, i == first);
         if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
     }
@@ -197,7 +187,7 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
   for (std::uint32_t source : sources) wanted[source] = true;
   refuse_stale_parameters("gradient", last);
 
-  const Recording<T> resumed(this);
+  const Recording resumed(this);
   const Scope scope("gradient");
   const std::vector<bool> depends = dependent_on(sources, last);
   std::vector<Sum<T>> adjoints(last + 1);
@@ -219,7 +209,7 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
       for (std::size_t i = 0; i < operands.size(); ++i) {
         if (operands[i] == Node<T>::constant || !depends[operands[i]]) continue;
         Adjoint<T> into(adjoints[operands[i]], nodes_[operands[i]]->shape, nullptr, nodes_[operands[i]]->shape);
-        nodes_[k]->pull(i, g, into);
+        nodes_[k]->pull(i, g, into, false);
       }
     }
     if (!wanted[k]) adjoints[k].value = {};

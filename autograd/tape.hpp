@@ -46,17 +46,17 @@ class Tape {
   bool spent() const { return spent_; }
   Random* random() const { return random_; }
   /// The tape that records now, or null.
-  static Tape* innermost();
+  static Tape* innermost() { return recording_; }
 
   // What primitives are made of:
 
   /// The index under which this tape has x, recording a parameter when it is first used; `Node::constant` for others.
-  std::uint32_t index_of(const Variable<T>& x);
+  std::uint32_t index_of(const Variable<T>& x) { return x.slot().tape == current_ ? x.slot().index : find(x); }
   /// Records `result` as made by a node of this kind; its constructor is given the recorded result first.
   template <class Kind, class... Arguments>
   Variable<T> record(Shared<Tensor<T>> result, Arguments&&... arguments) {
     require(!spent_, "watch", "this tape is spent; record on a new one");
-    Variable<T> recorded(std::move(result), {serials_.back().serial, static_cast<std::uint32_t>(nodes_.size())});
+    Variable<T> recorded(std::move(result), {current_, static_cast<std::uint32_t>(nodes_.size())});
     if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 64);
     nodes_.push_back(new (memory_.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
     if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.recorded(*nodes_.back(), recorded); });
@@ -77,6 +77,21 @@ class Tape {
     std::size_t limit;
   };
 
+  // Makes another tape, or none, the innermost one of this thread for a while.
+  class Recording {
+   public:
+    explicit Recording(Tape* tape) : outer_(std::exchange(recording_, tape)) {}
+    ~Recording() { recording_ = outer_; }
+    Recording(const Recording&) = delete;
+
+   private:
+    Tape* outer_;
+  };
+
+  static constexpr std::uint64_t nowhere = ~std::uint64_t(0);
+
+  std::uint32_t find(const Variable<T>& x);
+  void begin_serial();
   bool owns(const Slot& slot) const;
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;
   void refuse_stale_parameters(const char* where, std::uint32_t last) const;
@@ -84,9 +99,12 @@ class Tape {
   Adjoint<T> adjoint_of(std::uint32_t index);
   void clear(std::size_t from);
 
+  static inline constinit thread_local Tape* recording_ = nullptr;
+
   Random* random_;
   Tape* outer_;
   std::vector<Serial> serials_;
+  std::uint64_t current_ = nowhere;  // the last serial, while this tape records
   Arena memory_;
   std::vector<Node<T>*> nodes_;
   std::unordered_map<const Tensor<T>*, std::uint32_t> parameters_;  // and what was captured

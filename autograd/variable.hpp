@@ -15,6 +15,18 @@ struct Identity {
   std::string name;
   std::uint64_t version = 0;  // counts assignments
   bool frozen = false;
+  std::atomic<Block*> panels[2]{};  // the array and its transpose as products read them (panels.hpp), once they did
+
+  explicit Identity(std::string given) : name(std::move(given)) {}
+  ~Identity() { forget_panels(); }
+  void forget_panels() {
+    for (auto& copy : panels)
+      if (Block* const block = copy.exchange(nullptr)) block->release();
+  }
+  void assigned() {
+    ++version;
+    forget_panels();
+  }
 };
 
 /// The distance in memory between neighbours along an axis whose index steps over `elements` elements.

@@ -1,0 +1,127 @@
+// Compiled once for each instruction set, like kernels.cpp.
+#include <xsimd/xsimd.hpp>
+
+#include "panels.hpp"
+
+namespace unroll {
+namespace {
+
+template <class T>
+using Lanes = xsimd::batch<T>;
+
+// As many rows at once as leave registers for a row of the panel: there are 32 of 64 bytes, else 16.
+template <class T>
+constexpr int most_rows = sizeof(Lanes<T>) == 64 ? 8 : 6;
+
+// So many rows of c, and one panel of so many vectors and `columns` columns.
+template <class T, int rows, int vectors>
+void block(const PanelProduct<T>& p, std::size_t columns) {
+  constexpr std::size_t width = Lanes<T>::size, all = vectors * width;
+  alignas(64) T part[rows][all];  // of c, where the panel is wider
+  T* const c = columns == all ? p.c : part[0];
+  const std::size_t row_c = columns == all ? p.row_c : all;
+  Lanes<T> sum[rows][vectors];
+  for (int i = 0; i < rows; ++i) {
+    const T* start = p.start + (p.start ? i * p.row_start : 0);
+    if (p.start && columns < all) {
+      for (std::size_t j = 0; j < columns; ++j) part[i][j] = start[j];
+      start = part[i];
+    }
+    for (int v = 0; v < vectors; ++v) {
+      sum[i][v] = start ? Lanes<T>::load_unaligned(start + v * width) : Lanes<T>(T(0));
+      __builtin_prefetch(p.c + i * p.row_c + v * width, 1);
+    }
+  }
+  const T* b = p.panels;
+  for (std::size_t l = 0; l < p.k; ++l, b += all) {
+    Lanes<T> row[vectors];
+    for (int v = 0; v < vectors; ++v) row[v] = Lanes<T>::load_aligned(b + v * width);
+    for (int i = 0; i < rows; ++i) {
+      const Lanes<T> a(p.a[i * p.row_a + l]);
+      for (int v = 0; v < vectors; ++v) sum[i][v] = xsimd::fma(a, row[v], sum[i][v]);
+    }
+  }
+  for (int i = 0; i < rows; ++i)
+    for (int v = 0; v < vectors; ++v) sum[i][v].store_unaligned(c + i * row_c + v * width);
+  for (int i = 0; i < rows && columns < all; ++i)
+    for (std::size_t j = 0; j < columns; ++j) p.c[i * p.row_c + j] = part[i][j];
+}
+
+// The block of so many rows, at most `rows`.
+template <class T, int rows, int vectors>
+void rows_of(std::size_t count, const PanelProduct<T>& p, std::size_t columns) {
+  if (count == rows)
+    block<T, rows, vectors>(p, columns);
+  else if constexpr (rows > 1)
+    rows_of<T, rows - 1, vectors>(count, p, columns);
+}
+
+template <class T>
+void multiply(const PanelProduct<T>& p) {
+  constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 1024;
+  const std::size_t blocks = (p.m + most - 1) / most;
+  for (std::size_t column = 0; column < p.n; column += 2 * width) {
+    const std::size_t left = p.n - column, columns = left < 2 * width ? left : 2 * width;
+    const std::size_t panel = columns > width ? 2 * width : width;
+    // What is read of a panel at a time stays near for all rows.
+    std::size_t depth = 0;
+    do {
+      PanelProduct<T> part = p;
+      part.k = p.k - depth < deep ? p.k - depth : deep;
+      part.panels += column * p.k + depth * panel;
+      for (std::size_t block = 0, row = 0; block < blocks; ++block) {
+        const std::size_t rows = (p.m - row + blocks - block - 1) / (blocks - block);
+        part.a = p.a + row * p.row_a + depth;
+        part.c = p.c + row * p.row_c + column;
+        if (depth)
+          part.row_start = p.row_c, part.start = part.c;
+        else if (p.start)
+          part.start = p.start + row * p.row_start + column;
+        columns > width ? rows_of<T, most_rows<T>, 2>(rows, part, columns)
+                        : rows_of<T, most_rows<T>, 1>(rows, part, columns);
+        row += rows;
+      }
+      depth += part.k;
+    } while (depth < p.k);
+  }
+}
+
+template <class T>
+void pack(std::size_t n, std::size_t k, const T* weight, std::size_t row, bool transposed, T* panels) {
+  constexpr std::size_t width = Lanes<T>::size, near = 16;
+  for (std::size_t column = 0; column < n; column += 2 * width) {
+    const std::size_t left = n - column, columns = left < 2 * width ? left : 2 * width;
+    const std::size_t panel = columns > width ? 2 * width : width;
+    for (std::size_t l = 0; l < k && columns < panel; ++l)
+      for (std::size_t j = columns; j < panel; ++j) panels[l * panel + j] = T(0);
+    if (transposed) {
+      for (std::size_t first = 0; first < k; first += near)
+        for (std::size_t j = 0; j < columns; ++j)
+          for (std::size_t l = first; l < k && l < first + near; ++l)
+            panels[l * panel + j] = weight[(column + j) * row + l];
+    } else if (columns == 2 * width) {
+      for (std::size_t l = 0; l < k; ++l)
+        for (std::size_t v = 0; v < panel; v += width)
+          Lanes<T>::load_unaligned(weight + l * row + column + v).store_aligned(panels + l * panel + v);
+    } else {
+      for (std::size_t l = 0; l < k; ++l)
+        for (std::size_t j = 0; j < columns; ++j) panels[l * panel + j] = weight[l * row + column + j];
+    }
+    panels += k * panel;
+  }
+}
+
+template <class T>
+constexpr PanelKernels<T> kernels{2 * Lanes<T>::size, &pack<T>, &multiply<T>};
+
+}  // namespace
+
+template <class T, int bytes>
+const PanelKernels<T>& panel_kernels_for() {
+  return kernels<T>;
+}
+
+template const PanelKernels<float>& panel_kernels_for<float, sizeof(Lanes<float>)>();
+template const PanelKernels<double>& panel_kernels_for<double, sizeof(Lanes<double>)>();
+
+}  // namespace unroll
