@@ -133,6 +133,11 @@ Variable<T> tanh(const Variable<T>& x) {
 }
 
 template <class T>
+Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x) {
+  return vectorised<functions::scaled_tanh>(w, x);
+}
+
+template <class T>
 Variable<T> sigmoid(const Variable<T>& x) {
   return vectorised<functions::sigmoid>(x);
 }
@@ -229,7 +234,7 @@ struct Instances {
   using Binary = Variable<T> (*)(const Variable<T>&, const Variable<T>&);
   static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, softplus, log1p,      expm1,
                                     sqrt,   abs, erf, sin,  cos,     relu,     contiguous, packed_copy};
-  static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference,
+  static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference, scaled_tanh,
                                       pow, maximum,  less,     less_equal, equal};
   static constexpr auto scaled = &scaled_exp<T>;
   static constexpr auto selected = &where<T>;

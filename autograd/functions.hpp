@@ -116,6 +116,23 @@ inline constexpr auto tanh = function<keep::result>(
     },
     [](const auto& g, const auto& y) { return g * (1 - y * y); });
 
+/// y = w ⊙ tanh x                                w̄ = ȳ ⊙ tanh x,  x̄ = ȳ ⊙ w ⊙ (1 − tanh² x)
+inline constexpr auto scaled_tanh = function<keep::first | keep::second>(
+    "scaled_tanh",
+    [](const auto& w, const auto& x) {
+      using std::tanh;
+      return w * tanh(x);
+    },
+    [](const auto& g, const auto&, const auto& x) {
+      using std::tanh;
+      return g * tanh(x);
+    },
+    [](const auto& g, const auto& w, const auto& x) {
+      using std::tanh;
+      const auto y = tanh(x);
+      return g * w * (1 - y * y);
+    });
+
 /// y = σ(x) = 1 / (1 + e⁻ˣ)                      x̄ = ȳ ⊙ y ⊙ (1 − y)
 inline constexpr auto sigmoid = function<keep::result>(
     "sigmoid", [](const auto& x) { return logistic(x); },
@@ -270,8 +287,8 @@ struct List {
 
 /// The functions that have vector kernels.
 using Vectorised =
-    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, scaled_exp, log, tanh, sigmoid, softplus,
-         log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
+    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, scaled_exp, log, tanh, scaled_tanh,
+         sigmoid, softplus, log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
 
 }  // namespace functions
 }  // namespace unroll

@@ -57,62 +57,61 @@ struct Vector {
       for (int k = 0; k < n; ++k) x[k] = Lanes::load_unaligned(data[k] + j * step[k]);
       return spread<n>(f, x);
     }
-
-    // The last elements of a row, which do not fill a vector; its other lanes repeat the first of them.
-    template <class F>
-    Lanes call(const F& f, std::size_t j, std::size_t count) const {
-      Lanes x[n];
-      for (int k = 0; k < n; ++k) {
-        alignas(64) T last[width];
-        for (std::size_t l = 0; l < width; ++l) last[l] = data[k][(j + (l < count ? l : 0)) * step[k]];
-        x[k] = Lanes::load_aligned(last);
-      }
-      return spread<n>(f, x);
-    }
   };
 
+  // The first lanes.
+  template <class T>
+  static auto first(std::size_t count) {
+    constexpr std::size_t width = xsimd::batch<T>::size;
+    alignas(64) T index[width];
+    for (std::size_t l = 0; l < width; ++l) index[l] = T(l);
+    return xsimd::batch<T>::load_aligned(index) < xsimd::batch<T>(T(count));
+  }
+
+  // A row may end within a vector: what is behind it is read too (there is memory behind every block), and is put back.
   template <class T, class F, class Which, class Operands, class Combine>
-  static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
-                    const Stream<T>& out, const Combine& combine) {
+  [[gnu::flatten]] static void sweep(const void* function, std::size_t rows, std::size_t columns,
+                                     const Stream<const T>* in, const Stream<T>& out, const Combine& combine) {
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));
+    const std::size_t whole = columns / width * width;
+    const auto last = first<T>(columns - whole);
     for (std::size_t i = 0; i < rows; ++i) {
       const Operands x(in, i);
       T* y = out.data + static_cast<std::ptrdiff_t>(i) * out.row;
-      std::size_t j = 0;
-      for (; j + width <= columns; j += width)
+      for (std::size_t j = 0; j < whole; j += width)
         combine(Lanes::load_unaligned(y + j), x.call(f, j)).store_unaligned(y + j);
-      if (j == columns) continue;
-      alignas(64) T last[width] = {};
-      for (std::size_t l = 0; j + l < columns; ++l) last[l] = y[j + l];
-      combine(Lanes::load_aligned(last), x.call(f, j, columns - j)).store_aligned(last);
-      for (std::size_t l = 0; j + l < columns; ++l) y[j + l] = last[l];
+      if (whole == columns) continue;
+      const Lanes old = Lanes::load_unaligned(y + whole);
+      xsimd::select(last, Lanes(combine(old, x.call(f, whole))), old).store_unaligned(y + whole);
     }
   }
 
   // Each row adds up to one element, or gives its maximum.
   template <class T, class F, class Which>
-  static void reduce(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
-                     const Stream<T>& out, Write write) {
+  [[gnu::flatten]] static void reduce(const void* function, std::size_t rows, std::size_t columns,
+                                      const Stream<const T>* in, const Stream<T>& out, Write write) {
     using Operands = Row<T, Which::template arguments<F>, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));
+    const std::size_t whole = columns / width * width;
+    const auto last = first<T>(columns - whole);
     for (std::size_t i = 0; i < rows; ++i) {
       const Operands x(in, i);
       T& y = out.data[static_cast<std::ptrdiff_t>(i) * out.row];
-      Lanes total(write == Write::add ? T(0) : y);
-      std::size_t j = 0;
-      for (; j + width <= columns; j += width)
-        total = write == Write::add ? total + x.call(f, j) : maximum(total, x.call(f, j));
+      const Lanes neutral(write == Write::add ? T(0) : y);
+      Lanes total = neutral;
+      const auto include = [&](const Lanes& value) {
+        total = write == Write::add ? total + value : maximum(total, value);
+      };
+      for (std::size_t j = 0; j < whole; j += width) include(x.call(f, j));
+      if (whole < columns) include(xsimd::select(last, x.call(f, whole), neutral));
       alignas(64) T lanes[width];
-      alignas(64) T last[width];
       total.store_aligned(lanes);
-      if (j < columns) x.call(f, j, columns - j).store_aligned(last);
       T sum = lanes[0];
       for (std::size_t l = 1; l < width; ++l) sum = write == Write::add ? sum + lanes[l] : larger(sum, lanes[l]);
-      for (std::size_t l = 0; j + l < columns; ++l) sum = write == Write::add ? sum + last[l] : larger(sum, last[l]);
       y = write == Write::add ? y + sum : sum;
     }
   }

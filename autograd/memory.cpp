@@ -71,7 +71,9 @@ Block* Block::take_or_allocate(std::uint32_t size_class) {
     block->references.store(1, std::memory_order_relaxed);
     return block;
   }
-  block = new (::operator new(sizeof(Block) + bytes_of(size_class), std::align_val_t(64))) Block;
+  // Vectors may be read from the last element on.
+  constexpr std::size_t behind = 64;
+  block = new (::operator new(sizeof(Block) + bytes_of(size_class) + behind, std::align_val_t(64))) Block;
   block->size_class = size_class;
   return block;
 }

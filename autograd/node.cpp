@@ -36,8 +36,26 @@ void Adjoint<T>::finish() {
 }
 
 template <class T>
+auto Adjoint<T>::columns() const -> Columns {
+  const std::size_t size = shape_.elements(), all = part_ ? whole_.elements() : size;
+  if (size == all) return {0, all, all};
+  if (part_->run == part_->pitch) return {part_->offset, size, all};
+  const bool every_row = part_->run > 0 && size / part_->run * part_->pitch == all;
+  if (every_row && part_->offset + part_->run <= part_->pitch) return {part_->offset, part_->run, part_->pitch};
+  return {0, 0, all};
+}
+
+// Zeros in columns of memory that is seen in rows.
+template <class T>
+void clear(Tensor<T>& memory, std::size_t pitch, std::size_t first, std::size_t last) {
+  if (first < last)
+    for (std::size_t row = 0; row < memory.size(); row += pitch)
+      std::fill(memory.buffer.data() + row + first, memory.buffer.data() + row + last, T(0));
+}
+
+template <class T>
 void Adjoint<T>::fill_untouched() {
-  if (sum_.untouched) std::fill_n(sum_.value.shared()->buffer.data(), std::exchange(sum_.untouched, 0), T(0));
+  if (sum_.untouched) clear(*sum_.value.shared(), sum_.pitch, 0, std::exchange(sum_.untouched, 0));
 }
 
 // Adds all that was kept for later.
@@ -64,25 +82,24 @@ Variable<T> Adjoint<T>::value() {
 template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   settle();
-  const std::size_t size = shape_.elements(), all = part_ ? whole_.elements() : size;
+  const Columns own = columns();
   if (!sum_.value) {
     sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(part_ ? whole_ : shape_)));
-    sum_.untouched = all;
+    sum_.untouched = sum_.pitch = own.pitch;
   }
-  T* const data = sum_.value.shared()->buffer.data();
-  const std::size_t offset = part_ && size < all ? part_->offset : 0;
-  const bool block = size == all || part_->run == part_->pitch;
-  if (overwrites && block && size > 0 && offset + size <= sum_.untouched) {
+  const std::size_t end = own.first + own.count, rows = own.pitch ? sum_.value.size() / own.pitch : 0;
+  if (overwrites && own.count > 0 && own.pitch == sum_.pitch && end <= sum_.untouched) {
     // A sweep comes by the last parts first.
-    std::fill(data + offset + size, data + std::exchange(sum_.untouched, offset), T(0));
-    return {data + offset, size, size, true};
+    Tensor<T>& memory = *sum_.value.shared();
+    clear(memory, own.pitch, end, std::exchange(sum_.untouched, own.first));
+    return {memory.buffer.data() + own.first, own.count, rows == 1 ? own.count : own.pitch, true};
   }
   fill_untouched();
   if (!sum_.value.tensor().unique() || (part_ && !sum_.value.tensor().contiguous()))
     sum_.value = packed_copy(sum_.value);
   Tensor<T>& tensor = *sum_.value.shared();
-  if (size == all) return {tensor.buffer.data(), tensor.run, tensor.pitch, false};
-  return {tensor.buffer.data() + offset, part_->run, part_->pitch, false};
+  if (own.count == own.pitch) return {tensor.buffer.data(), tensor.run, tensor.pitch, false};
+  return {tensor.buffer.data() + part_->offset, part_->run, part_->pitch, false};
 }
 
 template <class T>
@@ -107,12 +124,14 @@ template <class T>
 void Adjoint<T>::pass(Variable<T>& x, bool last) {
   if (last && takes_memory() && x.shape() == shape_ && !x.tensor().identity && !Tape<T>::innermost()) return take(x);
   settle();
-  const std::size_t size = shape_.elements(), free = sum_.value ? sum_.untouched : whole_.elements();
-  const bool alone = !last && part_ && part_->run == part_->pitch && part_->offset + size <= free &&
-                     size < whole_.elements() && x.shape() == shape_ && !Tape<T>::innermost();
+  const Columns own = columns();
+  const std::size_t all = whole_.elements(), end = own.first + own.count;
+  const bool alone = !last && part_ && own.count > 0 && own.pitch == all && own.count < all &&
+                     (!sum_.value || (sum_.pitch == all && end <= sum_.untouched)) && x.shape() == shape_ &&
+                     !Tape<T>::innermost();
   *this += x;
-  if (alone)
-    x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, sum_.value.tensor().buffer.share(part_->offset, size))));
+  if (!alone) return;
+  x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, sum_.value.tensor().buffer.share(own.first, own.count))));
 }
 
 template class Adjoint<float>;

@@ -42,7 +42,8 @@ struct Deferred {
 template <class T>
 struct Sum {
   Variable<T> value;
-  std::size_t untouched = 0;  // first elements in memory that nobody has written or seen yet; they count as zeros
+  // Its memory in rows of `pitch` elements, of which nobody has written or seen the first `untouched` yet: zeros.
+  std::size_t untouched = 0, pitch = 0;
 };
 
 /// The adjoint of a recorded value while a sweep adds to it.
@@ -84,6 +85,11 @@ class Adjoint {
   Memory open(bool overwrites);
 
  private:
+  // What it is of the memory, seen in rows: none of it if that is not some columns.
+  struct Columns {
+    std::size_t first, count, pitch;
+  };
+  Columns columns() const;
   void settle() {
     if (deferred_) add_deferred();
   }

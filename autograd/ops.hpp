@@ -154,6 +154,9 @@ Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
 /// y = e^(a − b)
 template <class T>
 Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
+/// y = w ⊙ tanh x; the hyperbolic tangent is not kept for the sweep but computed again
+template <class T>
+Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x);
 /// y = w ⊙ e^(a − b)
 template <class T>
 Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b);
@@ -354,10 +357,10 @@ template <std::size_t n, class T>
 std::array<Variable<T>, n> split(const Variable<T>& x, int axis = -1) {
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
   require(size % n == 0, "split", "the axis has size ", size, "; it must be a multiple of ", n);
-  const auto parts = split(x, std::vector<std::size_t>(n, size / n), axis);
-  std::array<Variable<T>, n> result;
-  std::copy(parts.begin(), parts.end(), result.begin());
-  return result;
+  std::array<Variable<T>, n> parts;
+  const auto part = static_cast<std::int64_t>(size / n);
+  for (std::size_t k = 0; k < n; ++k) parts[k] = slice(x, axis, std::int64_t(k) * part, std::int64_t(k + 1) * part);
+  return parts;
 }
 /// The parts of x at each index of an axis, without that axis.
 template <class T>

@@ -22,36 +22,37 @@ class GRUCell : public GateWeights<T> {
   using State = std::array<Variable<T>, 1>;
 
   GRUCell(const CellSizes& sizes, const Options& options, Random& random)
-      : GateWeights<T>(3, sizes, random, options.layer_norm), hidden_(sizes.hidden), reset_(options.reset) {}
+      : GateWeights<T>(3, sizes, random, options.layer_norm),
+        sizes_{2 * sizes.hidden, sizes.hidden},
+        reset_(options.reset) {}
 
   Variable<T> input(const Variable<T>& x) const { return affine(x, W, b, this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
-    const auto [x_r, x_z, x_n] = split<3>(projected);
-    if (reset_ == Reset::after) {
-      const auto [h_r, h_z, h_n] = split<3>(affine(h, U, d, this->q));
-      const auto r = named("r", sigmoid(x_r + h_r));
-      return {next(h, sigmoid(x_z + h_z), tanh(x_n + r * h_n))};
-    }
-    const auto parts = [&](const Variable<T>& of) {
-      return of ? split(of, {2 * hidden_, hidden_}, 0) : std::vector<Variable<T>>(2);
+    const auto parts = [&](const Variable<T>& of, int axis) {
+      return of ? split(of, sizes_, axis) : std::vector<Variable<T>>(2);
     };
-    const auto weights = parts(U), biases = parts(d), gains = parts(this->q);
-    const auto [h_r, h_z] = split<2>(affine(h, weights[0], biases[0], gains[0]));
-    const auto r = named("r", sigmoid(x_r + h_r));
-    const auto h_n = affine(r * h, weights[1], biases[1], gains[1]);
-    return {next(h, sigmoid(x_z + h_z), tanh(x_n + h_n))};
+    const auto x = parts(projected, -1);
+    const auto gates = [&](const Variable<T>& h_rz) {
+      const auto [r, z] = split<2>(sigmoid(x[0] + h_rz));
+      return std::array{named("r", r), named("z", z)};
+    };
+    // (1 − z) ⊙ n + z ⊙ h
+    const auto next = [&](auto& z, const auto& n) -> State { return {named("h", named("n", n) + z * (h - n))}; };
+    if (reset_ == Reset::after) {
+      const auto all = parts(affine(h, U, d, this->q), -1);
+      const auto [r, z] = gates(all[0]);
+      return next(z, tanh(x[1] + r * all[1]));
+    }
+    const auto weights = parts(U, 0), biases = parts(d, 0), gains = parts(this->q, 0);
+    const auto [r, z] = gates(affine(h, weights[0], biases[0], gains[0]));
+    return next(z, tanh(x[1] + affine(r * h, weights[1], biases[1], gains[1])));
   }
 
  private:
-  // (1 − z) ⊙ n + z ⊙ h
-  static Variable<T> next(const Variable<T>& h, const Variable<T>& z, const Variable<T>& n) {
-    return named("h", named("n", n) + named("z", z) * (h - n));
-  }
-
   using GateWeights<T>::W, GateWeights<T>::U, GateWeights<T>::b, GateWeights<T>::d;
-  std::size_t hidden_;
+  std::vector<std::size_t> sizes_;  // of r and z together, and of n
   Reset reset_;
 };
 

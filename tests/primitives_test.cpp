@@ -158,6 +158,8 @@ std::vector<Row> elementwise() {
        plain([](auto& x) { return x * x * x * (x > 0.); })},
       {"exp_difference", two, of([](auto& a, auto& b) { return exp_difference(a, b); }),
        plain([](auto& a, auto& b) { return exp(a - b); })},
+      {"scaled_tanh", two, of([](auto& w, auto& x) { return scaled_tanh(w, x); }),
+       plain([](auto& w, auto& x) { return w * tanh(x); })},
       {"scaled_exp", three, of([](auto& w, auto& a, auto& b) { return scaled_exp(w, a, b); }),
        plain([](auto& w, auto& a, auto& b) { return w * exp(a - b); })},
       alike("square", one, [](auto& x) { return square(x); }),
