@@ -32,6 +32,19 @@ Depot& depot() {
   return shared;
 }
 
+// Takes the free block whose touched bytes fit best, of those that have lain here for the shortest time.
+Block* best_of(FreeBlocks& blocks, std::size_t bytes) {
+  constexpr int most_compared = 16;
+  Block** best = &blocks.head;
+  for (auto [link, n] = std::pair(best, 0); *link && n < most_compared; link = &(*link)->next, ++n) {
+    const std::size_t touched = (*link)->touched, known = (*best)->touched;
+    if (touched < bytes ? touched > known : known < bytes || touched < known) best = link;
+  }
+  Block* const block = *best;
+  if (block) *best = block->next;
+  return block;
+}
+
 // There in a program built with AddressSanitizer, which would not see the use of a block that was recycled.
 extern "C" [[gnu::weak]] void __asan_init();
 
@@ -57,7 +70,8 @@ class Cache {
 
 }  // namespace
 
-Block* Block::take_or_allocate(std::uint32_t size_class) {
+Block* Block::take_or_allocate(std::size_t bytes) {
+  const std::uint32_t size_class = size_class_of(bytes);
   if (!FreeBlocks::mine && !Cache::ended && !__asan_init) {
     thread_local const Cache cache;
     (void)cache;
@@ -65,16 +79,18 @@ Block* Block::take_or_allocate(std::uint32_t size_class) {
   Block* block = nullptr;
   {
     const std::lock_guard lock(depot().mutex);
-    if (depot().of_class[size_class].head) block = depot().of_class[size_class].pop();
+    block = best_of(depot().of_class[size_class], bytes);
   }
   if (block) {
     block->references.store(1, std::memory_order_relaxed);
+    block->touched = std::max(block->touched, bytes);
     return block;
   }
   // Vectors may be read from the last element on.
   constexpr std::size_t behind = 64;
   block = new (::operator new(sizeof(Block) + bytes_of(size_class) + behind, std::align_val_t(64))) Block;
   block->size_class = size_class;
+  block->touched = bytes;
   return block;
 }
 

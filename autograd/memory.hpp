@@ -15,7 +15,8 @@ struct FreeBlocks;
 struct alignas(64) Block {
   std::atomic<std::uint32_t> references{1};
   std::uint32_t size_class = 0;
-  Block* next = nullptr;  // in a list of free blocks
+  Block* next = nullptr;    // in a list of free blocks
+  std::size_t touched = 0;  // bytes of a large block that have been used once: the system has given it their pages
 
   static Block* make(std::size_t bytes);
   void* data() { return this + 1; }
@@ -29,7 +30,7 @@ struct alignas(64) Block {
   }
 
  private:
-  static Block* take_or_allocate(std::uint32_t size_class);
+  static Block* take_or_allocate(std::size_t bytes);
   static void spill(FreeBlocks& blocks);
   void recycle();
   void hand_over();
@@ -63,7 +64,7 @@ inline Block* Block::make(std::size_t bytes) {
   const std::uint32_t k = size_class_of(bytes);
   FreeBlocks* const mine = FreeBlocks::mine;
   if (!mine || !mine[k].head) [[unlikely]]
-    return take_or_allocate(k);
+    return take_or_allocate(bytes);
   Block* const block = mine[k].pop();
   block->references.store(1, std::memory_order_relaxed);
   return block;
