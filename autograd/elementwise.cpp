@@ -98,6 +98,16 @@ Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
 }
 
 template <class T>
+Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c) {
+  return vectorised<functions::fma>(a, b, c);
+}
+
+template <class T>
+Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t) {
+  return vectorised<functions::lerp>(a, b, t);
+}
+
+template <class T>
 Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
   return vectorised<functions::divide>(a, b);
 }
@@ -232,12 +242,12 @@ template <class T>
 struct Instances {
   using Unary = Variable<T> (*)(const Variable<T>&);
   using Binary = Variable<T> (*)(const Variable<T>&, const Variable<T>&);
+  using Ternary = Variable<T> (*)(const Variable<T>&, const Variable<T>&, const Variable<T>&);
   static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, softplus, log1p,      expm1,
                                     sqrt,   abs, erf, sin,  cos,     relu,     contiguous, packed_copy};
   static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference, scaled_tanh,
                                       pow, maximum,  less,     less_equal, equal};
-  static constexpr auto scaled = &scaled_exp<T>;
-  static constexpr auto selected = &where<T>;
+  static constexpr Ternary ternary[] = {fma, lerp, scaled_exp, where};
 };
 template Shared<Tensor<float>> evaluate(const char*, Loop<float>, const void*, Handles<float>);
 template Shared<Tensor<double>> evaluate(const char*, Loop<double>, const void*, Handles<double>);

@@ -54,6 +54,19 @@ inline constexpr auto multiply = function<keep::other>(
     "multiply", [](const auto& a, const auto& b) { return a * b; }, [](const auto& g, const auto& b) { return g * b; },
     [](const auto& g, const auto& a) { return g * a; });
 
+/// y = a ⊙ b + c                                 ā = ȳ ⊙ b,  b̄ = ȳ ⊙ a,  c̄ = ȳ
+inline constexpr auto fma = function<keep::first | keep::second>(
+    "fma", [](const auto& a, const auto& b, const auto& c) { return a * b + c; },
+    [](const auto& g, const auto&, const auto& b) { return g * b; },
+    [](const auto& g, const auto& a, const auto&) { return g * a; }, pass);
+
+/// y = a + t ⊙ (b − a)                           ā = ȳ ⊙ (1 − t),  b̄ = ȳ ⊙ t,  t̄ = ȳ ⊙ (b − a)
+inline constexpr auto lerp = function<keep::first | keep::second | keep::third>(
+    "lerp", [](const auto& a, const auto& b, const auto& t) { return a + t * (b - a); },
+    [](const auto& g, const auto&, const auto&, const auto& t) { return g * (1 - t); },
+    [](const auto& g, const auto&, const auto&, const auto& t) { return g * t; },
+    [](const auto& g, const auto& a, const auto& b, const auto&) { return g * (b - a); });
+
 /// y = a / b                                     ā = ȳ / b,  b̄ = −ȳ ⊙ y / b
 inline constexpr auto divide = function<keep::result | keep::second>(
     "divide", [](const auto& a, const auto& b) { return a / b; },
@@ -286,9 +299,9 @@ struct List {
 };
 
 /// The functions that have vector kernels.
-using Vectorised =
-    List<copy, add, subtract, multiply, divide, negate, exp, exp_difference, scaled_exp, log, tanh, scaled_tanh,
-         sigmoid, softplus, log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where, maximum, less, less_equal, equal>;
+using Vectorised = List<copy, add, subtract, multiply, fma, lerp, divide, negate, exp, exp_difference, scaled_exp, log,
+                        tanh, scaled_tanh, sigmoid, softplus, log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where,
+                        maximum, less, less_equal, equal>;
 
 }  // namespace functions
 }  // namespace unroll

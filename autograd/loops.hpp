@@ -16,8 +16,8 @@ struct NoRule {};
 
 /// The rule of an operand that gets the adjoint of the result as it is; a sweep then hands it on without a copy.
 struct Pass {
-  template <class X>
-  constexpr const X& operator()(const X& g) const {
+  template <class X, class... Kept>
+  constexpr const X& operator()(const X& g, const Kept&...) const {
     return g;
   }
 };

@@ -53,6 +53,12 @@ Variable<T> subtract(const Variable<T>& a, const Variable<T>& b);
 /// y = a ⊙ b
 template <class T>
 Variable<T> multiply(const Variable<T>& a, const Variable<T>& b);
+/// y = a ⊙ b + c
+template <class T>
+Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c);
+/// y = a + t ⊙ (b − a)
+template <class T>
+Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t);
 /// y = a / b
 template <class T>
 Variable<T> divide(const Variable<T>& a, const Variable<T>& b);

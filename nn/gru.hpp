@@ -38,12 +38,11 @@ class GRUCell : public GateWeights<T> {
       const auto [r, z] = split<2>(sigmoid(x[0] + h_rz));
       return std::array{named("r", r), named("z", z)};
     };
-    // (1 − z) ⊙ n + z ⊙ h
-    const auto next = [&](auto& z, const auto& n) -> State { return {named("h", named("n", n) + z * (h - n))}; };
+    const auto next = [&](auto& z, const auto& n) -> State { return {named("h", lerp(named("n", n), h, z))}; };
     if (reset_ == Reset::after) {
       const auto all = parts(affine(h, U, d, this->q), -1);
       const auto [r, z] = gates(all[0]);
-      return next(z, tanh(x[1] + r * all[1]));
+      return next(z, tanh(fma(r, all[1], x[1])));
     }
     const auto weights = parts(U, 0), biases = parts(d, 0), gains = parts(this->q, 0);
     const auto [r, z] = gates(affine(h, weights[0], biases[0], gains[0]));

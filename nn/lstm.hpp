@@ -46,7 +46,7 @@ class LSTMCell : public GateWeights<T> {
     const auto a = split(affine(h, U, projected, this->q), gates_);
     const auto &i = a.front(), &f = a.end()[-3], &g = a.end()[-2], &o = a.end()[-1];
     const auto take = a.size() == 3 ? Variable<T>() : gate("i", i, k_i, c), keep = gate("f", f, k_f, c);
-    const auto next = named("c", keep * c + (take ? take : 1 - keep) * named("g", tanh(g)));
+    const auto next = named("c", fma(take ? take : 1 - keep, named("g", tanh(g)), keep * c));
     const auto y = scaled_tanh(gate("o", o, k_o, next), r ? layer_norm(next, r, s) : next);
     return {named("h", R ? linear(y, R) : y), next};
   }

@@ -71,7 +71,7 @@ const std::map<std::string, Interval> intervals{
     {"sigmoid", real}, {"softplus", real},   {"log1p", above_minus_one}, {"expm1", real},    {"sqrt", positive},
     {"pow", positive}, {"abs", real},        {"erf", near_zero},         {"sin", real},      {"cos", real},
     {"relu", real},    {"where", real},      {"maximum", real},          {"less", real},     {"less_equal", real},
-    {"equal", real},   {"scaled_exp", real}, {"scaled_tanh", real},
+    {"equal", real},   {"scaled_exp", real}, {"scaled_tanh", real},      {"fma", real},      {"lerp", real},
 };
 
 // The rule of operand k at x, or 0 if it has none, beside the imaginary part.
