@@ -224,11 +224,25 @@ TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis) {
 template <class T>
 Indices argmax(const Variable<T>& x, int axis) {
   Shape shape = x.shape();
-  const std::size_t along = normal_axis("argmax", axis, shape.size());
-  require(shape[along] > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
+  const std::size_t along = normal_axis("argmax", axis, shape.size()), size = shape[along];
+  require(size > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
+  const std::size_t inner = shape.product(along + 1, shape.size());
   shape.erase(along);
-  Indices best = top_k(detach(x), 1, axis).indices;
-  best.reshape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  const auto sizes = xt::dynamic_shape<std::size_t>(shape.begin(), shape.end());
+  const Variable<T> values = detach(x), largest = max(values, axis);
+  Indices best = Indices::from_shape(sizes);
+  for (std::size_t line = 0; line < shape.elements(); ++line) {
+    const T most = largest.tensor().data()[line];
+    if (most != most) {  // numbers come before NaN
+      best = top_k(values, 1, axis).indices;
+      best.reshape(sizes);
+      return best;
+    }
+    const T* const first = values.tensor().data() + line / inner * size * inner + line % inner;
+    std::size_t i = 0;
+    while (first[i * inner] != most) ++i;
+    best.storage()[line] = static_cast<std::int64_t>(i);
+  }
   return best;
 }
 
