@@ -421,3 +421,29 @@ TEST_CASE("variables print themselves; an array is not taken for a shape") {
   text << V() << '\n' << V(2.5) << '\n' << tape.watch(A{1., 2.});
   CHECK(text.str() == "empty\n 2.5 shape ()\n{ 1.,  2.} shape (2,) slot 1");
 }
+
+TEST_CASE("a sweep changes no array that a handle still shows") {
+  const Parameter<double> p(numbers({3, 4}), "p");
+  Tape<double> tape;
+  const V a = tanh(V(p)), b = sigmoid(a), c = a * b, d = exp(c - b), part = slice(d, 0, 1, 2), flat = reshape(c, {12});
+  const std::vector<V> all{a, b, c, d, part, flat};
+  std::vector<A> before;
+  for (const V& x : all) before.push_back(x.value());
+  tape.backward(weighted(d) + weighted(part) + weighted(flat));
+  for (std::size_t k = 0; k < all.size(); ++k) CHECK(all[k].value() == before[k]);
+}
+
+TEST_CASE("columns of an array get their gradients in whatever order a sweep comes by") {
+  const A x = numbers({3, 8});
+  const auto slope = [&](std::array<std::size_t, 4> order) {
+    Tape<double> tape;
+    const V watched = tape.watch(x);
+    const auto parts = split<4>(tanh(watched));
+    std::array<V, 4> results;
+    for (const std::size_t k : order) results[k] = k == 2 ? V(0) : parts[k] * parts[k];  // one is never used
+    return A(tape.backward(weighted(results[0]) + weighted(results[1]) + weighted(results[3]))[watched]);
+  };
+  const A expected = slope({0, 1, 2, 3});
+  for (const auto& order : {std::array<std::size_t, 4>{3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}})
+    CHECK(difference(slope(order), expected) == 0);
+}
