@@ -53,12 +53,14 @@ struct Tagger : nn::Module<float> {
     return scores(nn::dropout(h, rate));
   }
 
-  /// The best tag of each word. No tape: nothing is recorded, and nothing drops out.
-  Tags tag(const Sentences& sentences) const {
+  /// The best tag of each word, by several threads. No tape: nothing is recorded, and nothing drops out.
+  Tags tag(const Sentences& sentences, std::size_t threads) const {
     const nn::Vocabulary& tags = description.vocabulary.tags;
     const TaggerCorpus corpus = description.vocabulary.encode(sentences);
+    const auto batches = nn::batches_of_similar_length(corpus.lengths, 128);
     Tags result(sentences.size());
-    for (const auto& batch : nn::batches_of_similar_length(corpus.lengths, 64)) {
+    in_parallel(batches.size(), threads, [&](std::size_t number) {
+      const auto& batch = batches[number];
       const Array<float> y = (*this)(input_of(corpus, batch)).value();
       for (std::size_t k = 0; k < batch.size(); ++k) {
         for (std::size_t t = 0; t < corpus.lengths[batch[k]]; ++t) {
@@ -66,7 +68,7 @@ struct Tagger : nn::Module<float> {
           result[batch[k]].push_back(tags.word(std::max_element(row, row + tags.size()) - row));
         }
       }
-    }
+    });
     return result;
   }
 };
@@ -80,7 +82,7 @@ struct Options {
   std::string train, dev, test, vectors, save, load, tag_file;
   std::optional<std::string> tag;
   std::optional<std::size_t> epochs;
-  std::size_t batch = 32, patience = 6, sentences = 0;
+  std::size_t batch = 32, shares = 2, threads = 0, patience = 6, sentences = 0;
   double learning_rate = 4e-3, minutes = 10;
   std::uint64_t seed = 1;
 
@@ -104,22 +106,26 @@ void train(Tagger<Cell>& tagger, const Corpora& corpora, const Options& options,
     for (const auto& batch : nn::batches_of_similar_length(corpus.lengths, options.batch, &random)) {
       const double done = (double(epoch - 1) + count / double(corpus.size)) / double(epochs);
       optimizer.learning_rate = options.learning_rate * (1 - done);
-      Tape<float> tape(random);
-      const TaggerInput input = input_of(corpus, batch, &random);
-      const auto total = nn::cross_entropy_total(tagger(input), input.tags);
-      auto gradients = tape.backward(total.mean());
+      std::vector<TaggerInput> shares;
+      for (const auto& share : shares_of(corpus, batch, options.shares))
+        shares.push_back(input_of(corpus, share, &random));
+      const double words = words_in(corpus, batch);
+      auto [mean, gradients] = nn::parallel_gradients(
+          shares.size(),
+          [&](std::size_t k) { return nn::cross_entropy_total(tagger(shares[k]), shares[k].tags).sum / words; },
+          {.threads = options.threads, .random = &random});
       nn::clip_norm(gradients, 5.0);
       optimizer.step(gradients);
-      loss += total.sum.item();
-      count += total.count;
+      loss += mean * words;
+      count += words;
       line = formatted("epoch %zu/%zu  loss %.4f", epoch, epochs, loss / count);
-      progress.advance(total.count, done, line);
+      progress.advance(words, done, line);
       if (progress.minutes() > options.minutes) break;
     }
     // Without a dev corpus the last epoch is the best.
     double dev_accuracy = double(epoch);
     if (!corpora.dev.empty()) {
-      dev_accuracy = accuracy(corpora.dev, tagger.tag(corpora.dev));
+      dev_accuracy = accuracy(corpora.dev, tagger.tag(corpora.dev, options.threads));
       line += formatted("  dev accuracy %.2f %%", dev_accuracy);
     }
     progress.print(line);
@@ -156,14 +162,14 @@ void run(const Options& options, const TaggerDescription& description, const Cor
     nn::load_safetensors(options.load, tagger);
   }
   if (!sentences.empty()) {
-    set_tags(sentences, tagger.tag(sentences));
+    set_tags(sentences, tagger.tag(sentences, options.threads));
     nn::write_conllu(std::cout, sentences);
   } else if (options.toy()) {
     sentences = {sentence_of("They can fish .")};
-    set_tags(sentences, tagger.tag(sentences));
+    set_tags(sentences, tagger.tag(sentences, options.threads));
     print_tagged(out, sentences[0]);
   }
-  if (!corpora.test.empty()) print_scores(out, corpora.test, tagger.tag(corpora.test), description.vocabulary.frequent);
+  if (!corpora.test.empty()) print_scores(out, corpora.test, tagger.tag(corpora.test, options.threads), description.vocabulary.frequent);
 }
 
 Corpora corpora_of(const Options& options) {
@@ -220,6 +226,7 @@ void add_options(CLI::App& app, Options& o) {
   file("--test", o.test, "CoNLL-U to tag and to compare with its tags");
   app.add_option("--tag", o.tag, "a sentence to tag, its words apart by spaces; - for standard input");
   file("--tag-file", o.tag_file, "sentences to tag: CoNLL-U, or else one a line")->excludes("--tag");
+  app.add_option("--threads", o.threads, "that work; one for each core if not given")->check(positive);
 
   const auto add = [&](const char* name, auto& value, const char* what) {
     return app.add_option(name, value, what)->group(training)->capture_default_str();
@@ -238,6 +245,7 @@ void add_options(CLI::App& app, Options& o) {
   add("--dropout", o.tagger.dropout, "the share that drops out")->check(CLI::Range(0.0, 0.95));
   add("--epochs", o.epochs, "20, or 5 with the toy language, if not given")->check(positive);
   add("--batch", o.batch, "sentences in a batch")->check(positive);
+  add("--shares", o.shares, "of a batch, for that many threads; the result depends on it")->check(positive);
   add("--learning-rate", o.learning_rate, "of the first batch; it falls to 0")->check(positive);
   add("--patience", o.patience, "epochs to wait for a better one")->check(positive);
   add("--minutes", o.minutes, "time for training")->check(positive);

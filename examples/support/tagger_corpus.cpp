@@ -59,6 +59,24 @@ TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>&
   return input;
 }
 
+double words_in(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences) {
+  double words = 0;
+  for (const std::size_t k : sentences) words += double(corpus.lengths[k]);
+  return words;
+}
+
+std::vector<std::vector<std::size_t>> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                                                std::size_t shares) {
+  std::vector<std::vector<std::size_t>> dealt(std::min(shares, sentences.size()));
+  std::vector<std::size_t> words(dealt.size());
+  for (const std::size_t k : sentences) {
+    const auto least = std::ranges::min_element(words);
+    *least += corpus.lengths[k];
+    dealt[static_cast<std::size_t>(least - words.begin())].push_back(k);
+  }
+  return dealt;
+}
+
 TaggerVocabulary::TaggerVocabulary(const std::vector<nn::Sentence>& corpus) : frequent(corpus) {
   std::map<std::string, std::size_t> counts;
   for (const nn::Sentence& sentence : corpus) {

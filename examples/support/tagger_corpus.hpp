@@ -29,6 +29,14 @@ struct TaggerInput {
 TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
                      unroll::Random* random = nullptr);
 
+/// How many words there are in some sentences of a corpus.
+double words_in(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences);
+
+/// Sentences, the longest first, dealt to so many shares, or to one each if there are fewer: each to the share that has
+/// the fewest words by then.
+std::vector<std::vector<std::size_t>> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                                                std::size_t shares);
+
 /// What a tagger learns of a corpus beside its weights.
 struct TaggerVocabulary {
   unroll::nn::Vocabulary words;  ///< in lower case, those that occur at least twice
