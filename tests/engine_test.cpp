@@ -433,6 +433,15 @@ TEST_CASE("a sweep changes no array that a handle still shows") {
   for (std::size_t k = 0; k < all.size(); ++k) CHECK(all[k].value() == before[k]);
 }
 
+TEST_CASE("two values with the same gradient keep it each for itself") {
+  const A x = numbers({3, 4});
+  Tape<double> tape;
+  const V watched = tape.watch(x), a = exp(watched), b = exp(2 * watched), c = exp(3 * watched);
+  const A slope = tape.backward(weighted(a + b - c * 1))[watched];
+  const A expected = numbers({3, 4}, 99) * (xt::exp(x) + 2 * xt::exp(2 * x) - 3 * xt::exp(3 * x));
+  CHECK(difference(slope, expected) < 1e-14);
+}
+
 TEST_CASE("columns of an array get their gradients in whatever order a sweep comes by") {
   const A x = numbers({3, 8});
   const auto slope = [&](std::array<std::size_t, 4> order) {
