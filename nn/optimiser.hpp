@@ -48,15 +48,16 @@ void each(const Step<T>& step, const Rule& rule) {
   const T decay = T(step.weight_decay);
   [&]<std::size_t... k>(std::index_sequence<k...>) {
     constexpr std::size_t most = 256;  // elements at a time, for which there is spare memory
-    T spare[n][most];
+    [[maybe_unused]] T spare[n + 1][most];
     const std::size_t blocks = step.rows ? step.rows->size() : 1, length = blocks ? step.g.size() / blocks : 0;
     for (std::size_t block = 0; block < blocks; ++block) {
       for (std::size_t done = 0; done < length; done += most) {
         const std::size_t count = std::min(most, length - done);
         T* const x = step.x.data() + (step.rows ? std::size_t((*step.rows)(block)) * length : 0) + done;
         const T* const g = step.g.data() + block * length + done;
-        T* const memory[n] = {step.memory[k].size() ? step.memory[k].data() + (x - step.x.data())
-                                                    : std::fill_n(spare[k], count, T(0)) - count...};
+        [[maybe_unused]] T* const memory[n + 1] = {step.memory[k].size()
+                                                       ? step.memory[k].data() + (x - step.x.data())
+                                                       : std::fill_n(spare[k], count, T(0)) - count...};
 #pragma GCC ivdep
         for (std::size_t i = 0; i < count; ++i) rule(x[i], g[i] + decay * x[i], memory[k][i]...);
       }

@@ -18,6 +18,7 @@ template <class T>
 void SGD<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), momentum = T(options_.momentum);
   const bool nesterov = options_.nesterov;
+  if (momentum == 0) return each<0>(step, [=](T& x, T g) { x -= rate * g; });
   each<1>(step, [=](T& x, T g, T& v) {
     v = momentum * v + g;
     x -= rate * (nesterov ? g + momentum * v : v);
