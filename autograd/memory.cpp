@@ -18,8 +18,8 @@ std::size_t bytes_of(std::uint32_t size_class) {
 
 // How many free blocks a thread keeps: thousands of small ones, none that may be wanted elsewhere.
 std::int64_t most_kept(std::uint32_t size_class) {
-  constexpr std::size_t most = 256 * 1024;
-  return size_class >= size_class_of(most) ? 0 : static_cast<std::int64_t>(most / bytes_of(size_class));
+  constexpr std::size_t large = 256 * 1024, together = 1024 * 1024;
+  return size_class >= size_class_of(large) ? 0 : static_cast<std::int64_t>(together / bytes_of(size_class));
 }
 
 // Blocks that threads exchange. It is never destroyed, since arrays with static storage outlive every destructor here.
@@ -79,7 +79,11 @@ Block* Block::take_or_allocate(std::size_t bytes) {
   Block* block = nullptr;
   {
     const std::lock_guard lock(depot().mutex);
-    block = best_of(depot().of_class[size_class], bytes);
+    FreeBlocks& others = depot().of_class[size_class];
+    block = best_of(others, bytes);
+    if (FreeBlocks::mine)
+      for (std::int64_t k = most_kept(size_class) / 2; k > 0 && others.head; --k)
+        FreeBlocks::mine[size_class].push(others.pop());
   }
   if (block) {
     block->references.store(1, std::memory_order_relaxed);
@@ -100,7 +104,7 @@ void Block::hand_over() {
   depot().of_class[size_class].push(this);
 }
 
-// Half of what a thread may keep goes back at a time, so that the depot's lock costs nothing.
+// Half of what a thread may keep comes and goes at a time, so that the depot's lock costs nothing.
 void Block::spill(FreeBlocks& blocks) {
   const std::uint32_t size_class = blocks.head->size_class;
   const std::lock_guard lock(depot().mutex);
