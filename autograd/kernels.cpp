@@ -70,8 +70,8 @@ struct Vector {
 
   // A row may end within a vector: what is behind it is read too (there is memory behind every block), and is put back.
   template <class T, class F, class Which, class Operands, class Combine>
-  [[gnu::flatten]] static void sweep(const void* function, std::size_t rows, std::size_t columns,
-                                     const Stream<const T>* in, const Stream<T>& out, const Combine& combine) {
+  static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                    const Stream<T>& out, const Combine& combine) {
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));
@@ -90,8 +90,8 @@ struct Vector {
 
   // Each row adds up to one element, or gives its maximum.
   template <class T, class F, class Which>
-  [[gnu::flatten]] static void reduce(const void* function, std::size_t rows, std::size_t columns,
-                                      const Stream<const T>* in, const Stream<T>& out, Write write) {
+  static void reduce(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                     const Stream<T>& out, Write write) {
     using Operands = Row<T, Which::template arguments<F>, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
