@@ -41,10 +41,10 @@ const PanelKernels<T>& panel_kernels_for();
 template <class T>
 const PanelKernels<T>& panel_kernels();
 
-/// While it lives, this thread multiplies by the same parameters so many times: if often enough, their panels are kept.
+/// While it lives, this thread multiplies by the same parameters again and again, and keeps their panels.
 class RepeatedProducts {
  public:
-  explicit RepeatedProducts(std::size_t times) : outer_(std::exchange(here_, here_ || times > 3)) {}
+  RepeatedProducts() : outer_(std::exchange(here_, true)) {}
   ~RepeatedProducts() { here_ = outer_; }
   RepeatedProducts(const RepeatedProducts&) = delete;
   /// Whether there is one on this thread.

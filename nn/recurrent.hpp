@@ -61,7 +61,7 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
     const auto parts = split(cell.input(slice(rows, 0, begins[begin], begins[end])), chunk, 0);
     std::copy(parts.begin(), parts.end(), projected.begin() + std::ptrdiff_t(begin));
   };
-  const RepeatedProducts repeated(sizes.size());
+  const RepeatedProducts repeated;
   std::vector<State> states(sizes.size());
   std::size_t running = reverse ? 0 : initial[0].shape()[0];
   State state = reverse ? part(initial, 0, 0) : initial;

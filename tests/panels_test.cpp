@@ -35,7 +35,7 @@ constexpr std::size_t columns[] = {1, 3, 4, 8, 9, 15, 16, 17, 31, 32, 33, 70}, d
 
 TEST_CASE_TEMPLATE("a weight that is used again and again gives the same products", T, float, double) {
   const double tolerance = std::is_same_v<T, float> ? 1e-4 : 1e-13;
-  const RepeatedProducts repeated(100);
+  const RepeatedProducts repeated;
   for (const std::size_t m : {2, 5, 6, 7, 8, 9, 17})
     for (const std::size_t n : columns)
       for (const std::size_t k : depths) {
@@ -76,7 +76,7 @@ TEST_CASE("every size of vector registers has its kernels") {
 }
 
 TEST_CASE("rows with gaps and columns of a larger array are multiplied where they are") {
-  const RepeatedProducts repeated(100);
+  const RepeatedProducts repeated;
   const Variable<double> wide = numbers<double>({5, 9}, 1);
   const Parameter<double> weight(numbers<double>({4, 33}, 2));
   const Variable<double> part = slice(wide, 1, 2, 6);
@@ -86,7 +86,7 @@ TEST_CASE("rows with gaps and columns of a larger array are multiplied where the
 }
 
 TEST_CASE("a parameter that was assigned or updated is multiplied by as it is now") {
-  const RepeatedProducts repeated(100);
+  const RepeatedProducts repeated;
   const Array<double> a = numbers<double>({3, 4}, 1), none = xt::zeros<double>({6});
   Parameter<double> weight(numbers<double>({4, 6}, 2));
   const auto right = [&] {
@@ -100,7 +100,7 @@ TEST_CASE("a parameter that was assigned or updated is multiplied by as it is no
 }
 
 TEST_CASE("gradients through panels agree with finite differences, to second order") {
-  const RepeatedProducts repeated(100);
+  const RepeatedProducts repeated;
   const Parameter<double> x(numbers<double>({3, 5}, 1), "x"), w(numbers<double>({7, 5}, 2), "w"),
       u(numbers<double>({7, 7}, 3), "u"), b(numbers<double>({7}, 4), "b");
   const auto f = [&] {
@@ -116,11 +116,8 @@ TEST_CASE("gradients through panels agree with finite differences, to second ord
 TEST_CASE("what is repeated is so in its scope alone") {
   CHECK(!RepeatedProducts::here());
   {
-    const RepeatedProducts rarely(3);
-    CHECK(!RepeatedProducts::here());
-    const RepeatedProducts often(4);
-    CHECK(RepeatedProducts::here());
-    const RepeatedProducts inside(1);
+    const RepeatedProducts outer;
+    { const RepeatedProducts inner; }
     CHECK(RepeatedProducts::here());
   }
   CHECK(!RepeatedProducts::here());
