@@ -101,19 +101,20 @@ void train(Tagger<Cell>& tagger, const Corpora& corpora, const Options& options,
   std::size_t best_epoch = 0;
   Progress progress(out, "words");
   for (std::size_t epoch = 1; epoch <= epochs && epoch <= best_epoch + options.patience; ++epoch) {
+    progress.resume();
     std::string line;
     double loss = 0, count = 0;
     for (const auto& batch : nn::batches_of_similar_length(corpus.lengths, options.batch, &random)) {
       const double done = (double(epoch - 1) + count / double(corpus.size)) / double(epochs);
       optimizer.learning_rate = options.learning_rate * (1 - done);
-      std::vector<TaggerInput> shares;
-      for (const auto& share : shares_of(corpus, batch, options.shares))
-        shares.push_back(input_of(corpus, share, &random));
-      const double words = words_in(corpus, batch);
-      auto [mean, gradients] = nn::parallel_gradients(
-          shares.size(),
-          [&](std::size_t k) { return nn::cross_entropy_total(tagger(shares[k]), shares[k].tags).sum / words; },
-          {.threads = options.threads, .random = &random});
+      const std::vector<TaggerInput> shares = shares_of(corpus, batch, options.shares, random);
+      double words = 0;
+      for (const TaggerInput& share : shares) words += double(share.size);
+      const auto loss_of = [&](std::size_t k) {
+        return nn::cross_entropy_total(tagger(shares[k]), shares[k].tags).sum / words;
+      };
+      auto [mean, gradients] =
+          nn::parallel_gradients(shares.size(), loss_of, {.threads = options.threads, .random = &random});
       nn::clip_norm(gradients, 5.0);
       optimizer.step(gradients);
       loss += mean * words;
@@ -139,6 +140,16 @@ void train(Tagger<Cell>& tagger, const Corpora& corpora, const Options& options,
   tagger.copy_from(best);
 }
 
+/// Tags sentences, and tells how fast unless there is only one.
+template <class Cell>
+Tags tagged(const Tagger<Cell>& tagger, const Sentences& sentences, const Options& options, std::ostream& out) {
+  Progress progress(out, "words");
+  Tags tags = tagger.tag(sentences, options.threads);
+  for (const auto& sentence : tags) progress.advance(double(sentence.size()), 1, "tagged");
+  if (tags.size() > 1) progress.print("tagged");
+  return tags;
+}
+
 /// Trains or loads a tagger, then tags what is to be tagged.
 template <class Cell>
 void run(const Options& options, const TaggerDescription& description, const Corpora& corpora,
@@ -162,14 +173,15 @@ void run(const Options& options, const TaggerDescription& description, const Cor
     nn::load_safetensors(options.load, tagger);
   }
   if (!sentences.empty()) {
-    set_tags(sentences, tagger.tag(sentences, options.threads));
+    set_tags(sentences, tagged(tagger, sentences, options, out));
     nn::write_conllu(std::cout, sentences);
   } else if (options.toy()) {
     sentences = {sentence_of("They can fish .")};
     set_tags(sentences, tagger.tag(sentences, options.threads));
     print_tagged(out, sentences[0]);
   }
-  if (!corpora.test.empty()) print_scores(out, corpora.test, tagger.tag(corpora.test, options.threads), description.vocabulary.frequent);
+  if (!corpora.test.empty())
+    print_scores(out, corpora.test, tagged(tagger, corpora.test, options, out), description.vocabulary.frequent);
 }
 
 Corpora corpora_of(const Options& options) {
@@ -226,7 +238,8 @@ void add_options(CLI::App& app, Options& o) {
   file("--test", o.test, "CoNLL-U to tag and to compare with its tags");
   app.add_option("--tag", o.tag, "a sentence to tag, its words apart by spaces; - for standard input");
   file("--tag-file", o.tag_file, "sentences to tag: CoNLL-U, or else one a line")->excludes("--tag");
-  app.add_option("--threads", o.threads, "that work; one for each core if not given")->check(positive);
+  app.add_option("--threads", o.threads, "at work, one for each core if not given; the result is the same")
+      ->check(positive);
 
   const auto add = [&](const char* name, auto& value, const char* what) {
     return app.add_option(name, value, what)->group(training)->capture_default_str();
@@ -245,7 +258,7 @@ void add_options(CLI::App& app, Options& o) {
   add("--dropout", o.tagger.dropout, "the share that drops out")->check(CLI::Range(0.0, 0.95));
   add("--epochs", o.epochs, "20, or 5 with the toy language, if not given")->check(positive);
   add("--batch", o.batch, "sentences in a batch")->check(positive);
-  add("--shares", o.shares, "of a batch, for that many threads; the result depends on it")->check(positive);
+  add("--shares", o.shares, "of a batch, for as many threads; the result depends on them alone")->check(positive);
   add("--learning-rate", o.learning_rate, "of the first batch; it falls to 0")->check(positive);
   add("--patience", o.patience, "epochs to wait for a better one")->check(positive);
   add("--minutes", o.minutes, "time for training")->check(positive);

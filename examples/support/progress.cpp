@@ -25,9 +25,11 @@ Progress::~Progress() { clear(); }
 
 void Progress::advance(double units, double share, const std::string& what) {
   done_ += units;
+  const auto now = Clock::now();
+  worked_ += now - std::exchange(last_, now);
   // More often than ten times a second nobody could read it.
-  if (!terminal_ || Clock::now() - shown_ < std::chrono::milliseconds(100)) return;
-  shown_ = Clock::now();
+  if (!terminal_ || now - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = now;
   std::cerr << "\r\033[K" << what << "  " << speed();
   if (share > 0) std::cerr << "  " << clock_time(minutes() * (1 / share - 1)) << " left";
   std::cerr << std::flush;
@@ -38,7 +40,7 @@ void Progress::print(const std::string& what) {
   lines_ << what << "  " << speed() << "  " << clock_time(minutes()) << std::endl;
 }
 
-std::string Progress::speed() const { return formatted("%.0f %s/s", done_ / (60 * minutes()), unit_.c_str()); }
+std::string Progress::speed() const { return formatted("%.0f %s/s", done_ / worked_.count(), unit_.c_str()); }
 
 void Progress::clear() {
   if (shown_ != Clock::time_point{}) std::cerr << "\r\033[K" << std::flush;

@@ -12,6 +12,8 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
 
+  /// The work goes on: the time since the last advance does not count for the speed.
+  void resume() { last_ = Clock::now(); }
   /// Counts work; on a terminal shows what there is to say, the speed and, by the share of all that is done, the time
   /// left.
   void advance(double units, double share, const std::string& what);
@@ -29,6 +31,8 @@ class Progress {
   const std::string unit_;
   const bool terminal_;
   const Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;  // when the work was last known to go on
+  std::chrono::duration<double> worked_{};
   Clock::time_point shown_{};  // when the changing line was; never if it is not there
   double done_ = 0;
 };

@@ -42,6 +42,7 @@ TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>&
   input.tags = nn::pad(corpus.tags, sentences, nn::ignored);
   input.lengths = lengths_of(corpus.forms, sentences);
   input.words = input.forms;
+  for (const std::size_t k : sentences) input.size += corpus.lengths[k];
   std::vector<std::size_t> distinct;
   std::vector<std::int64_t> place(corpus.words.size(), -1);
   for (std::size_t k = 0; k < input.forms.size(); ++k) {
@@ -59,22 +60,18 @@ TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>&
   return input;
 }
 
-double words_in(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences) {
-  double words = 0;
-  for (const std::size_t k : sentences) words += double(corpus.lengths[k]);
-  return words;
-}
-
-std::vector<std::vector<std::size_t>> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
-                                                std::size_t shares) {
+std::vector<TaggerInput> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                                   std::size_t shares, Random& random) {
   std::vector<std::vector<std::size_t>> dealt(std::min(shares, sentences.size()));
   std::vector<std::size_t> words(dealt.size());
   for (const std::size_t k : sentences) {
-    const auto least = std::ranges::min_element(words);
-    *least += corpus.lengths[k];
-    dealt[static_cast<std::size_t>(least - words.begin())].push_back(k);
+    const auto least = static_cast<std::size_t>(std::ranges::min_element(words) - words.begin());
+    dealt[least].push_back(k);
+    words[least] += corpus.lengths[k];
   }
-  return dealt;
+  std::vector<TaggerInput> inputs;
+  for (const auto& share : dealt) inputs.push_back(input_of(corpus, share, &random));
+  return inputs;
 }
 
 TaggerVocabulary::TaggerVocabulary(const std::vector<nn::Sentence>& corpus) : frequent(corpus) {

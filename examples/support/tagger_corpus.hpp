@@ -22,6 +22,7 @@ struct TaggerInput {
   unroll::Indices words, forms, tags;             ///< [time, batch]
   unroll::Indices lengths;                        ///< [batch]
   unroll::Indices characters, character_lengths;  ///< [longest form, forms], [forms]
+  std::size_t size = 0;                           ///< in words
 };
 
 /// Some sentences of a corpus. With a random stream, words are taken for unknown, the rarer the more often:
@@ -29,13 +30,10 @@ struct TaggerInput {
 TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
                      unroll::Random* random = nullptr);
 
-/// How many words there are in some sentences of a corpus.
-double words_in(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences);
-
-/// Sentences, the longest first, dealt to so many shares, or to one each if there are fewer: each to the share that has
-/// the fewest words by then.
-std::vector<std::vector<std::size_t>> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
-                                                std::size_t shares);
+/// Some sentences, the longest first, dealt out to so many shares, or to one each if there are fewer: each goes to the
+/// share with the fewest words so far.
+std::vector<TaggerInput> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                                   std::size_t shares, unroll::Random& random);
 
 /// What a tagger learns of a corpus beside its weights.
 struct TaggerVocabulary {
