@@ -1,7 +1,7 @@
 // bench WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..] [S=..]: times training steps in float32. A step is
 // the forward pass, the loss, the sweep and an SGD update. Prints one line of JSON; ms is the median of a step's times,
 // allocations are those of a step, faults are pages touched for the first time once the first steps are over.
-// S > 1: the batch of W1, W4 or W5 in S shares for nn::parallel_gradients, on this many threads.
+// S > 1: the batch of W1, W4, W5 or CHAR in S shares for nn::parallel_gradients, on this many threads.
 //   W1   tagger: bidirectional LSTM of 128, batch 32, 25 steps, input 100, 17 classes at every step
 //   W2   language model: embedding of 10000 words, 2-layer LSTM of 200, batch 20, 20 steps
 //   W3   the same with 650 units and 35 steps
@@ -9,6 +9,7 @@
 //   W5   Elman network of 64, input 32, batch 16, 100 steps, mean over time, 2 classes
 //   W6   LSTM of 256, input 256, batch 64, 50 steps, sum of the outputs
 //   W7   W6 with a cell as a user writes it
+//   CHAR  character language model: embedding of 65 characters, 2-layer LSTM of 256, batch 64, 64 steps
 //   STREAM  the model of W2 without a tape, batch 1: a step is one word, the next one is that with the highest score
 //   OPS  a chain of T = 1000 additions of 1×16 arrays, and its sweep
 #include <sys/resource.h>
@@ -24,6 +25,8 @@
 #include <new>
 #include <nn/nn.hpp>
 #include <optional>
+
+#include "arguments.hpp"
 
 using namespace unroll;
 
@@ -53,14 +56,6 @@ rusage usage() {
 }
 
 double peak_megabytes() { return double(usage().ru_maxrss) / 1024; }
-
-// The sizes given as KEY=number.
-using Given = std::map<std::string, std::size_t>;
-
-std::size_t get(const Given& given, const std::string& key, std::size_t otherwise) {
-  const auto found = given.find(key);
-  return found == given.end() ? otherwise : found->second;
-}
 
 struct Workload {
   std::vector<Parameter<float>> parameters;
@@ -198,27 +193,27 @@ const std::map<std::string, std::function<Workload(const Given&)>> workloads{
     {"W5", pooled},
     {"W6", core<nn::LSTM<float>>},
     {"W7", core<nn::Recurrent<OwnCell>>},
+    {"CHAR",
+     [](const Given& s) {
+       return predicted<nn::LSTM<float>>(s, 64, 64, {.input = 256, .hidden = 256, .layers = 2}, 65, true);
+     }},
     {"STREAM", streamed},
     {"OPS", chain},
 };
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  const std::vector<std::string> words(arguments + 1, arguments + count);
-  if (words.size() < 3 || !workloads.contains(words[0])) {
-    std::cerr << "usage: bench W1|...|W7|STREAM|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=] [S=]\n";
+int main(int count, char** words) {
+  const Arguments arguments(count, words);
+  const auto& [name, steps, threads, given] = arguments;
+  if (!steps || !workloads.contains(name)) {
+    std::cerr << "usage: bench W1|...|W7|CHAR|STREAM|OPS STEPS THREADS [T=] [B=] [I=] [H=] [V=] [S=]\n";
     return 2;
   }
-  Given given;
-  for (std::size_t k = 3; k < words.size(); ++k) {
-    const std::size_t equals = words[k].find('=');
-    if (equals != std::string::npos) given[words[k].substr(0, equals)] = std::stoul(words[k].substr(equals + 1));
-  }
-  const std::size_t steps = std::stoul(words[1]), threads = std::stoul(words[2]), shares = get(given, "S", 1);
+  const std::size_t shares = get(given, "S", 1);
   const std::size_t warm = std::max<std::size_t>(2, steps / 10);
   const double start = peak_megabytes();
-  const Workload workload = workloads.at(words[0])(given);
+  const Workload workload = workloads.at(name)(given);
   std::optional<nn::SGD<float>> optimizer;
   if (workload.loss) optimizer.emplace(workload.parameters, nn::SGDOptions{.learning_rate = 1e-6});
   std::vector<double> times;
@@ -247,5 +242,5 @@ int main(int count, char** arguments) {
   std::printf(
       "{\"workload\": \"%s\", \"ms\": %.4f, \"rss_mb\": %.1f, \"rss0_mb\": %.1f, \"loss\": %.5f, \"allocations\": %ld, "
       "\"faults\": %ld}\n",
-      words[0].c_str(), times[times.size() / 2], peak_megabytes(), start, double(loss), allocated, faults);
+      name.c_str(), times[times.size() / 2], peak_megabytes(), start, double(loss), allocated, faults);
 }
