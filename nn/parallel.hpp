@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -34,7 +35,9 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, con
   for (std::size_t k = 0; options.random && k < shares; ++k) streams.push_back(options.random->split());
   std::vector<LossAndGradients<T>> results(shares);
   in_parallel(shares, options.threads, [&](std::size_t k) {
-    Tape<T> tape(options.random ? &streams[k] : nullptr);
+    std::optional<Random> random;  // of its own: threads that write to neighbouring memory wait for each other
+    if (options.random) random = streams[k];
+    Tape<T> tape(random ? &*random : nullptr);
     const auto of_share = loss(k);
     results[k].gradients = tape.backward(of_share);
     results[k].loss = of_share.item();
