@@ -228,7 +228,7 @@ Indices argmax(const Variable<T>& x, int axis) {
   require(size > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
   const std::size_t inner = shape.product(along + 1, shape.size());
   shape.erase(along);
-  const auto sizes = xt::dynamic_shape<std::size_t>(shape.begin(), shape.end());
+  const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
   const Variable<T> values = detach(x), largest = max(values, axis);
   Indices best = Indices::from_shape(sizes);
   for (std::size_t line = 0; line < shape.elements(); ++line) {
