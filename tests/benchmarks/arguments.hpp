@@ -1,11 +1,10 @@
-// The command line of the programs in this folder: PROGRAM WORKLOAD STEPS THREADS [KEY=number...]. Any of them is
-// C++17.
+// The command line of the programs in this folder: PROGRAM WORKLOAD STEPS THREADS [KEY=number...], every number above
+// 0. libtorch.cpp compiles it as C++17.
 #pragma once
 
 #include <cstddef>
 #include <map>
 #include <string>
-#include <vector>
 
 // The sizes given as KEY=number.
 using Given = std::map<std::string, std::size_t>;
@@ -31,7 +30,8 @@ struct Arguments {
 
  private:
   static bool is_number(const std::string& word) {
-    return !word.empty() && word.size() < 10 && word.find_first_not_of("0123456789") == std::string::npos;
+    return !word.empty() && word.size() < 10 && word[0] != '0' &&
+           word.find_first_not_of("0123456789") == std::string::npos;
   }
 };
 

@@ -1,56 +1,81 @@
-// floor WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..]: times what a training step of bench.cpp has to leave
-// to BLAS, and nothing else. Each kind of product runs in the layout that is fastest for it here, although an engine
-// cannot have them all at once: nothing on top of this BLAS is faster. Prints one line of JSON; ms is the median.
+// floor WORKLOAD STEPS THREADS [T=..] [B=..] [I=..] [H=..] [V=..]: how long the matrix products of a training step of
+// bench.cpp take by themselves. Each kind of product runs in the layout in which it is fastest here, even where an
+// engine would have to rearrange a matrix for that: a step that calls this BLAS takes longer. Prints one line of JSON;
+// ms is the median.
 #include <cblas.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <memory>
+#include <new>
+#include <vector>
 
 #include "arguments.hpp"
 
 namespace {
 
 using Size = std::size_t;
+using Clock = std::chrono::steady_clock;
 
-// `times` products a step, each of rows × inner and inner × columns. The right operand is the same in all of them, as a
-// weight is; the left one and the result are new each time, as activations are.
-struct Product {
-  Size rows, columns, inner, times;
-  std::vector<float> left = std::vector<float>(times * rows * inner, 0.01f);
-  std::vector<float> right = std::vector<float>(inner * columns, 0.01f);
-  std::vector<float> result = std::vector<float>(times * rows * columns);
-  unsigned layout = 0;  // bits: left operand, right operand, result transposed; 8 and 9: matrix-vector products
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
-  void multiply(const float* x, float* y) const {
-    const int m = int(rows), n = int(columns), k = int(inner);
-    const float* const W = right.data();
-    if (layout == 8) return cblas_sgemv(CblasRowMajor, CblasTrans, k, n, 1, W, n, x, 1, 0, y, 1);
-    if (layout == 9) return cblas_sgemv(CblasRowMajor, CblasNoTrans, n, k, 1, W, k, x, 1, 0, y, 1);
-    const bool a = layout & 1, b = layout & 2, c = layout & 4;
-    cblas_sgemm(c ? CblasColMajor : CblasRowMajor, a ? CblasTrans : CblasNoTrans, b ? CblasTrans : CblasNoTrans, m, n,
-                k, 1, x, a != c ? m : k, W, b != c ? k : n, 0, y, c ? m : n);
+// Aligned like an engine's arrays: gemv and small products are slower otherwise.
+std::shared_ptr<float[]> aligned(Size size) {
+  const auto memory = static_cast<float*>(std::aligned_alloc(64, (size / 16 + 1) * 64));
+  if (!memory) throw std::bad_alloc();
+  std::fill_n(memory, size, 0.01f);
+  return {memory, std::free};
+}
+
+struct Layout {
+  CBLAS_ORDER order = CblasRowMajor;
+  CBLAS_TRANSPOSE left = CblasNoTrans, right = CblasNoTrans;
+  bool vector = false;  // one row, through gemv
+};
+
+// The products y = x W of one kind in a step, m × k by k × n: x and y are others each time, like activations, W is the
+// same, like a weight.
+struct Products {
+  Size m, n, k, count;
+  std::shared_ptr<float[]> x = aligned(count * m * k), W = aligned(k * n), y = aligned(count * m * n);
+  Layout fastest = {};
+
+  double run(const Layout& in) {
+    const auto start = Clock::now();
+    const auto stride = [&](CBLAS_TRANSPOSE stored, Size rows, Size columns) {
+      return (in.order == CblasRowMajor) == (stored == CblasNoTrans) ? columns : rows;
+    };
+    const bool flip = in.right == CblasNoTrans;  // gemv has the matrix on the left
+    for (Size i = 0; i < count; ++i) {
+      if (in.vector)
+        cblas_sgemv(in.order, flip ? CblasTrans : CblasNoTrans, flip ? k : n, flip ? n : k, 1, W.get(),
+                    stride(in.right, k, n), &x[i * m * k], 1, 0, &y[i * m * n], 1);
+      else
+        cblas_sgemm(in.order, in.left, in.right, m, n, k, 1, &x[i * m * k], stride(in.left, m, k), W.get(),
+                    stride(in.right, k, n), 0, &y[i * m * n], stride(CblasNoTrans, m, n));
+    }
+    return milliseconds_since(start);
   }
 
-  double milliseconds() {
-    const auto begin = std::chrono::steady_clock::now();
-    for (Size k = 0; k < times; ++k) multiply(&left[k * rows * inner], &result[k * rows * columns]);
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  }
-
+  // Tries the layouts in turn, so that a machine that slows down slows them all.
   void choose_layout() {
     double lowest = 1e300;
-    unsigned fastest = 0;
-    for (layout = 0; layout < (rows == 1 ? 10 : 8); ++layout) {
-      double spent = 0;
-      for (int trial = 0; trial < 5 && spent < 100; ++trial) {
-        const double time = milliseconds();
-        spent += time;
-        if (time < lowest) lowest = time, fastest = layout;
-      }
-    }
-    layout = fastest;
+    const auto start = Clock::now();
+    do {
+      for (const auto order : {CblasRowMajor, CblasColMajor})
+        for (const auto left : {CblasNoTrans, CblasTrans})
+          for (const auto right : {CblasNoTrans, CblasTrans})
+            for (const bool vector : {false, m == 1}) {
+              const Layout layout{order, left, right, vector};
+              const double milliseconds = run(layout);
+              if (milliseconds < lowest) lowest = milliseconds, fastest = layout;
+            }
+    } while (milliseconds_since(start) < 200);
   }
 };
 
@@ -58,32 +83,27 @@ struct Workload {
   Size T, B, I, H, V, gates, layers = 1, directions = 1;
   bool words = false, pooled = false;
 
-  std::vector<Product> products(const Given& given) const {
-    const Size t = get(given, "T", T), b = get(given, "B", B), h = get(given, "H", H),
-               classes = V ? get(given, "V", V) : 0;
-    const Size vectors = get(given, words && I == H ? "H" : "I", I);
-    std::vector<Product> result;
-    const auto add = [&](Size rows, Size columns, Size inner, Size times = 1) {
-      if (inner > 0 && times > 0) result.push_back({rows, columns, inner, times});
+  std::vector<Products> products(const Given& given) const {
+    const Size t = get(given, "T", T), b = get(given, "B", B), h = get(given, "H", H), c = V ? get(given, "V", V) : 0;
+    const Size vectors = get(given, words && I == H ? "H" : "I", I), output = directions * h,
+               scored = pooled ? b : t * b;
+    std::vector<Products> all;
+    const auto add = [&](Size m, Size n, Size k, Size count = 1) {
+      if (k && count) all.push_back({m, n, k, count});
     };
     for (Size layer = 0; layer < layers; ++layer) {
+      const Size input = layer ? output : vectors;
       for (Size direction = 0; direction < directions; ++direction) {
-        const Size input = layer ? directions * h : vectors;
         add(t * b, gates * h, input);
-        add(b, gates * h, h, t - 1);  // the first step starts from zeros
+        add(b, gates * h, h, t - 1);  // the first state is zero
         add(b, h, gates * h, t - 1);
         add(gates * h, input, t * b);
         add(gates * h, h, (t - 1) * b);
         if (layer || words) add(t * b, input, gates * h);
       }
     }
-    const Size rows = pooled ? b : t * b;
-    if (classes) {
-      add(rows, classes, directions * h);
-      add(rows, directions * h, classes);
-      add(classes, directions * h, rows);
-    }
-    return result;
+    if (c) add(scored, c, output), add(scored, output, c), add(c, output, scored);
+    return all;
   }
 };
 
@@ -107,11 +127,11 @@ int main(int count, char** words) {
     return 2;
   }
   openblas_set_num_threads(int(arguments.threads));
-  std::vector<Product> products = workloads.at(arguments.workload).products(arguments.sizes);
-  for (Product& product : products) product.choose_layout();
+  std::vector<Products> products = workloads.at(arguments.workload).products(arguments.sizes);
+  for (Products& kind : products) kind.choose_layout();
   std::vector<double> times(arguments.steps);
   for (double& time : times)
-    for (Product& product : products) time += product.milliseconds();
+    for (Products& kind : products) time += kind.run(kind.fastest);
   std::sort(times.begin(), times.end());
   std::printf("{\"workload\": \"%s\", \"ms\": %.4f}\n", arguments.workload.c_str(), times[times.size() / 2]);
 }
