@@ -1,0 +1,58 @@
+// A sweep takes memory over, hands it on and fills it part by part: nobody may see that.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <limits>
+#include <vector>
+
+#include "autograd/autograd.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+using A = Array<double>;
+using V = Variable<double>;
+
+A numbers(const Shape& shape, std::uint64_t seed = 1) { return Random(seed).normal<double>(shape); }
+V weighted(const V& y) { return sum(y * numbers(y.shape(), 99)); }
+
+}  // namespace
+
+TEST_CASE("a sweep changes no array that a handle still shows") {
+  const Parameter<double> p(numbers({3, 4}), "p");
+  Tape<double> tape;
+  const V a = tanh(V(p)), b = sigmoid(a), c = a * b, d = exp(c - b), part = slice(d, 0, 1, 2), flat = reshape(c, {12});
+  const std::vector<V> all{a, b, c, d, part, flat};
+  std::vector<A> before;
+  for (const V& x : all) before.push_back(x.value());
+  tape.backward(weighted(d) + weighted(part) + weighted(flat));
+  for (std::size_t k = 0; k < all.size(); ++k) CHECK(all[k].value() == before[k]);
+}
+
+TEST_CASE("two values with the same gradient keep it each for itself") {
+  const A x = numbers({3, 4});
+  Tape<double> tape;
+  const V watched = tape.watch(x), a = exp(watched), b = exp(2 * watched), c = exp(3 * watched);
+  const A slope = tape.backward(weighted(a + b - c * 1))[watched];
+  const A expected = numbers({3, 4}, 99) * (xt::exp(x) + 2 * xt::exp(2 * x) - 3 * xt::exp(3 * x));
+  CHECK(difference(slope, expected) < 1e-14);
+}
+
+TEST_CASE("columns of an array get their gradients in whatever order a sweep comes by") {
+  const A x = numbers({3, 8});
+  const auto slope = [&](std::array<std::size_t, 4> order) {
+    // Memory that will be taken again holds NaN.
+    std::vector<A>(50, x * std::numeric_limits<double>::quiet_NaN());
+    Tape<double> tape;
+    const V watched = tape.watch(x);
+    const auto parts = split<4>(tanh(watched));
+    std::array<V, 4> results;
+    for (const std::size_t k : order) results[k] = k == 2 ? V(0) : parts[k] * parts[k];  // one is never used
+    return A(tape.backward(weighted(results[0]) + weighted(results[1]) + weighted(results[3]))[watched]);
+  };
+  const A expected = slope({0, 1, 2, 3});
+  for (const auto& order : {std::array<std::size_t, 4>{3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}})
+    CHECK(difference(slope(order), expected) == 0);
+}
