@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "parallel.hpp"
+
 #if __has_include(<xtensor-blas/xblas.hpp>)
 #include <xtensor-blas/xblas.hpp>
 #endif
@@ -22,18 +24,20 @@ namespace {
 
 thread_local bool alone = false;
 
-// OpenBLAS's number is that of the whole process.
-void choose_threads(std::size_t multiplications) {
-  const auto wanted = static_cast<int>(threads_for(multiplications));
-  if (openblas_get_num_threads() != wanted) openblas_set_num_threads(wanted);
+// OpenBLAS's own threads would compete with those of in_parallel for the cores.
+void use_one_thread() {
+  all_threads();  // reads how many there are, first
+  if (openblas_get_num_threads() > 1) openblas_set_num_threads(1);
 }
 
 }  // namespace
 
-std::size_t threads_for(std::size_t multiplications) {
-  static const auto most = static_cast<std::size_t>(openblas_get_num_threads());
-  return !alone && multiplications >> 24 ? most : 1;
+std::size_t all_threads() {
+  static const auto given = static_cast<std::size_t>(openblas_get_num_threads());
+  return alone ? 1 : given;
 }
+
+std::size_t threads_for(std::size_t multiplications) { return multiplications >> 24 ? all_threads() : 1; }
 
 SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, true)) {}
 SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }
@@ -51,7 +55,21 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
   const auto size = [](std::size_t x) { return static_cast<blas_index_t>(x); };
   const auto flag = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
   const T beta = add ? T(1) : T(0);
-  choose_threads(m * n * k);
+  if (const std::size_t threads = threads_for(m * n * k); threads > 1) {
+    constexpr std::size_t unit = 64;  // whole blocks of the kernels
+    const bool by_rows = m > n;
+    return in_parts(by_rows ? m : n, unit, threads, [&](std::size_t begin, std::size_t end) {
+      const SingleThreadedProducts alone_here;
+      if (by_rows)
+        multiply_matrices<T>(end - begin, n, k, {a.data + begin * (transposed_a ? 1 : a.pitch), a.pitch}, transposed_a,
+                             b, transposed_b, {c.data + begin * c.pitch, c.pitch}, add);
+      else
+        multiply_matrices<T>(m, end - begin, k, a, transposed_a,
+                             {b.data + begin * (transposed_b ? b.pitch : 1), b.pitch}, transposed_b,
+                             {c.data + begin, c.pitch}, add);
+    });
+  }
+  use_one_thread();
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.
     cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(!transposed_b), size(transposed_b ? n : k),

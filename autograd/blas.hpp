@@ -21,8 +21,11 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
 template <class T>
 void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
 
-/// How many threads a product is worth: all that OpenBLAS was given at the start for one of some hundred microseconds;
-/// smaller ones lose more by waiting for each other than they gain, and lose it all where another program has a core.
+/// As many threads as OpenBLAS was given at the start; one within SingleThreadedProducts.
+std::size_t all_threads();
+
+/// How many threads a product is worth: all for one of some hundred microseconds; smaller ones lose more by waiting for
+/// each other than they gain, and lose it all where another program has a core.
 std::size_t threads_for(std::size_t multiplications);
 
 /// While it lives, the products of this thread run on it alone: others have work of their own.

@@ -44,7 +44,8 @@ Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function,
   const Dense<T> dense(operands[0]->shape(), operands);
   if (dense.all) {
     Shared<Tensor<T>> result(new Tensor<T>(operands[0]->shape()));
-    loop(function, 1, result->run, dense.streams, {result->buffer.data(), 0, 1}, Write::assign);
+    run_loop<T>(loop, function, 1, result->run, {dense.streams, operands.size()}, {result->buffer.data(), 0, 1},
+                Write::assign);
     return result;
   }
   const Shape shape = common_shape(name, operands);
@@ -60,7 +61,8 @@ void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, Handles<T>
     for (const Variable<T>* operand : operands) {
       if (!operand->tensor().unique()) continue;
       Tensor<T>& place = *operand->shared();
-      loop(function, 1, place.run, dense.streams, {place.buffer.data(), 0, 1}, Write::assign);
+      run_loop<T>(loop, function, 1, place.run, {dense.streams, operands.size()}, {place.buffer.data(), 0, 1},
+                  Write::assign);
       return into.take(const_cast<Variable<T>&>(*operand));
     }
   }
@@ -68,7 +70,7 @@ void accumulate(Adjoint<T>& into, Loop<T> loop, const void* function, Handles<T>
   const auto memory = into.open(shape == into.shape());
   const Write write = memory.fresh ? Write::assign : Write::add;
   if (dense.all && memory.run == memory.pitch)
-    loop(function, 1, shape.elements(), dense.streams, {memory.data, 0, 1}, write);
+    run_loop<T>(loop, function, 1, shape.elements(), {dense.streams, operands.size()}, {memory.data, 0, 1}, write);
   else
     run<T>(shape, loop, function, operands, {memory.data, into.shape(), memory.run, memory.pitch}, write);
 }

@@ -60,11 +60,7 @@ void multiply_by_panels(PanelProduct<T> product, const Tensor<T>& weight, bool t
       kernels.multiply(part);
     }
   };
-  const std::size_t count = (product.n + kernels.columns - 1) / kernels.columns;
-  const std::size_t threads = std::min(count, threads_for(product.m * product.n * product.k));
-  if (threads <= 1) return run(0, product.n);
-  const auto begin = [&](std::size_t k) { return std::min(count * k / threads * kernels.columns, product.n); };
-  in_parallel(threads, threads, [&](std::size_t k) { run(begin(k), begin(k + 1)); });
+  in_parts(product.n, kernels.columns, threads_for(product.m * product.n * product.k), run);
 }
 
 template void multiply_by_panels(PanelProduct<float>, const Tensor<float>&, bool, bool);

@@ -104,4 +104,13 @@ void in_parallel(std::size_t count, std::size_t threads, const std::function<voi
     if (error) std::rethrow_exception(error);
 }
 
+void in_parts(std::size_t size, std::size_t unit, std::size_t threads,
+              const std::function<void(std::size_t, std::size_t)>& f) {
+  const std::size_t units = (size + unit - 1) / unit;
+  threads = std::min(threads, units);
+  if (threads <= 1) return f(0, size);
+  const auto begin = [&](std::size_t k) { return std::min(units * k / threads * unit, size); };
+  in_parallel(threads, threads, [&](std::size_t k) { f(begin(k), begin(k + 1)); });
+}
+
 }  // namespace unroll

@@ -10,4 +10,8 @@ namespace unroll {
 /// when all have ended; what the first of them threw, in the order of the numbers, is thrown then.
 void in_parallel(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& f);
 
+/// Calls f(begin, end) for each of `threads` parts of what is numbered from 0 to size; they begin at multiples of unit.
+void in_parts(std::size_t size, std::size_t unit, std::size_t threads,
+              const std::function<void(std::size_t, std::size_t)>& f);
+
 }  // namespace unroll

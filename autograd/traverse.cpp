@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "blas.hpp"
+#include "parallel.hpp"
+
 namespace unroll {
 
 Shape broadcast(std::string_view where, const Shape& a, const Shape& b) {
@@ -69,6 +72,23 @@ void run_scattered(Loop<T> loop, const void* function, std::size_t rows, std::si
 }  // namespace
 
 template <class T>
+void run_in_parts(Loop<T> loop, const void* function, std::size_t rows, std::size_t columns,
+                  std::span<const Stream<const T>> in, const Stream<T>& out, Write write) {
+  constexpr std::size_t unit = 64;  // columns: whole vectors and cache lines
+  const bool by_rows = rows > 1 && out.row != 0;
+  if (!by_rows && !out.step) return loop(function, rows, columns, in.data(), out, write);
+  in_parts(by_rows ? rows : columns, by_rows ? 1 : unit, all_threads(), [&](std::size_t begin, std::size_t end) {
+    const auto from = [&](auto stream) {
+      stream.data += static_cast<std::ptrdiff_t>(begin) * (by_rows ? stream.row : stream.step);
+      return stream;
+    };
+    Stream<const T> part[most_operands];
+    std::transform(in.begin(), in.end(), part, from);
+    loop(function, by_rows ? end - begin : rows, by_rows ? columns : end - begin, part, from(out), write);
+  });
+}
+
+template <class T>
 void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
               Strided<T> out, Write write) {
   // Axes of size 1 are dropped, and neighbours that every operand passes through in one stride become one.
@@ -102,7 +122,7 @@ void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<
     if (scattered)
       run_scattered<T>(loop, function, sizes[row], sizes[column], {streams, n}, target, write);
     else
-      loop(function, sizes[row], sizes[column], streams, target, write);
+      run_loop<T>(loop, function, sizes[row], sizes[column], {streams, n}, target, write);
     std::size_t axis = row;
     while (axis-- > 0) {
       const bool wraps = ++position[axis] == sizes[axis];
@@ -120,8 +140,12 @@ template Strided<const float> strided(const View<const float>&, const Shape&);
 template Strided<const double> strided(const View<const double>&, const Shape&);
 template Strided<float> strided(const View<float>&, const Shape&);
 template Strided<double> strided(const View<double>&, const Shape&);
+template void run_in_parts(Loop<float>, const void*, std::size_t, std::size_t, std::span<const Stream<const float>>,
+                           const Stream<float>&, Write);
 template void traverse(const Shape&, Loop<float>, const void*, std::span<const Strided<const float>>, Strided<float>,
                        Write);
+template void run_in_parts(Loop<double>, const void*, std::size_t, std::size_t, std::span<const Stream<const double>>,
+                           const Stream<double>&, Write);
 template void traverse(const Shape&, Loop<double>, const void*, std::span<const Strided<const double>>, Strided<double>,
                        Write);
 

@@ -37,6 +37,20 @@ Strided<T> strided(const View<T>& x, const Shape& shape);
 /// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
 Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
 
+/// Runs a loop on several threads.
+template <class T>
+void run_in_parts(Loop<T> loop, const void* function, std::size_t rows, std::size_t columns,
+                  std::span<const Stream<const T>> in, const Stream<T>& out, Write write);
+
+/// Runs a loop, a long one on as many threads as it is worth.
+template <class T>
+void run_loop(Loop<T> loop, const void* function, std::size_t rows, std::size_t columns,
+              std::span<const Stream<const T>> in, const Stream<T>& out, Write write) {
+  constexpr std::size_t many = 1 << 18;  // elements
+  if (rows * columns < many) return loop(function, rows, columns, in.data(), out, write);
+  run_in_parts(loop, function, rows, columns, in, out, write);
+}
+
 /// Runs a loop over a shape. Where `out` repeats an element, it must be added to or take the maximum.
 template <class T>
 void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include "autograd/autograd.hpp"
-#include "autograd/blas.hpp"
 #include "support.hpp"
 
 using namespace unroll;
@@ -65,19 +64,6 @@ TEST_CASE_TEMPLATE("many rows read panels that are made for them alone", T, floa
     const Parameter<T> weight(b);
     CHECK(difference(linear<T>(a, weight, bias).value(), written_out<T>(a, b, true, bias)) <= tolerance);
   }
-}
-
-TEST_CASE("a large product has the same bits on one thread and on several") {
-  const Variable<float> a = numbers<float>({300, 70}, 1);
-  const Parameter<float> weight(numbers<float>({1000, 70}, 2));  // 21,000,000 multiplications
-  const auto once = [&] { return matmul<float>(a, weight, {.b = true}); };
-  const Variable<float> together = once();
-  const SingleThreadedProducts alone;
-  CHECK(once().value() == together.value());
-  const Array<float> rows = slice(a, 0, 7, 8).value(), columns = slice<float>(weight, 0, 970, 1000).value();
-  const Array<float> none = xt::zeros<float>({30});
-  CHECK(difference(slice(slice(together, 0, 7, 8), 1, 970, 1000).value(),
-                   written_out<float>(rows, columns, true, none)) < 1e-4);
 }
 
 TEST_CASE("every size of vector registers has its kernels") {

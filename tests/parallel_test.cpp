@@ -1,8 +1,11 @@
-// One model on several threads.
+// Work that is shared out among threads: large arrays, and one model.
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <functional>
+#include <utility>
 
+#include "autograd/blas.hpp"
 #include "nn/nn.hpp"
 #include "support.hpp"
 
@@ -34,6 +37,41 @@ auto loss_of(const Model& model) {
 }
 
 }  // namespace
+
+TEST_CASE("large arrays give the same on one thread and on several, and so do their gradients") {
+  using V = Variable<float>;
+  Random random(1);
+  const V x = random.normal<float>({300, 1000}), row = random.normal<float>({1000});
+  const Parameter<float> b(random.normal<float>({1000, 300}));
+  struct Case {
+    double tolerance;  // OpenBLAS may add up in another order at the edge of a part
+    std::function<V(const V&)> f;
+  };
+  const Case cases[]{
+      {1e-4, [](const V& x) { return matmul(x, x, {.a = true}); }},
+      {1e-4, [](const V& x) { return matmul(x, x, {.b = true}); }},
+      {1e-4, [](const V& x) { return matmul(slice(x, 1, 1, 990), slice(x, 1, 11, 1000), {.b = true}); }},
+      {0, [&](const V& x) { return matmul(x, V(b)); }},
+      {0, [&](const V& x) { return tanh(x) * row; }},
+      {0, [](const V& x) { return 2 * slice(x, 1, 5, 999); }},
+      {0, [&](const V& x) { return transpose(x) * b; }},
+      {0, [](const V& x) { return softmax(x); }},
+      {0, [](const V& x) { return sum(x, 0) * sum(x, 0); }},
+      {0, [](const V& x) { return max(x, 1); }},
+  };
+  for (const auto& [tolerance, f] : cases) {
+    const auto run = [&, &f = f] {
+      Tape<float> tape;
+      const V watched = tape.watch(x), y = f(watched);
+      return std::pair(y.value(), tape.backward(mean(y * y))[watched]);
+    };
+    const auto together = run();
+    const SingleThreadedProducts alone;
+    const auto one = run();
+    CHECK(difference(one.first, together.first) <= tolerance);
+    CHECK(difference(one.second, together.second) <= tolerance);
+  }
+}
 
 TEST_CASE("parallel_gradients has the same bits for any number of threads, with dropout, and adds up its shares") {
   Random random(3);
