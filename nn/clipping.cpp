@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "autograd/ops.hpp"
@@ -13,7 +14,9 @@ void require_finite(const char* where, const Gradients<T>& gradients) {
   for (const auto& entry : gradients.entries()) {
     const auto& g = entry.gradient.value().storage();
     const auto odd = [](T x) { return !(std::abs(x) <= std::numeric_limits<T>::max()); };
-    if (std::count_if(g.begin(), g.end(), odd) == 0) continue;  // unlike a search, this is vectorised
+    std::uint32_t any = 0;
+    for (const T x : g) any |= odd(x);  // unlike a search, this is vectorised
+    if (!any) continue;
     const T* const bad = std::find_if(g.begin(), g.end(), odd);
     const auto& identity = entry.of.tensor().identity;
     fail(where, "the gradient of ", identity ? "'" + identity->name + "'" : "a watched variable", " holds ", *bad,
