@@ -129,12 +129,14 @@ class RuleNode final : public Node<T> {
  public:
   using Indices = std::array<std::uint32_t, sizeof...(Rules)>;
 
-  RuleNode(const Variable<T>& result, const char* name, const Indices& indices, const Rules&... rules)
+  RuleNode(const Variable<T>& result, const char* name, const Indices& indices, Rules&&... rules)
       : Node<T>(name, result.shape(), indices_), indices_(indices) {
     std::size_t k = 0;
     // The rule of a constant is not stored, and so what it captured is not kept.
     std::apply(
-        [&](auto&... stored) { ((indices[k++] != Node<T>::constant ? void(stored.emplace(rules)) : void()), ...); },
+        [&](auto&... stored) {
+          ((indices[k++] != Node<T>::constant ? void(stored.emplace(std::move(rules))) : void()), ...);
+        },
         rules_);
     if constexpr (needs_result) result_ = result;
   }
@@ -166,7 +168,7 @@ class RuleNode final : public Node<T> {
 ///     primitive("outer", {a, b}, value, [b](auto& g) { return matmul(g, b); }, [a](auto& g) { return matmul(a, g); })
 template <class T, std::size_t N, class... Rules>
 Variable<T> primitive(const char* name, const Variable<T> (&operands)[N],
-                      const std::type_identity_t<Variable<T>>& value, const Rules&... rules) {
+                      const std::type_identity_t<Variable<T>>& value, Rules... rules) {
   static_assert(sizeof...(Rules) == N, "a primitive has one rule for each operand");
   Tape<T>* const tape = Tape<T>::innermost();
   if (!tape) return value;
@@ -174,7 +176,7 @@ Variable<T> primitive(const char* name, const Variable<T> (&operands)[N],
   bool any = false;
   for (std::size_t k = 0; k < N; ++k) any |= (indices[k] = tape->index_of(operands[k])) != Node<T>::constant;
   if (!any) return value;
-  return tape->template record<RuleNode<T, Rules...>>(detach(value).shared(), name, indices, rules...);
+  return tape->template record<RuleNode<T, Rules...>>(detach(value).shared(), name, indices, std::move(rules)...);
 }
 
 template <class T, class Rule>

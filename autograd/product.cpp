@@ -23,7 +23,7 @@ bool panels_pay(const Variable<T>& b, std::size_t rows) {
 // shapes: (m, k) (k, n), or with the same leading axis for a batch of products
 template <class T>
 struct Product {
-  Variable<T> a, b;
+  const Variable<T>&a, &b;
   Transposed transposed;
   bool panels = false;  // to read b from
 
@@ -112,7 +112,8 @@ void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms) {
     as.push_back(terms[k].a);
     bs.push_back(terms[k].b);
   }
-  const Product<T> all{joined(as), joined(bs), {.a = true}};
+  const Variable<T> a = joined(as), b = joined(bs);
+  const Product<T> all{a, b, {.a = true}};
   const auto memory = into.open(true);
   all.run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
 }
@@ -200,10 +201,10 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
   }
   return reshape(primitive(
                      "linear", {rows, weight, added}, Variable<T>(y),
-                     [weight, panels](const Variable<T>& g) {
+                     [weight = weight, panels](const Variable<T>& g) {
                        return Product<T>{g, weight, {}, panels};
                      },
-                     [rows](const Variable<T>& g) {
+                     [rows = rows](const Variable<T>& g) {
                        return Product<T>{g, rows, {.a = true}};
                      },
                      Pass{}),
