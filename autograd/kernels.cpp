@@ -68,7 +68,8 @@ struct Vector {
     return xsimd::batch<T>::load_aligned(index) < xsimd::batch<T>(T(count));
   }
 
-  // A row may end within a vector: what is behind it is read too (there is memory behind every block), and is put back.
+  // A row may end within a vector. Of the operands, what is behind it is read too (there is memory behind every block);
+  // in the result it is put back, if it is not behind the last row, where it may be another thread's.
   template <class T, class F, class Which, class Operands, class Combine>
   static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                     const Stream<T>& out, const Combine& combine) {
@@ -83,8 +84,16 @@ struct Vector {
       for (std::size_t j = 0; j < whole; j += width)
         combine(Lanes::load_unaligned(y + j), x.call(f, j)).store_unaligned(y + j);
       if (whole == columns) continue;
-      const Lanes old = Lanes::load_unaligned(y + whole);
-      xsimd::select(last, Lanes(combine(old, x.call(f, whole))), old).store_unaligned(y + whole);
+      const Lanes values = x.call(f, whole);
+      if (i + 1 < rows) {
+        const Lanes old = Lanes::load_unaligned(y + whole);
+        xsimd::select(last, Lanes(combine(old, values)), old).store_unaligned(y + whole);
+        continue;
+      }
+      alignas(64) T lanes[width] = {};
+      for (std::size_t j = whole; j < columns; ++j) lanes[j - whole] = y[j];
+      combine(Lanes::load_aligned(lanes), values).store_aligned(lanes);
+      for (std::size_t j = whole; j < columns; ++j) y[j] = lanes[j - whole];
     }
   }
 
