@@ -3,6 +3,7 @@
 #include "autograd/autograd.hpp"
 #include "nn/batches.hpp"
 #include "nn/cell.hpp"
+#include "nn/checkpoint.hpp"
 #include "nn/clipping.hpp"
 #include "nn/conllu.hpp"
 #include "nn/crf.hpp"

@@ -16,7 +16,7 @@ void require_mean_weight(const char* where, const char* what, double given) {
 template <class T>
 Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
                         const std::vector<bool>& kept, bool rests)
-    : learning_rate(rate), rests_(rests) {
+    : learning_rate(rate), name_(name), rests_(rests) {
   require_not_negative(name, "the learning rate", rate);
   require_not_negative(name, "weight_decay", weight_decay);
   std::set<const void*> known;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -79,12 +80,29 @@ class Optimizer {
 
   double learning_rate;
 
+  /// "adam", "sgd", ...
+  const char* name() const { return name_; }
+  /// Calls f(name, value) for what there is to save: the learning rate, and of each parameter the number of its steps
+  /// and the arrays that are kept.
+  template <class F>
+  void visit_state(const F& f) {
+    f("learning_rate", learning_rate);
+    for (std::size_t k = 0; k < members_.size(); ++k) {
+      Member& member = members_[k];
+      const std::string name = member.parameter.name().empty() ? std::to_string(k) : member.parameter.name();
+      f(name + ".steps", member.steps);
+      for (std::size_t n = 0; n < member.memory.size(); ++n)
+        if (member.memory[n].size() > 0) f(name + "." + std::to_string(n), member.memory[n]);
+    }
+  }
+
  protected:
   /// `kept` says of each array of a step's memory whether it is kept from step to step. If what has neither gradient
   /// nor decay `rests`, the rows of a table that were not taken are not touched.
   Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
             const std::vector<bool>& kept, bool rests = false);
   virtual void update(Step<T> step) const = 0;
+  const char* name_;
 
  private:
   struct Member {

@@ -50,6 +50,7 @@ void Adam<T>::update(Step<T> step) const {
 
 template <class T>
 AdamW<T>::AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options) : Adam<T>(parameters, options) {
+  this->name_ = "adamw";
   this->decoupled_ = true;
 }
 

@@ -1,0 +1,138 @@
+#include "picture.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <nn/atomic_file.hpp>
+#include <sstream>
+
+#include "program.hpp"
+
+namespace {
+
+bool has_gnuplot() {
+  static const bool found = std::system("command -v gnuplot >/dev/null") == 0;
+  return found;
+}
+
+std::string ending(const std::string& path) { return std::filesystem::path(path).extension().string(); }
+
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("''") : std::string(1, c == '\n' ? ' ' : c);
+  return result + "'";
+}
+
+// What gnuplot has to say first, for a picture of this size in pixels.
+std::string begin(const std::string& path, const std::string& output, int width, int height) {
+  std::ostringstream script;
+  const std::string kind = ending(path);
+  const auto size = [&](double unit) {
+    std::ostringstream text;
+    text << width * unit << ',' << height * unit;
+    return text.str();
+  };
+  if (kind == ".svg")
+    script << "set terminal svg size " << size(1) << " dynamic font 'Helvetica,13' background 'white'\n";
+  if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
+  if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
+  script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key textcolor '#333333'\n";
+  return script.str();
+}
+
+// Runs gnuplot on a script that ends in a file, and moves that file to its place.
+void run(const std::string& path, const std::function<std::string(const std::string& output)>& script) {
+  if (!has_gnuplot()) return;
+  const std::string output =
+      (std::filesystem::temp_directory_path() / ("unroll-" + std::to_string(getpid()) + ending(path))).string();
+  const std::unique_ptr<const std::string, void (*)(const std::string*)> removed(
+      &output, [](const std::string* file) { std::remove(file->c_str()); });
+  FILE* const gnuplot = popen("gnuplot", "w");
+  unroll::require(gnuplot, path, "gnuplot cannot be started");
+  const std::string text = script(output);
+  std::fwrite(text.data(), 1, text.size(), gnuplot);
+  unroll::require(pclose(gnuplot) == 0, path, "gnuplot could not draw it");
+  unroll::nn::write_atomically(path,
+                               [&](std::ostream& out) { out << std::ifstream(output, std::ios::binary).rdbuf(); });
+}
+
+// The colours of Okabe and Ito (2008), which nobody takes for each other.
+const char* const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
+
+}  // namespace
+
+void require_picture(const std::string& path) {
+  const std::string kind = ending(path);
+  unroll::require(kind == ".png" || kind == ".svg" || kind == ".pdf", path,
+                  "a picture's name ends in .png, .svg or .pdf");
+  require_writable(path, {});
+  if (!has_gnuplot())
+    std::cerr << path << ": not drawn, there is no gnuplot; install it with: sudo apt-get install gnuplot-nox"
+              << std::endl;
+}
+
+void draw(const std::string& path, const std::vector<Panel>& panels) {
+  const int width = std::max(640, 440 * static_cast<int>(panels.size()));
+  run(path, [&](const std::string& output) {
+    std::ostringstream script;
+    script << begin(path, output, width, 400) << "set grid ytics linecolor '#dddddd'\nset datafile missing 'nan'\n";
+    if (panels.size() > 1)
+      script << "set multiplot layout 1," << panels.size() << " margins 0.08,0.98,0.14,0.9 spacing 0.09\n";
+    std::size_t block = 0;
+    for (const Panel& panel : panels) {
+      std::ostringstream plots;
+      for (std::size_t k = 0; k < panel.curves.size(); ++k) {
+        const Curve& curve = panel.curves[k];
+        script << "$d" << block << " << END\n";
+        for (std::size_t i = 0; i < curve.x.size(); ++i) script << curve.x[i] << ' ' << curve.y[i] << '\n';
+        script << "END\n";
+        plots << (k ? ", " : "plot ") << "$d" << block++ << " using 1:2 with "
+              << (curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5") << " linewidth 2 linecolor '"
+              << colours[k % std::size(colours)] << "' title " << quoted(curve.name);
+      }
+      script << "set title " << quoted(panel.title) << "\nset xlabel " << quoted(panel.x) << "\nset ylabel "
+             << quoted(panel.y) << '\n'
+             << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}' enhanced\n"
+                                   : "unset logscale y\nset format y '%g'\n")
+             << plots.str() << '\n';
+    }
+    return script.str();
+  });
+}
+
+void draw(const std::string& path, const ColouredMatrix& matrix) {
+  const std::size_t rows = matrix.rows.size(), columns = matrix.columns.size();
+  const int cell =
+      static_cast<int>(std::clamp<std::size_t>(600 / std::max<std::size_t>(std::max(rows, columns), 1), 14, 48));
+  const int width = 220 + cell * static_cast<int>(columns), height = 170 + cell * static_cast<int>(rows);
+  run(path, [&](const std::string& output) {
+    std::ostringstream script, x, y;
+    double most = 0;
+    for (const double value : matrix.values) most = std::max(most, value);
+    for (std::size_t k = 0; k < columns; ++k) x << (k ? ", " : "") << quoted(matrix.columns[k]) << ' ' << k;
+    for (std::size_t k = 0; k < rows; ++k) y << (k ? ", " : "") << quoted(matrix.rows[k]) << ' ' << k;
+    script << begin(path, output, width, height) << "$d << END\n";
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < columns; ++j) script << j << ' ' << i << ' ' << matrix.values(i, j) << '\n';
+    script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
+           << quoted(matrix.y)
+           << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
+           << "]\nset xrange [-0.5:" << double(columns) - 0.5 << "]\nset yrange [" << double(rows) - 0.5
+           << ":-0.5]\nset xtics (" << x.str() << ") rotate by 90 right scale 0\nset ytics (" << y.str()
+           << ") scale 0\nset size ratio -1\nunset key\n"
+           << "plot $d using 1:2:3 with image pixels";
+    if (cell >= 24)
+      script << ", $d using 1:2:(sprintf('%.3g', $3)):($3 > " << most / 2
+             << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
+    script << '\n';
+    return script.str();
+  });
+}

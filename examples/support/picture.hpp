@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autograd/array.hpp"
+
+/// A line through points; what is not finite is a gap.
+struct Curve {
+  std::string name;
+  std::vector<double> x, y;
+};
+
+/// Curves over the same axes.
+struct Panel {
+  std::string title, x, y;  ///< y on a logarithmic scale if `logarithmic`
+  std::vector<Curve> curves;
+  bool logarithmic = false;
+};
+
+/// A matrix as colours from 0, white, to the largest value; the entries are written into them where there is room.
+struct ColouredMatrix {
+  std::string title, x, y;
+  std::vector<std::string> rows, columns;
+  unroll::Array<double> values;  ///< (rows, columns)
+};
+
+/// Throws an Error unless a picture can be written there: png, svg or pdf, as its name ends. Tells on standard error if
+/// there is no gnuplot to draw it.
+void require_picture(const std::string& path);
+
+/// Draws panels side by side, or a matrix, with gnuplot; does nothing where there is none.
+void draw(const std::string& path, const std::vector<Panel>& panels);
+void draw(const std::string& path, const ColouredMatrix& matrix);

@@ -1,0 +1,131 @@
+#include "nn/checkpoint.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace unroll::nn {
+
+namespace {
+
+Indices indices_of(const std::vector<std::size_t>& numbers) {
+  Indices result = Indices::from_shape({numbers.size()});
+  std::transform(numbers.begin(), numbers.end(), result.begin(), [](std::size_t x) { return std::int64_t(x); });
+  return result;
+}
+
+template <class T>
+Array<T> array_of(const std::vector<T>& numbers) {
+  Array<T> result = Array<T>::from_shape({numbers.size()});
+  std::copy(numbers.begin(), numbers.end(), result.begin());
+  return result;
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint() { fix("format", "unroll checkpoint 1"); }
+
+void Checkpoint::add_entry(Entry entry) {
+  require(std::none_of(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.name == entry.name; }),
+          "checkpoint", "'", entry.name, "' is added twice; names must be different");
+  entries_.push_back(std::move(entry));
+}
+
+void Checkpoint::fix(const std::string& name, const std::string& value) { fixed_.emplace_back(name, value); }
+
+template <class T>
+void Checkpoint::add(const std::string& name, const Module<T>& model) {
+  for (const auto& [inner, parameter] : model.named_parameters())
+    add_entry({name + "." + inner, false, [p = parameter] { return StoredTensor(p.value()); },
+               [p = parameter](const StoredTensor& tensor) mutable { p.assign(tensor.to<T>()); }});
+}
+
+template <class T>
+void Checkpoint::add(const std::string& name, Optimizer<T>& optimizer) {
+  fix(name, optimizer.name());
+  optimizer.visit_state([&](const std::string& inner, auto& value) { add(name + "." + inner, value); });
+}
+
+void Checkpoint::add(const std::string& name, Random& random) {
+  add_entry({name, false,
+             [&] {
+               const Random::State state = random.state();
+               return StoredTensor(indices_of({state.begin(), state.end()}));
+             },
+             [&](const StoredTensor& tensor) {
+               const Indices words = tensor.to_indices();
+               Random::State state;
+               std::transform(words.begin(), words.end(), state.begin(),
+                              [](std::int64_t x) { return std::uint64_t(x); });
+               random = Random::from_state(state);
+             }});
+}
+
+void Checkpoint::add(const std::string& name, std::size_t& number) {
+  add_entry({name, false, [&] { return StoredTensor(indices_of({number})); },
+             [&](const StoredTensor& tensor) { number = static_cast<std::size_t>(tensor.to_indices()(0)); }});
+}
+
+void Checkpoint::add(const std::string& name, double& number) {
+  add_entry({name, false, [&] { return StoredTensor(array_of<double>({number})); },
+             [&](const StoredTensor& tensor) { number = tensor.to<double>()(0); }});
+}
+
+void Checkpoint::add(const std::string& name, std::vector<std::size_t>& numbers) {
+  add_entry({name, true, [&] { return StoredTensor(indices_of(numbers)); },
+             [&](const StoredTensor& tensor) {
+               const Indices loaded = tensor.to_indices();
+               numbers.assign(loaded.begin(), loaded.end());
+             }});
+}
+
+void Checkpoint::add(const std::string& name, std::vector<double>& numbers) {
+  add_entry({name, true, [&] { return StoredTensor(array_of(numbers)); },
+             [&](const StoredTensor& tensor) {
+               const Array<double> loaded = tensor.to<double>();
+               numbers.assign(loaded.begin(), loaded.end());
+             }});
+}
+
+template <class T>
+void Checkpoint::add(const std::string& name, Array<T>& array) {
+  add_entry(
+      {name, false, [&] { return StoredTensor(array); }, [&](const StoredTensor& tensor) { array = tensor.to<T>(); }});
+}
+
+void Checkpoint::save(const std::string& path) const {
+  std::map<std::string, StoredTensor> tensors;
+  for (const Entry& entry : entries_) tensors.emplace(entry.name, entry.get());
+  write_safetensors(path, tensors, {fixed_.begin(), fixed_.end()});
+}
+
+void Checkpoint::load(const std::string& path) {
+  const Safetensors file = read_safetensors(path);
+  require(file.metadata.contains("format"), path, "this is no checkpoint");
+  for (const auto& [name, value] : fixed_) {
+    const auto found = file.metadata.find(name);
+    require(found != file.metadata.end(), path, "it does not say what '", name, "' is; this training has '", value,
+            "'");
+    require(found->second == value, path, "'", name, "' is '", found->second, "'; this training has '", value, "'");
+  }
+  for (const Entry& entry : entries_) {
+    const auto found = file.tensors.find(entry.name);
+    require(found != file.tensors.end(), path, "no '", entry.name, "'; this training has one");
+    const StoredTensor &theirs = found->second, ours = entry.get();
+    require(theirs.dtype == ours.dtype, path, "'", entry.name, "' has dtype ", name_of(theirs.dtype),
+            "; this training has ", name_of(ours.dtype));
+    require(entry.any_length ? theirs.shape.size() == 1 : theirs.shape == ours.shape, path, "'", entry.name,
+            "' has shape ", theirs.shape, "; this training has ", ours.shape);
+  }
+  require(file.tensors.size() == entries_.size(), path, "it has ", file.tensors.size(), " entries; this training has ",
+          entries_.size());
+  for (const Entry& entry : entries_) entry.set(file.tensors.at(entry.name));
+}
+
+template void Checkpoint::add(const std::string&, const Module<float>&);
+template void Checkpoint::add(const std::string&, const Module<double>&);
+template void Checkpoint::add(const std::string&, Optimizer<float>&);
+template void Checkpoint::add(const std::string&, Optimizer<double>&);
+template void Checkpoint::add(const std::string&, Array<float>&);
+template void Checkpoint::add(const std::string&, Array<double>&);
+
+}  // namespace unroll::nn
