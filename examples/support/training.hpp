@@ -1,0 +1,95 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nn/nn.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "progress.hpp"
+
+/// What every program that trains can be told.
+struct TrainingOptions {
+  std::size_t epochs = 10, batch = 32, shares = 2, threads = 0, every = 0;
+  double learning_rate = 2e-3, clip = 5;
+  std::uint64_t seed = 1;
+  std::string save, load, log, plot, checkpoint, resume;
+};
+
+/// The groups of options in which a model, and how it was trained, is written down.
+inline constexpr const char *model_group = "Model", *training_group = "Training";
+
+/// Adds these options, and says of each what it is.
+void add_training_options(CLI::App& app, TrainingOptions& options);
+/// Adds an option for a file.
+CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path, const std::string& what);
+
+/// The options of the model by their names, to be written into its file with what else it is.
+unroll::nn::Metadata model_options(const CLI::App& app);
+/// Sets them to those in the file of a model, and returns all that the file says. An Error if one was given and is
+/// another there. What PyTorch saved says nothing: then they are as they were given.
+unroll::nn::Metadata read_model_options(CLI::App& app, const std::string& path);
+
+/// A training in epochs of batches. It shows how far it is and keeps a log; Ctrl-C ends it with all saved, and a
+/// checkpoint lets it go on where it was.
+class Training {
+ public:
+  using Batch = std::vector<std::size_t>;  ///< the numbers of what is in it
+  struct Loss {
+    double sum;
+    double count;  ///< of units
+  };
+  struct Epoch {
+    std::function<std::vector<Batch>()> batches;
+    std::function<Loss(const Batch&)> step;
+    std::function<std::vector<double>()> measure = {};  ///< at its end, in the order of the columns
+  };
+
+  /// Refuses files that cannot be written before there is anything to lose. `description` is what the model is, and
+  /// `columns` are what an epoch is measured by beside its loss.
+  Training(const CLI::App& app, const TrainingOptions& options, const unroll::nn::Module<float>& model,
+           unroll::nn::Optimizer<float>& optimizer, unroll::Random& random, unroll::nn::Metadata description,
+           const std::string& unit, std::vector<std::string> columns);
+
+  /// Trains for all epochs, after --resume from where the checkpoint was; false if Ctrl-C was pressed.
+  bool run(const Epoch& epoch);
+
+  /// A step against the gradient of a loss in shares (nn::parallel_gradients), after clipping; the loss.
+  template <class LossOfShare>
+  double descend(std::size_t shares, const LossOfShare& loss) {
+    auto [mean, gradients] =
+        unroll::nn::parallel_gradients(shares, loss, {.threads = options_.threads, .random = &random_});
+    if (options_.clip > 0) unroll::nn::clip_norm(gradients, options_.clip);
+    optimizer_.step(gradients);
+    return double(mean);
+  }
+  /// The share of the steps of all epochs that has been made.
+  double done() const { return (double(epoch_) + batches_done()) / double(options_.epochs); }
+  std::size_t epoch() const { return epoch_; }
+
+  unroll::nn::Checkpoint checkpoint;  ///< of the training; what else changes is to be added before run()
+
+ private:
+  double batches_done() const { return ends_.empty() ? 0 : double(position_) / double(ends_.size()); }
+  void begin_epoch(const std::vector<Batch>& batches);
+  Batch batch() const;
+  void end_epoch(const std::vector<double>& measures);
+  void write() const;
+  void save() const;
+
+  const TrainingOptions& options_;
+  const unroll::nn::Module<float>& model_;
+  unroll::nn::Optimizer<float>& optimizer_;
+  unroll::Random& random_;
+  const unroll::nn::Metadata description_;
+  const std::vector<std::string> columns_;
+  Progress progress_;
+
+  // What a checkpoint has: the batches of this epoch one after the other, how many of them are done, what they lost,
+  // and the rows of the log.
+  std::size_t epoch_ = 0, position_ = 0;
+  std::vector<std::size_t> order_, ends_;
+  double loss_ = 0, count_ = 0;
+  std::vector<double> log_;
+};
