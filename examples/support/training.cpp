@@ -67,17 +67,21 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
 
 nn::Metadata model_options(const CLI::App& app) { return options_of(app, model_group); }
 
+void set_option(CLI::App& app, const std::string& name, const std::string& value) {
+  CLI::Option* const option = app.get_option(name);
+  option->clear();
+  option->add_result(value);
+  option->run_callback();
+}
+
 nn::Metadata read_model_options(CLI::App& app, const std::string& path) {
   nn::Metadata metadata = nn::read_safetensors(path).metadata;
   for (const auto& [name, given] : model_options(app)) {
     const auto found = metadata.find(name);
     if (found == metadata.end()) continue;
-    CLI::Option* const option = app.get_option("--" + name);
-    require(option->count() == 0 || given == found->second, "--" + name, given, "; the model in ", path, " has ",
+    require(app.count("--" + name) == 0 || given == found->second, "--" + name, given, "; the model in ", path, " has ",
             found->second);
-    option->clear();
-    option->add_result(found->second);
-    option->run_callback();
+    set_option(app, "--" + name, found->second);
   }
   return metadata;
 }

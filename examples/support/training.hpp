@@ -14,7 +14,7 @@ struct TrainingOptions {
   std::size_t epochs = 10, batch = 32, shares = 2, threads = 0, every = 0;
   double learning_rate = 2e-3, clip = 5;
   std::uint64_t seed = 1;
-  std::string save, load, log, plot, checkpoint, resume;
+  std::string save = {}, load = {}, log = {}, plot = {}, checkpoint = {}, resume = {};
 };
 
 /// The groups of options in which a model, and how it was trained, is written down.
@@ -24,6 +24,9 @@ inline constexpr const char *model_group = "Model", *training_group = "Training"
 void add_training_options(CLI::App& app, TrainingOptions& options);
 /// Adds an option for a file.
 CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path, const std::string& what);
+
+/// Sets an option after the others were parsed.
+void set_option(CLI::App& app, const std::string& name, const std::string& value);
 
 /// The options of the model by their names, to be written into its file with what else it is.
 unroll::nn::Metadata model_options(const CLI::App& app);
