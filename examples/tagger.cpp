@@ -79,7 +79,7 @@ struct Corpora {
 
 struct Options {
   TaggerOptions tagger;
-  std::string train, dev, test, vectors, save, load, tag_file;
+  std::string train, dev, test, vectors, save, load, tag_file, picture;
   std::optional<std::string> tag;
   std::optional<std::size_t> epochs;
   std::size_t batch = 32, shares = 2, threads = 0, patience = 6, sentences = 0;
@@ -181,7 +181,8 @@ void run(const Options& options, const TaggerDescription& description, const Cor
     print_tagged(out, sentences[0]);
   }
   if (!corpora.test.empty())
-    print_scores(out, corpora.test, tagged(tagger, corpora.test, options, out), description.vocabulary.frequent);
+    print_scores(out, corpora.test, tagged(tagger, corpora.test, options, out), description.vocabulary.frequent,
+                 options.picture);
 }
 
 Corpora corpora_of(const Options& options) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "confusion.hpp"
 #include "format.hpp"
 
 namespace {
@@ -20,10 +21,6 @@ struct Share {
   std::size_t right = 0, all = 0;
   void count(bool is_right) { right += is_right, ++all; }
   double percent() const { return ::percent(right, all); }
-};
-
-struct TagCounts {
-  std::size_t right = 0, given = 0, wanted = 0;
 };
 
 }  // namespace
@@ -54,26 +51,30 @@ double accuracy(const std::vector<unroll::nn::Sentence>& sentences, const Tags& 
 }
 
 void print_scores(std::ostream& out, const std::vector<unroll::nn::Sentence>& sentences, const Tags& tags,
-                  const FrequentTags& frequent) {
-  std::map<std::string, TagCounts> by_tag;
-  Share all, seen, unseen, baseline;
+                  const FrequentTags& frequent, const std::string& picture) {
+  std::map<std::string, std::size_t> numbers;  // of all tags
+  for (const auto& sentence : sentences)
+    for (const auto& token : sentence.tokens) numbers[token.upos];
+  for (const auto& sentence : tags)
+    for (const auto& tag : sentence) numbers[tag];
+  std::vector<std::string> names;
+  for (auto& [tag, number] : numbers) {
+    number = names.size();
+    names.push_back(tag);
+  }
+  Confusion confusion(names);
+  Share seen, unseen, baseline;
   for (std::size_t k = 0; k < sentences.size(); ++k) {
     for (std::size_t t = 0; t < tags[k].size(); ++t) {
       const auto& [form, wanted] = std::tie(sentences[k].tokens[t].form, sentences[k].tokens[t].upos);
-      const bool right = tags[k][t] == wanted;
-      by_tag[wanted].right += right;
-      ++by_tag[wanted].wanted;
-      ++by_tag[tags[k][t]].given;
-      all.count(right);
-      (frequent.knows(form) ? seen : unseen).count(right);
+      confusion.count(numbers[wanted], numbers[tags[k][t]]);
+      (frequent.knows(form) ? seen : unseen).count(tags[k][t] == wanted);
       baseline.count(frequent(form) == wanted);
     }
   }
-  out << "tag      words  precision  recall     F1\n";
-  for (const auto& [tag, n] : by_tag)
-    out << formatted("%-6s %7zu %10.2f %7.2f %6.2f\n", tag.c_str(), n.wanted, percent(n.right, n.given),
-                     percent(n.right, n.wanted), percent(2 * n.right, n.given + n.wanted));
-  out << formatted("test accuracy %.2f %% (seen %.2f %%, unseen %.2f %%, baseline %.2f %%)\n", all.percent(),
-                   seen.percent(), unseen.percent(), baseline.percent())
+  confusion.print(out, "words");
+  if (!picture.empty()) confusion.draw(picture);
+  out << formatted("test accuracy %.2f %% (seen %.2f %%, unseen %.2f %%, baseline %.2f %%)\n",
+                   100 * confusion.accuracy(), seen.percent(), unseen.percent(), baseline.percent())
       << std::flush;
 }

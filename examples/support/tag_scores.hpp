@@ -24,6 +24,6 @@ struct FrequentTags {
 double accuracy(const std::vector<unroll::nn::Sentence>& sentences, const Tags& tags);
 
 /// Prints precision, recall and F1 of each tag, and then the accuracy: of all words, of those that `frequent` knows and
-/// of the others, and that of `frequent` itself.
+/// of the others, and that of `frequent` itself. Draws what each tag was taken for, if there is a name for the picture.
 void print_scores(std::ostream& out, const std::vector<unroll::nn::Sentence>& sentences, const Tags& tags,
-                  const FrequentTags& frequent);
+                  const FrequentTags& frequent, const std::string& picture);

@@ -65,14 +65,16 @@ std::string joined(const nn::Vocabulary& vocabulary, bool words) {
   return result;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) result.push_back(line);
+  return result;
+}
+
 nn::Vocabulary vocabulary_of(const std::string& joined, bool words) {
   nn::Vocabulary vocabulary({.padding = ""});
-  if (words) {
-    std::istringstream lines(joined);
-    for (std::string word; std::getline(lines, word);) vocabulary.add(word);
-  } else {
-    for (const std::string& character : nn::characters(joined)) vocabulary.add(character);
-  }
+  for (const std::string& piece : words ? lines_of(joined) : nn::characters(joined)) vocabulary.add(piece);
   return vocabulary;
 }
 

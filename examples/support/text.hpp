@@ -20,6 +20,9 @@ std::string toy_text(std::size_t sentences, unroll::Random& random);
 /// The pieces that occur often enough, after <unk> for the others.
 unroll::nn::Vocabulary vocabulary_of(const std::vector<std::string>& pieces, std::size_t minimum);
 
+/// The lines of a text, each of which has an end.
+std::vector<std::string> lines_of(const std::string& text);
+
 /// A vocabulary as a text, and back.
 std::string joined(const unroll::nn::Vocabulary& vocabulary, bool words);
 unroll::nn::Vocabulary vocabulary_of(const std::string& joined, bool words);

@@ -168,6 +168,12 @@ auto Training::batch() const -> Batch {
   return {at(position_), at(position_ + 1)};
 }
 
+auto Training::shares_of(const Batch& batch) const -> std::vector<Batch> {
+  std::vector<Batch> shares(std::min(options_.shares, batch.size()));
+  for (std::size_t k = 0; k < batch.size(); ++k) shares[k % shares.size()].push_back(batch[k]);
+  return shares;
+}
+
 void Training::end_epoch(const std::vector<double>& measures) {
   ++epoch_;
   position_ = 0;

@@ -67,6 +67,8 @@ class Training {
     optimizer_.step(gradients);
     return double(mean);
   }
+  /// The rows of a batch dealt out to its shares.
+  std::vector<Batch> shares_of(const Batch& batch) const;
   /// The share of the steps of all epochs that has been made.
   double done() const { return (double(epoch_) + batches_done()) / double(options_.epochs); }
   std::size_t epoch() const { return epoch_; }

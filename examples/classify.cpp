@@ -1,0 +1,202 @@
+// classify: tells the class of a text, the language of a surname say, by its characters
+#include <algorithm>
+#include <iostream>
+#include <nn/nn.hpp>
+#include <numeric>
+
+#include "support/confusion.hpp"
+#include "support/format.hpp"
+#include "support/labelled_texts.hpp"
+#include "support/network.hpp"
+#include "support/program.hpp"
+#include "support/text.hpp"
+#include "support/training.hpp"
+
+using namespace unroll;
+
+struct Options {
+  TrainingOptions training{.epochs = 8, .batch = 64};
+  NetworkOptions network{.cell = "gru", .input = 64, .hidden = 128, .bidirectional = true, .dropout = 0.3};
+  std::string pooling = "ends", data, picture, classify;
+};
+
+/// A network reads the characters; what it makes of them is pooled into one vector, which gives each class a score.
+struct Classifier : nn::Module<float> {
+  nn::Embedding<float> characters;
+  Network network;
+  nn::Linear<float> scores;
+  double dropout;
+  std::string pooling;
+
+  Classifier(const Options& o, std::size_t count, std::size_t classes, Random& random)
+      : characters({.count = count, .size = o.network.input}, random),
+        network(o.network, random),
+        scores({.input = o.network.hidden * (o.network.bidirectional ? 2 : 1), .output = classes}, random),
+        dropout(o.network.dropout),
+        pooling(o.pooling) {
+    add("characters", characters);
+    add("network", network);
+    add("scores", scores);
+  }
+
+  /// tokens [time, batch], lengths [batch] → (batch, classes)
+  Variable<float> operator()(const Indices& tokens, const Indices& lengths) const {
+    const auto [h, state] = network(nn::dropout(characters(tokens), dropout), lengths);
+    const Variable<float> pooled = pooling == "mean"   ? nn::mean_over_time(h, lengths)
+                                   : pooling == "ends" ? nn::both_ends(state[0])
+                                                       : nn::last_step(h, lengths);
+    return scores(nn::dropout(pooled, dropout));
+  }
+};
+
+/// Texts as numbers.
+struct Encoded {
+  nn::Sequences characters;
+  std::vector<std::size_t> lengths;
+  std::vector<std::int64_t> labels;
+
+  Encoded(const LabelledTexts& texts, const nn::Vocabulary& vocabulary) : labels(texts.labels) {
+    for (const std::string& text : texts.texts) {
+      auto& ids = characters.emplace_back();
+      for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
+      lengths.push_back(ids.size());
+    }
+  }
+  Variable<float> scores(const Classifier& model, const std::vector<std::size_t>& rows) const {
+    return model(nn::pad(characters, rows, 0), indices_of(lengths, rows));
+  }
+  Variable<float> loss(const Classifier& model, const std::vector<std::size_t>& rows) const {
+    return nn::cross_entropy_total(scores(model, rows), indices_of(labels, rows)).sum;
+  }
+  static Indices indices_of(const auto& values, const std::vector<std::size_t>& rows) {
+    Indices result = Indices::from_shape({rows.size()});
+    for (std::size_t k = 0; k < rows.size(); ++k) result(k) = static_cast<std::int64_t>(values[rows[k]]);
+    return result;
+  }
+};
+
+/// Classifies texts; the loss of each is added to `loss`.
+Confusion evaluate(const Classifier& model, const Options& o, const Encoded& data,
+                   const std::vector<std::string>& classes, double& loss) {
+  const auto batches = nn::batches_of_similar_length(data.lengths, 256);
+  std::vector<Indices> given(batches.size());
+  std::vector<double> losses(batches.size());
+  in_parallel(batches.size(), o.training.threads, [&](std::size_t k) {
+    const Variable<float> scores = data.scores(model, batches[k]);
+    given[k] = argmax(scores, -1);
+    losses[k] = double(nn::cross_entropy_total(scores, Encoded::indices_of(data.labels, batches[k])).sum.item());
+  });
+  Confusion confusion(classes);
+  for (std::size_t k = 0; k < batches.size(); ++k) {
+    loss += losses[k];
+    for (std::size_t n = 0; n < batches[k].size(); ++n)
+      confusion.count(std::size_t(data.labels[batches[k][n]]), std::size_t(given[k](n)));
+  }
+  return confusion;
+}
+
+bool train(const CLI::App& app, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
+           const Encoded& learned, const Encoded& held_out, const std::vector<std::string>& classes) {
+  nn::Adam<float> optimizer(model.parameters());
+  Training training(app, o.training, model, optimizer, random, description, "texts",
+                    {"held-out loss", "accuracy", "macro F1"});
+  const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
+  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
+    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
+    const double count = double(batch.size());
+    const auto shares = training.shares_of(batch);
+    return {
+        training.descend(shares.size(), [&](std::size_t k) { return learned.loss(model, shares[k]) / float(count); }) *
+            count,
+        count};
+  };
+  const auto measure = [&] {
+    double loss = 0;
+    const Confusion confusion = evaluate(model, o, held_out, classes, loss);
+    return std::vector{loss / double(held_out.labels.size()), confusion.accuracy(), confusion.macro_f1()};
+  };
+  return training.run({batches, step, measure});
+}
+
+/// Prints the most likely classes of a text.
+void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
+              const std::string& text) {
+  const Encoded one({classes, {text}, {0}}, vocabulary);
+  require(one.lengths[0] > 0, "--classify", "the text is empty");
+  const Array<float> p = softmax(one.scores(model, {0})).value();
+  std::vector<std::size_t> order(classes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(0, k); });
+  for (std::size_t k = 0; k < std::min<std::size_t>(order.size(), 3); ++k)
+    std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(0, order[k])), classes[order[k]].c_str());
+}
+
+void run(CLI::App& app, Options o) {
+  const TrainingOptions& t = o.training;
+  const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
+  const bool described = saved.contains("vocabulary") && saved.contains("classes");
+  const bool trains = t.load.empty() || app.count("--epochs") > 0;
+  o.network.bidirectional = o.pooling != "last";
+  if (!o.picture.empty()) require_picture(o.picture);
+
+  Random random(t.seed);
+  LabelledTexts all;
+  if (!o.data.empty())
+    all = read_labelled(o.data);
+  else if (trains || !described)
+    all = toy_names(3000, random);
+  const auto [learned, held_out] = split(all, random);
+  std::vector<std::string> seen;
+  for (const std::string& text : learned.texts)
+    for (const std::string& character : nn::characters(text)) seen.push_back(character);
+  const nn::Vocabulary vocabulary = described ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(seen, 1);
+  const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : all.classes;
+  require(all.size() == 0 || all.classes == classes, o.data, "it has other classes than the model in ", t.load);
+
+  Classifier model(o, vocabulary.size(), classes.size(), random);
+  if (!t.load.empty()) nn::load_safetensors(t.load, model);
+  nn::Metadata description = model_options(app);
+  description["vocabulary"] = joined(vocabulary, false);
+  for (const std::string& name : classes) description["classes"] += name + "\n";
+  const Encoded examples(learned, vocabulary), others(held_out, vocabulary);
+  if (trains && !train(app, o, model, description, random, examples, others, classes)) return;
+  if (all.size() > 0) {
+    double loss = 0;
+    const Confusion confusion = evaluate(model, o, others, classes, loss);
+    confusion.print(std::cout, "texts");
+    if (!o.picture.empty()) confusion.draw(o.picture);
+    const auto [name, share] = confusion.most_frequent();
+    std::cout << formatted("held out: accuracy %.2f %%, macro F1 %.3f (always %s: %.2f %%)", 100 * confusion.accuracy(),
+                           confusion.macro_f1(), name.c_str(), 100 * share)
+              << std::endl;
+  }
+  if (!o.classify.empty()) classify(model, vocabulary, classes, o.classify);
+}
+
+void add_options(CLI::App& app, Options& o) {
+  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->group(group)->capture_default_str();
+  };
+  add_file(app, "--data", o.data,
+           "lines of a class, a tab and a text, or a folder with a file CLASS.txt for each class");
+  add_file(app, "--picture", o.picture, "where to draw what each class was taken for, as png, svg or pdf");
+  app.add_option("--classify", o.classify, "a text to be classified");
+  add(model_group, "--cell", o.network.cell, "of the network")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
+  add(model_group, "--pooling", o.pooling,
+      "the last state, the mean over time, or both ends of a bidirectional network")
+      ->check(CLI::IsMember({"last", "mean", "ends"}));
+  add(model_group, "--embedding", o.network.input, "size of a character's embedding")->check(positive);
+  add(model_group, "--hidden", o.network.hidden, "units of a layer, in each direction")->check(positive);
+  add(model_group, "--layers", o.network.layers, "of the network")->check(positive);
+  add(training_group, "--dropout", o.network.dropout, "the share that drops out")->check(CLI::Range(0.0, 0.95));
+  add_training_options(app, o.training);
+}
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Learns to tell the class of a text by its characters; without options, of surnames of invented languages.",
+      "classify");
+  Options options;
+  add_options(app, options);
+  return run_program(app, argc, argv, [&] { run(app, options); });
+}

@@ -1,0 +1,69 @@
+#include "confusion.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "format.hpp"
+
+Confusion::Confusion(const std::vector<std::string>& classes)
+    : classes_(classes), counts_(xt::zeros<double>({classes.size(), classes.size()})) {}
+
+void Confusion::count(std::size_t right, std::size_t given) { ++counts_(right, given); }
+
+auto Confusion::scores(std::size_t k) const -> Scores {
+  double count = 0, given = 0;
+  for (std::size_t other = 0; other < classes_.size(); ++other) {
+    count += counts_(k, other);
+    given += counts_(other, k);
+  }
+  const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 0; };
+  const double right = counts_(k, k);
+  return {count, share(right, given), share(right, count), share(2 * right, given + count)};
+}
+
+double Confusion::accuracy() const {
+  double right = 0, all = 0;
+  for (std::size_t k = 0; k < classes_.size(); ++k) {
+    right += counts_(k, k);
+    all += scores(k).count;
+  }
+  return all > 0 ? right / all : 0;
+}
+
+double Confusion::macro_f1() const {
+  double sum = 0, occur = 0;
+  for (std::size_t k = 0; k < classes_.size(); ++k) {
+    if (scores(k).count == 0) continue;
+    sum += scores(k).f1;
+    ++occur;
+  }
+  return occur > 0 ? sum / occur : 0;
+}
+
+std::pair<std::string, double> Confusion::most_frequent() const {
+  std::size_t best = 0;
+  double all = 0;
+  for (std::size_t k = 0; k < classes_.size(); ++k) {
+    all += scores(k).count;
+    if (scores(k).count > scores(best).count) best = k;
+  }
+  return {classes_[best], all > 0 ? scores(best).count / all : 0};
+}
+
+void Confusion::print(std::ostream& out, const std::string& what) const {
+  std::size_t width = 6;
+  for (const std::string& name : classes_) width = std::max(width, name.size());
+  out << formatted("%-*s %7s  precision  recall     F1\n", int(width), "class", what.c_str());
+  for (std::size_t k = 0; k < classes_.size(); ++k) {
+    const auto [count, precision, recall, f1] = scores(k);
+    out << formatted("%-*s %7.0f %10.2f %7.2f %6.2f\n", int(width), classes_[k].c_str(), count, 100 * precision,
+                     100 * recall, 100 * f1);
+  }
+}
+
+void Confusion::draw(const std::string& path) const {
+  unroll::Array<double> shares = counts_;
+  for (std::size_t i = 0; i < classes_.size(); ++i)
+    for (std::size_t j = 0; j < classes_.size(); ++j) shares(i, j) *= 100 / std::max(scores(i).count, 1.0);
+  ::draw(path, {"What each class was taken for, in per cent", "taken for", "is", classes_, classes_, shares});
+}

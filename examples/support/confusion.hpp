@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "picture.hpp"
+
+/// How often each class was taken for each.
+class Confusion {
+ public:
+  explicit Confusion(const std::vector<std::string>& classes);
+
+  void count(std::size_t right, std::size_t given);
+  double accuracy() const;
+  /// The mean of F1 over the classes that occur, each the harmonic mean of precision and recall.
+  double macro_f1() const;
+  /// The class that occurs most often, and its share.
+  std::pair<std::string, double> most_frequent() const;
+  /// Prints how often each class occurs, its precision, recall and F1 in per cent. `what` is what is counted.
+  void print(std::ostream& out, const std::string& what) const;
+  /// Draws for each class, in per cent, what it was taken for.
+  void draw(const std::string& path) const;
+
+ private:
+  struct Scores {
+    double count, precision, recall, f1;
+  };
+  Scores scores(std::size_t k) const;
+
+  std::vector<std::string> classes_;
+  unroll::Array<double> counts_;  // (right, given)
+};

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nn/vocabulary.hpp>
+#include <string>
+#include <vector>
+
+#include "autograd/random.hpp"
+
+/// Texts, each with the number of its class.
+struct LabelledTexts {
+  std::vector<std::string> classes, texts;
+  std::vector<std::int64_t> labels;
+
+  std::size_t size() const { return texts.size(); }
+};
+
+/// The lines `label<TAB>text` of a file, or the lines of the files *.txt of a folder, each of which is a class. An
+/// Error tells what is wrong with them, and where; each class has at least two texts.
+LabelledTexts read_labelled(const std::string& path);
+
+/// Invented surnames of four invented languages.
+LabelledTexts toy_names(std::size_t count, unroll::Random& random);
+
+/// Deals out the texts of each class: four fifths to learn, the others held out.
+std::pair<LabelledTexts, LabelledTexts> split(const LabelledTexts& all, unroll::Random& random);
