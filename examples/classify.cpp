@@ -63,15 +63,10 @@ struct Encoded {
     }
   }
   Variable<float> scores(const Classifier& model, const std::vector<std::size_t>& rows) const {
-    return model(nn::pad(characters, rows, 0), indices_of(lengths, rows));
+    return model(nn::pad(characters, rows, 0), pick(lengths, rows));
   }
   Variable<float> loss(const Classifier& model, const std::vector<std::size_t>& rows) const {
-    return nn::cross_entropy_total(scores(model, rows), indices_of(labels, rows)).sum;
-  }
-  static Indices indices_of(const auto& values, const std::vector<std::size_t>& rows) {
-    Indices result = Indices::from_shape({rows.size()});
-    for (std::size_t k = 0; k < rows.size(); ++k) result(k) = static_cast<std::int64_t>(values[rows[k]]);
-    return result;
+    return nn::cross_entropy_total(scores(model, rows), pick(labels, rows)).sum;
   }
 };
 
@@ -84,7 +79,7 @@ Confusion evaluate(const Classifier& model, const Options& o, const Encoded& dat
   in_parallel(batches.size(), o.training.threads, [&](std::size_t k) {
     const Variable<float> scores = data.scores(model, batches[k]);
     given[k] = argmax(scores, -1);
-    losses[k] = double(nn::cross_entropy_total(scores, Encoded::indices_of(data.labels, batches[k])).sum.item());
+    losses[k] = double(nn::cross_entropy_total(scores, pick(data.labels, batches[k])).sum.item());
   });
   Confusion confusion(classes);
   for (std::size_t k = 0; k < batches.size(); ++k) {

@@ -44,7 +44,8 @@ std::string begin(const std::string& path, const std::string& output, int width,
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key textcolor '#333333'\n";
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key outside top center "
+            "horizontal textcolor '#333333'\n";
   return script.str();
 }
 
@@ -129,8 +130,11 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
            << ":-0.5]\nset xtics (" << x.str() << ") rotate by 90 right scale 0\nset ytics (" << y.str()
            << ") scale 0\nset size ratio -1\nunset key\n"
            << "plot $d using 1:2:3 with image pixels";
+    // What rounds to nothing is left out.
+    const char* const format = most > 2 ? "%.0f" : "%.2f";
+    const double least = most > 2 ? 0.5 : 0.005;
     if (cell >= 24)
-      script << ", $d using 1:2:(sprintf('%.3g', $3)):($3 > " << most / 2
+      script << ", $d using 1:2:($3 < " << least << " ? '' : sprintf('" << format << "', $3)):($3 > " << most / 2
              << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
     script << '\n';
     return script.str();

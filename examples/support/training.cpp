@@ -187,7 +187,7 @@ void Training::end_epoch(const std::vector<double>& measures) {
       for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width ? ',' : '\n') << log_[k];
       out << '\n';
     });
-  if (options_.plot.empty()) return;
+  if (options_.plot.empty() || epoch_ < 2) return;
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
   for (std::size_t column = 1; column < width; ++column) {

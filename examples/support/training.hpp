@@ -34,6 +34,14 @@ unroll::nn::Metadata model_options(const CLI::App& app);
 /// another there. What PyTorch saved says nothing: then they are as they were given.
 unroll::nn::Metadata read_model_options(CLI::App& app, const std::string& path);
 
+/// What some rows have, as indices.
+template <class Number>
+unroll::Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& rows) {
+  unroll::Indices result = unroll::Indices::from_shape({rows.size()});
+  for (std::size_t k = 0; k < rows.size(); ++k) result(k) = static_cast<std::int64_t>(values[rows[k]]);
+  return result;
+}
+
 /// A training in epochs of batches. It shows how far it is and keeps a log; Ctrl-C ends it with all saved, and a
 /// checkpoint lets it go on where it was.
 class Training {

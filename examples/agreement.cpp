@@ -1,0 +1,180 @@
+// agreement: how far back a network remembers its subject: he ... himself, but she ... herself
+#include <fstream>
+#include <iostream>
+#include <list>
+#include <nn/nn.hpp>
+
+#include "support/format.hpp"
+#include "support/network.hpp"
+#include "support/picture.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+using namespace unroll;
+
+const std::vector<std::string> subjects{"I", "you", "he", "she", "it", "we", "they"},
+    reflexives{"myself", "yourself", "himself", "herself", "itself", "ourselves", "themselves"};
+
+struct Options {
+  TrainingOptions training{.epochs = 6, .batch = 64, .learning_rate = 3e-3};
+  std::vector<std::string> cells{"rnn", "gru", "lstm"};
+  std::size_t hidden = 48, sentences = 6000, nearest = 2, known = 12, farthest = 48, tests = 400;
+  std::string picture;
+};
+
+/// "she behind his brother often when they slept hurt", whose next word is "herself": a subject, and then `distance`
+/// words that have subjects of their own.
+std::vector<std::string> sentence(std::size_t subject, std::size_t distance, Random& random) {
+  static const std::vector<std::string> verbs{"hurt", "saw", "liked", "blamed"}, adverbs{"often", "later", "again"},
+      places{"near", "behind", "with", "without"}, owners{"my", "your", "his", "her", "its", "our", "their", "the"},
+      nouns{"girl", "boy", "women", "men", "dog", "brother", "sister", "houses"}, times{"when", "while", "after"},
+      actions{"slept", "sang", "left", "came"};
+  const auto one = [&](const std::vector<std::string>& words) { return words[random.below(words.size())]; };
+  std::vector<std::string> words{subjects[subject]};
+  while (words.size() < distance) {
+    const std::size_t left = distance - words.size(), kind = random.below(5);
+    if (left < 3 || kind == 0)
+      words.push_back(one(adverbs));
+    else if (kind < 3)
+      words.insert(words.end(), {one(places), one(owners), one(nouns)});
+    else
+      words.insert(words.end(), {one(times), one(subjects), one(actions)});
+  }
+  words.push_back(one(verbs));
+  return words;
+}
+
+/// Sentences as numbers, each with the number of its subject.
+struct Sentences {
+  nn::Sequences words;
+  std::vector<std::size_t> subjects, lengths;
+
+  void add(std::size_t distance, nn::Vocabulary& vocabulary, Random& random) {
+    subjects.push_back(random.below(reflexives.size()));
+    auto& ids = words.emplace_back();
+    for (const std::string& word : sentence(subjects.back(), distance, random)) ids.push_back(vocabulary.add(word));
+    lengths.push_back(ids.size());
+  }
+};
+
+/// Reads a sentence, and gives each reflexive a score to be the next word.
+struct Reader : nn::Module<float> {
+  nn::Embedding<float> embedding;
+  Network network;
+  nn::Linear<float> scores;
+
+  Reader(const std::string& cell, const Options& o, std::size_t words, Random& random)
+      : embedding({.count = words, .size = o.hidden}, random),
+        network({.cell = cell, .input = o.hidden, .hidden = o.hidden}, random),
+        scores({.input = o.hidden, .output = reflexives.size()}, random) {
+    add("embedding", embedding);
+    add("network", network);
+    add("scores", scores);
+  }
+  Variable<float> operator()(const Sentences& sentences, const std::vector<std::size_t>& rows) const {
+    const Indices words = nn::pad(sentences.words, rows, 0), lengths = pick(sentences.lengths, rows);
+    return scores(nn::last_step(network(embedding(words), lengths).output, lengths));
+  }
+};
+
+/// One reader for each cell. They learn side by side and share nothing.
+struct Readers : nn::Module<float> {
+  std::list<Reader> all;
+
+  Readers(const Options& o, std::size_t words, Random& random) {
+    for (const std::string& cell : o.cells) add(cell, all.emplace_back(cell, o, words, random));
+  }
+};
+
+/// The share of sentences of which a reader finds the reflexive.
+double accuracy(const Reader& reader, const Sentences& sentences) {
+  double right = 0;
+  for (const auto& rows : nn::batches_of_similar_length(sentences.lengths, 256)) {
+    const Indices given = argmax(reader(sentences, rows), -1), wanted = pick(sentences.subjects, rows);
+    right += double(xt::sum(xt::equal(given, wanted))());
+  }
+  return right / double(sentences.words.size());
+}
+
+void run(const CLI::App& app, const Options& o) {
+  require(o.nearest <= o.known && o.known <= o.farthest, "--known", o.known, "; it must be between --nearest ",
+          o.nearest, " and --farthest ", o.farthest);
+  if (!o.picture.empty()) require_picture(o.picture);
+  Random random(o.training.seed);
+  nn::Vocabulary vocabulary({.padding = "", .unknown = ""});
+  Sentences learned;
+  for (std::size_t k = 0; k < o.sentences; ++k)
+    learned.add(o.nearest + random.below(o.known - o.nearest + 1), vocabulary, random);
+  std::map<std::size_t, Sentences> tests;  // by distance
+  for (std::size_t distance = o.nearest; distance <= o.farthest; distance += 2)
+    for (std::size_t k = 0; k < o.tests; ++k) tests[distance].add(distance, vocabulary, random);
+
+  Readers readers(o, vocabulary.size(), random);
+  nn::Adam<float> optimizer(readers.parameters());
+  Training training(app, o.training, readers, optimizer, random, model_options(app), "sentences", o.cells);
+  const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
+  const auto step = [&](const Training::Batch& rows) -> Training::Loss {
+    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
+    const double loss = training.descend(o.cells.size(), [&](std::size_t k) {
+      const Reader& reader = *std::next(readers.all.begin(), std::ptrdiff_t(k));
+      return nn::cross_entropy(reader(learned, rows), pick(learned.subjects, rows)) / float(o.cells.size());
+    });
+    return {loss * double(rows.size()), double(rows.size())};
+  };
+  std::map<std::size_t, std::vector<double>> found;
+  const auto measure = [&] {
+    std::vector<double> means;
+    std::size_t k = 0;
+    for (const Reader& reader : readers.all) {
+      double sum = 0;
+      for (const auto& [distance, sentences] : tests) {
+        found[distance].resize(o.cells.size());
+        sum += found[distance][k] = accuracy(reader, sentences);
+      }
+      means.push_back(sum / double(tests.size()));
+      ++k;
+    }
+    return means;
+  };
+  if (!training.run({batches, step, measure})) return;
+  measure();
+
+  Panel panel{"The right reflexive, by its distance from the subject", "words between them", "accuracy, %", {}};
+  std::cout << "words between  ";
+  for (const std::string& cell : o.cells) {
+    std::cout << formatted("%8s", cell.c_str());
+    panel.curves.push_back({cell, {}, {}});
+  }
+  for (const auto& [distance, shares] : found) {
+    std::cout << formatted("\n%-15zu", distance);
+    for (std::size_t k = 0; k < shares.size(); ++k) {
+      std::cout << formatted("%7.1f%%", 100 * shares[k]);
+      panel.curves[k].x.push_back(double(distance));
+      panel.curves[k].y.push_back(100 * shares[k]);
+    }
+    if (distance <= o.known) std::cout << "  learned";
+  }
+  std::cout << "\nby chance        14.3%" << std::endl;
+  if (!o.picture.empty()) draw(o.picture, {panel});
+}
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Lets networks find the reflexive for a subject some words back, and tests them on longer sentences than they "
+      "have learned.",
+      "agreement");
+  Options o;
+  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->group(group)->capture_default_str();
+  };
+  add_file(app, "--picture", o.picture, "where to draw accuracy against distance, as png, svg or pdf");
+  add(model_group, "--cells", o.cells, "of the networks")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
+  add(model_group, "--hidden", o.hidden, "units of each")->check(positive);
+  add(training_group, "--sentences", o.sentences, "to learn")->check(positive);
+  add(training_group, "--nearest", o.nearest, "words between subject and reflexive, at least")->check(positive);
+  add(training_group, "--known", o.known, "and at most while they learn")->check(positive);
+  add(training_group, "--farthest", o.farthest, "and at most in the tests")->check(positive);
+  add(training_group, "--tests", o.tests, "sentences for each distance")->check(positive);
+  add_training_options(app, o.training);
+  return run_program(app, argc, argv, [&] { run(app, o); });
+}
