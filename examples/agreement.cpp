@@ -18,7 +18,7 @@ const std::vector<std::string> subjects{"I", "you", "he", "she", "it", "we", "th
 struct Options {
   TrainingOptions training{.epochs = 6, .batch = 64, .learning_rate = 3e-3};
   std::vector<std::string> cells{"rnn", "gru", "lstm"};
-  std::size_t hidden = 48, sentences = 6000, nearest = 2, known = 12, farthest = 48, tests = 400;
+  std::size_t hidden = 16, sentences = 6000, nearest = 2, known = 10, farthest = 48, tests = 400;
   std::string picture;
 };
 
