@@ -1,5 +1,6 @@
 #include "drawing.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
@@ -26,17 +27,34 @@ bool is_parameter(const Node<T>& node) {
   return leaf && leaf->handle.tensor().identity;
 }
 
+// How a book writes an operation.
+std::string symbol(const std::string& operation) {
+  static const std::map<std::string, std::string> symbols = {
+      {"add", "+"}, {"subtract", "−"}, {"multiply", "⊙"}, {"divide", "÷"}, {"sigmoid", "σ"}};
+  const auto found = symbols.find(operation);
+  return found == symbols.end() ? operation : found->second;
+}
+
+// A part of another value is only a fork of its arrow.
+template <class T>
+bool is_fork(const Node<T>& node) {
+  return node.part() && !node.label;
+}
+
 template <class T>
 std::string drawn(const Node<T>& node) {
   std::ostringstream text;
   text << "[label=";
   if (is_parameter(node))
     text << quoted(static_cast<const Leaf<T>&>(node).handle.tensor().identity->name)
-         << ", shape=box, style=filled, fillcolor=\"#dbe9f6\"";
+         << ", shape=box, style=filled, fillcolor=\"#dbe9f6\", color=\"#3b6ea5\"";
   else if (node.operands().empty())
-    text << quoted(node.label ? node.label : "input") << ", shape=box, style=filled, fillcolor=\"#dff0d8\"";
+    text << quoted(node.label ? node.label : "input")
+         << ", shape=box, style=filled, fillcolor=\"#dff0d8\", color=\"#5b9a4a\"";
+  else if (is_fork(node))
+    text << "\"\", shape=point, width=0.05, height=0.05, fillcolor=\"#555555\"";
   else
-    text << quoted(node.label ? node.label : node.name);
+    text << quoted(node.label ? node.label : symbol(node.name)) << (node.label ? ", fillcolor=\"#fdf0e7\"" : "");
   text << ", tooltip=\"" << node.name << " " << node.shape << "\"]";
   return text.str();
 }
@@ -45,7 +63,15 @@ std::string drawn(const Node<T>& node) {
 struct Cluster {
   std::vector<std::uint32_t> nodes;
   std::vector<const Path*> inner;
+  const Path* before = nullptr;  // the scope beside it that was first used before
+  std::uint32_t last = 0;        // node in it, or in a scope within
 };
+
+// The step of time in which something was recorded, or null.
+const Path* step_of(const Path* path) {
+  while (path && path->number < 0) path = path->outer;
+  return path;
+}
 
 }  // namespace
 
@@ -57,18 +83,34 @@ std::string to_dot(const Tape<T>& tape) {
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Path* const path = is_parameter(tape.node(k)) ? nullptr : tape.node(k).path;
     clusters[path].nodes.push_back(k);
-    for (const Path* inner = path; inner && known.insert(inner).second; inner = inner->outer)
-      clusters[inner->outer].inner.push_back(inner);
+    for (const Path* inner = path; inner; inner = inner->outer) {
+      clusters[inner].last = k;
+      if (!known.insert(inner).second) continue;
+      auto& beside = clusters[inner->outer].inner;
+      if (!beside.empty()) clusters[inner].before = beside.back();
+      beside.push_back(inner);
+    }
   }
   std::ostringstream out;
-  out << "digraph tape {\n  rankdir=LR;\n  node [shape=ellipse, fontname=\"Helvetica\", fontsize=10];\n"
-      << "  graph [fontname=\"Helvetica\", fontsize=11, color=\"#888888\", style=rounded];\n";
+  // The ranks are those of the whole graph, so that the boxes of steps stand side by side.
+  out << "digraph tape {\n  rankdir=LR; newrank=true; mclimit=3; ranksep=0.3; nodesep=0.18;\n"
+      << "  graph [fontname=\"Helvetica\", fontsize=12, fontcolor=\"#666666\", labeljust=l, color=\"#00000030\", "
+      << "style=\"rounded,filled\", fillcolor=\"#0000000a\"];\n"
+      << "  node [fontname=\"Helvetica\", fontsize=12, width=0.42, height=0.42, margin=\"0.05,0.02\", "
+      << "color=\"#777777\", style=filled, fillcolor=white];\n"
+      << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
   std::size_t count = 0;
   const auto draw = [&](const auto& self, const Path* path, const std::string& indent) -> void {
     for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
     for (const Path* inner : clusters[path].inner) {
-      // A box around a single node would say what the node says.
-      const bool boxed = clusters[inner].nodes.size() != 1 || !clusters[inner].inner.empty();
+      // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
+      const auto& nodes = clusters[inner].nodes;
+      const auto any = [&](const auto& holds) {
+        return std::any_of(nodes.begin(), nodes.end(), [&](std::uint32_t k) { return holds(tape.node(k).name); });
+      };
+      const bool boxed = !clusters[inner].inner.empty() ||
+                         (any([&](const std::string& operation) { return operation != tape.node(nodes[0]).name; }) &&
+                          !any([&](const std::string& operation) { return operation == inner->name; }));
       const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
       if (boxed)
         out << indent << "subgraph cluster_" << count++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
@@ -77,9 +119,26 @@ std::string to_dot(const Tape<T>& tape) {
     }
   };
   draw(draw, nullptr, "  ");
-  for (std::uint32_t k = 0; k < tape.size(); ++k)
-    for (const std::uint32_t operand : tape.node(k).operands())
-      if (operand != Node<T>::constant) out << "  " << operand << " -> " << k << ";\n";
+  for (std::uint32_t k = 0; k < tape.size(); ++k) {
+    const Node<T>& node = tape.node(k);
+    const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
+    bool begins = true;
+    for (const std::uint32_t operand : node.operands()) {
+      if (operand == Node<T>::constant) continue;
+      out << "  " << operand << " -> " << k;
+      const Path* const from = step_of(tape.node(operand).path);
+      if (is_parameter(tape.node(operand)))
+        out << " [color=\"#8fb4da\"]";
+      else if (begins = false; is_fork(node))
+        out << " [arrowhead=none]";
+      else if (step && from && from != step)
+        out << " [weight=8]";  // the state: as straight as can be
+      out << ";\n";
+    }
+    // What a step does not have from another one stands behind that all the same: time runs from left to right.
+    if (begins && step && clusters[step].before)
+      out << "  " << clusters[clusters[step].before].last << " -> " << k << " [style=invis];\n";
+  }
   out << "}\n";
   return out.str();
 }
