@@ -30,16 +30,16 @@ std::string unrolled(std::int64_t steps, std::uint64_t seed) {
 /// Writes what Graphviz draws, in a format that it knows.
 void render(const std::string& graph, const std::string& format, std::ostream& out) {
   const std::unique_ptr<FILE, int (*)(FILE*)> text(std::tmpfile(), std::fclose);
-  require(text && std::fputs(graph.c_str(), text.get()) >= 0 && std::fflush(text.get()) == 0, "draw_graph",
-          "no temporary file can be written");
+  require(text && std::fputs(graph.c_str(), text.get()) >= 0 && std::fflush(text.get()) == 0, "temporary file",
+          "it cannot be written");
   const std::string resolution = format == "png" ? " -Gdpi=192" : "";
   FILE* const picture =
       popen(("dot -T" + format + resolution + " /dev/fd/" + std::to_string(fileno(text.get()))).c_str(), "r");
-  require(picture, "draw_graph", "Graphviz cannot be started");
+  require(picture, "Graphviz", "it cannot be started");
   char buffer[4096];
   while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, picture))
     out.write(buffer, static_cast<std::streamsize>(size));
-  require(pclose(picture) == 0, "draw_graph", "Graphviz could not draw the graph");
+  require(pclose(picture) == 0, "Graphviz", "it could not draw the graph");
 }
 
 int main(int argc, char** argv) {

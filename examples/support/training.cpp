@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cmath>
 #include <csignal>
-#include <iostream>
 #include <nn/atomic_file.hpp>
 
 #include "format.hpp"
@@ -88,14 +87,15 @@ nn::Metadata read_model_options(CLI::App& app, const std::string& path) {
 
 Training::Training(const CLI::App& app, const TrainingOptions& options, const nn::Module<float>& model,
                    nn::Optimizer<float>& optimizer, Random& random, nn::Metadata description, const std::string& unit,
-                   std::vector<std::string> columns)
+                   std::vector<std::string> columns, std::ostream& out)
     : options_(options),
       model_(model),
       optimizer_(optimizer),
       random_(random),
       description_(std::move(description)),
       columns_(std::move(columns)),
-      progress_(std::cout, unit) {
+      out_(out),
+      progress_(out, unit) {
   for (const std::string& path : {options.save, options.log, options.checkpoint})
     if (!path.empty()) require_writable(path, {options.load});
   if (!options.plot.empty()) require_picture(options.plot);
@@ -107,6 +107,7 @@ Training::Training(const CLI::App& app, const TrainingOptions& options, const nn
   checkpoint.add("random", random);
   checkpoint.add("epoch", epoch_);
   checkpoint.add("position", position_);
+  checkpoint.add("stopped", stopped_);
   checkpoint.add("order", order_);
   checkpoint.add("ends", ends_);
   checkpoint.add("loss", loss_);
@@ -117,14 +118,14 @@ Training::Training(const CLI::App& app, const TrainingOptions& options, const nn
 bool Training::run(const Epoch& epoch) {
   std::size_t parameters = 0;
   for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
-  std::cout << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
+  out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
   if (!options_.resume.empty()) {
     checkpoint.load(options_.resume);
-    std::cout << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
+    out_ << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
   }
   interrupted = 0;
   std::signal(SIGINT, interrupt);
-  while (epoch_ < options_.epochs && !interrupted) {
+  while (epoch_ < options_.epochs && !stopped_ && !interrupted) {
     if (position_ == 0) begin_epoch(epoch.batches());
     std::string line;
     for (progress_.resume(); position_ < ends_.size() && !(interrupted && position_ > 0);) {
@@ -138,18 +139,18 @@ bool Training::run(const Epoch& epoch) {
     }
     if (position_ < ends_.size()) break;
     const std::vector<double> measures = epoch.measure ? epoch.measure() : std::vector<double>();
-    for (std::size_t k = 0; k < measures.size(); ++k) line += formatted("  %s %.4f", columns_[k].c_str(), measures[k]);
+    for (std::size_t k = 0; k < measures.size(); ++k) line += formatted("  %s %.4g", columns_[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);
     write();
   }
   std::signal(SIGINT, SIG_DFL);
   save();
-  if (epoch_ == options_.epochs) return true;
+  if (epoch_ == options_.epochs || stopped_) return true;
   write();
-  std::cout << formatted("interrupted in epoch %zu after %zu of %zu batches", epoch_ + 1, position_, ends_.size());
-  if (!options_.checkpoint.empty()) std::cout << "; go on with --resume " << options_.checkpoint;
-  std::cout << std::endl;
+  out_ << formatted("interrupted in epoch %zu after %zu of %zu batches", epoch_ + 1, position_, ends_.size());
+  if (!options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;
+  out_ << std::endl;
   return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <iostream>
 #include <nn/nn.hpp>
 #include <string>
 #include <utility>
@@ -61,10 +62,15 @@ class Training {
   /// `columns` are what an epoch is measured by beside its loss.
   Training(const CLI::App& app, const TrainingOptions& options, const unroll::nn::Module<float>& model,
            unroll::nn::Optimizer<float>& optimizer, unroll::Random& random, unroll::nn::Metadata description,
-           const std::string& unit, std::vector<std::string> columns);
+           const std::string& unit, std::vector<std::string> columns, std::ostream& out = std::cout);
 
-  /// Trains for all epochs, after --resume from where the checkpoint was; false if Ctrl-C was pressed.
+  /// Trains for all epochs, after --resume from where the checkpoint was; false if Ctrl-C was pressed. The model is
+  /// then saved.
   bool run(const Epoch& epoch);
+  /// Lets this epoch be the last one.
+  void stop() { stopped_ = 1; }
+  /// Saves the model, if so wanted.
+  void save() const;
 
   /// A step against the gradient of a loss in shares (nn::parallel_gradients), after clipping; the loss.
   template <class LossOfShare>
@@ -89,7 +95,6 @@ class Training {
   Batch batch() const;
   void end_epoch(const std::vector<double>& measures);
   void write() const;
-  void save() const;
 
   const TrainingOptions& options_;
   const unroll::nn::Module<float>& model_;
@@ -97,11 +102,12 @@ class Training {
   unroll::Random& random_;
   const unroll::nn::Metadata description_;
   const std::vector<std::string> columns_;
+  std::ostream& out_;
   Progress progress_;
 
   // What a checkpoint has: the batches of this epoch one after the other, how many of them are done, what they lost,
   // and the rows of the log.
-  std::size_t epoch_ = 0, position_ = 0;
+  std::size_t epoch_ = 0, position_ = 0, stopped_ = 0;
   std::vector<std::size_t> order_, ends_;
   double loss_ = 0, count_ = 0;
   std::vector<double> log_;
