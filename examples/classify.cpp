@@ -126,7 +126,7 @@ void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const s
     std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(0, order[k])), classes[order[k]].c_str());
 }
 
-void run(CLI::App& app, Options o) {
+void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
   const bool described = saved.contains("vocabulary") && saved.contains("classes");

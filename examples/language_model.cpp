@@ -149,7 +149,7 @@ void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const 
   std::cout << std::endl;
 }
 
-void run(CLI::App& app, Options o) {
+void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
   const bool has_vocabulary = saved.contains("vocabulary"), trains = t.load.empty() || app.count("--epochs") > 0;

@@ -173,7 +173,7 @@ Sentences sentences_to_tag(const Options& o) {
 
 /// Trains or loads a tagger, then tags what is to be tagged. Everything that can be wrong with the files shows before
 /// the training.
-void run(CLI::App& app, Options o) {
+void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
   Sentences sentences = sentences_to_tag(o);
