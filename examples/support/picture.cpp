@@ -11,6 +11,7 @@
 #include <iostream>
 #include <memory>
 #include <nn/atomic_file.hpp>
+#include <nn/utf8.hpp>
 #include <sstream>
 
 #include "program.hpp"
@@ -113,7 +114,10 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
   const std::size_t rows = matrix.rows.size(), columns = matrix.columns.size();
   const int cell =
       static_cast<int>(std::clamp<std::size_t>(600 / std::max<std::size_t>(std::max(rows, columns), 1), 14, 48));
-  const int width = 220 + cell * static_cast<int>(columns), height = 170 + cell * static_cast<int>(rows);
+  const bool upright = std::ranges::all_of(
+      matrix.columns, [](const std::string& label) { return unroll::nn::characters(label).size() <= 2; });
+  const int width = 220 + cell * static_cast<int>(columns);
+  const int height = (upright ? 130 : 170) + cell * static_cast<int>(rows);
   run(path, [&](const std::string& output) {
     std::ostringstream script, x, y;
     double most = 0;
@@ -126,14 +130,15 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
     script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
            << quoted(matrix.y)
            << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
-           << "]\nset xrange [-0.5:" << double(columns) - 0.5 << "]\nset yrange [" << double(rows) - 0.5
-           << ":-0.5]\nset xtics (" << x.str() << ") rotate by 90 right scale 0\nset ytics (" << y.str()
+           << "]\nset cbtics scale 0\nset colorbox noborder\nset xrange [-0.5:" << double(columns) - 0.5
+           << "]\nset yrange [" << double(rows) - 0.5 << ":-0.5]\nset xtics (" << x.str()
+           << (upright ? ")" : ") rotate by 90 right") << " scale 0\nset ytics (" << y.str()
            << ") scale 0\nset size ratio -1\nunset key\n"
            << "plot $d using 1:2:3 with image pixels";
     // What rounds to nothing is left out.
     const char* const format = most > 2 ? "%.0f" : "%.2f";
     const double least = most > 2 ? 0.5 : 0.005;
-    if (cell >= 24)
+    if (matrix.numbers && cell >= 24)
       script << ", $d using 1:2:($3 < " << least << " ? '' : sprintf('" << format << "', $3)):($3 > " << most / 2
              << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
     script << '\n';

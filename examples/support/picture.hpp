@@ -18,11 +18,12 @@ struct Panel {
   bool logarithmic = false;
 };
 
-/// A matrix as colours from 0, white, to the largest value; the entries are written into them where there is room.
+/// A matrix as colours from 0, white, to the largest value; its `numbers` are written into them where there is room.
 struct ColouredMatrix {
   std::string title, x, y;
   std::vector<std::string> rows, columns;
   unroll::Array<double> values;  ///< (rows, columns)
+  bool numbers = true;
 };
 
 /// Throws an Error unless a picture can be written there: png, svg or pdf, as its name ends. Tells on standard error if

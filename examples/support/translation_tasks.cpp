@@ -1,0 +1,80 @@
+#include "translation_tasks.hpp"
+
+#include <algorithm>
+#include <autograd/error.hpp>
+#include <cctype>
+#include <chrono>
+#include <iterator>
+#include <unordered_set>
+
+#include "format.hpp"
+
+using namespace unroll;
+
+namespace {
+
+const char* const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                              "July",    "August",   "September", "October", "November", "December"};
+const char* const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+
+const char* ordinal(unsigned day) {
+  if (day / 10 == 1) return "th";
+  return day % 10 == 1 ? "st" : day % 10 == 2 ? "nd" : day % 10 == 3 ? "rd" : "th";
+}
+
+/// A day from 1950 to 2049, so that the last two digits of a year tell which it is.
+Pair date(Random& random) {
+  using namespace std::chrono;
+  const sys_days first = year(1950) / 1 / 1, end = year(2050) / 1 / 1;
+  const sys_days at = first + std::chrono::days(random.below(static_cast<std::uint64_t>((end - first).count())));
+  const year_month_day date(at);
+  const int year = int(date.year()), year_of_century = year % 100;
+  const unsigned month = unsigned(date.month()), day = unsigned(date.day());
+  const std::string name = months[month - 1], abbreviation = name.substr(0, 3);
+  const char* const full = name.c_str();
+  const char* const brief = abbreviation.c_str();
+  const std::string spellings[] = {
+      formatted("%s %u, %d", full, day, year),
+      formatted("%s %u%s, %d", full, day, ordinal(day), year),
+      formatted("%u %s %d", day, full, year),
+      formatted("the %u%s of %s %d", day, ordinal(day), full, year),
+      formatted("%s, %s %u, %d", days[weekday(at).c_encoding()], full, day, year),
+      formatted("%u %s %02d", day, brief, year_of_century),
+      formatted("%s %u, %d", brief, day, year),
+      formatted("%u.%u.%d", day, month, year),
+      formatted("%u/%u/%02d", month, day, year_of_century),
+  };
+  std::string source = spellings[random.below(std::size(spellings))];
+  if (random.below(2)) std::ranges::transform(source, source.begin(), [](unsigned char c) { return std::tolower(c); });
+  return {source, formatted("%04d-%02u-%02u", year, month, day)};
+}
+
+std::string letters(Random& random) {
+  std::string word(4 + random.below(7), ' ');
+  for (char& letter : word) letter = static_cast<char>('a' + random.below(26));
+  return word;
+}
+
+Pair draw(const std::string& task, Random& random) {
+  if (task == "dates") return date(random);
+  Pair pair{letters(random), ""};
+  pair.target = pair.source;
+  if (task == "reverse") std::ranges::reverse(pair.target);
+  if (task == "sort") std::ranges::sort(pair.target);
+  return pair;
+}
+
+}  // namespace
+
+const std::string translation_characters = " ,./-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+const std::vector<std::string> translation_tasks{"dates", "reverse", "sort"};
+
+std::vector<Pair> translation_pairs(const std::string& task, std::size_t count, Random& random) {
+  // There are 36,525 dates, and the last ones would take long to find.
+  require(count <= 30000, "translation_pairs", count, " pairs; there are 30000 at most");
+  std::vector<Pair> pairs;
+  for (std::unordered_set<std::string> targets; pairs.size() < count;)
+    if (Pair pair = draw(task, random); targets.insert(pair.target).second) pairs.push_back(std::move(pair));
+  return pairs;
+}

@@ -1,0 +1,259 @@
+// translate: reads dates as people write them, and writes them as 1987-03-03: an encoder, a decoder and attention
+#include <algorithm>
+#include <iostream>
+#include <limits>
+#include <nn/nn.hpp>
+
+#include "support/format.hpp"
+#include "support/network.hpp"
+#include "support/picture.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+#include "support/translation_tasks.hpp"
+
+using namespace unroll;
+
+struct Options {
+  TrainingOptions training{.epochs = 6, .batch = 32, .learning_rate = 4e-3};
+  NetworkOptions network{.input = 32, .hidden = 64};
+  std::string task = "dates", translate, picture;
+  std::size_t pairs = 8000;
+};
+
+/// Luong, Pham and Manning (2015) with "general" scores and without input feeding: for the j-th character of the input
+/// and the i-th of the output,
+///     h_j  = encoder(x)_j                          in both directions
+///     s_i  = decoder(y_0 ... y_{i−1})              from the state in which the encoder ended
+///     α_ij = softmax_j(s_iᵀ W h_j)                 how much attention is paid to j
+///     c_i  = Σ_j α_ij h_j
+///     p(y_i | y_0 ... y_{i−1}, x) = softmax(S tanh(C [c_i; s_i] + b) + d)
+struct Translator : nn::Module<float> {
+  static constexpr std::int64_t end = 0;  // comes after the last character, and as y_0 before the first
+
+  struct Source {
+    Variable<float> h;       // (batch, m, 2 × hidden)
+    Variable<float> inside;  // (batch, 1, m), 0 in padding
+    Network::State state;
+  };
+  struct Decoded {
+    Variable<float> scores;     // (n, batch, characters)
+    Variable<float> attention;  // (batch, n, m)
+    Network::State state;
+  };
+  struct Translation {
+    std::vector<std::int64_t> y;
+    Variable<float> attention;  // (n, m), n with the end
+  };
+
+  NetworkOptions options;
+  nn::Embedding<float> characters;
+  Network encoder, decoder;
+  nn::Linear<float> W, C, S;
+
+  Translator(const NetworkOptions& o, std::size_t count, Random& random)
+      : options(o),
+        characters({.count = count, .size = o.input}, random),
+        encoder({o.cell, o.input, o.hidden, o.layers, true}, random),
+        decoder({o.cell, o.input, 2 * o.hidden, o.layers, false}, random),
+        W({.input = 2 * o.hidden, .output = 2 * o.hidden, .bias = false}, random),
+        C({.input = 4 * o.hidden, .output = 2 * o.hidden}, random),
+        S({.input = 2 * o.hidden, .output = count}, random) {
+    add("characters", characters);
+    add("encoder", encoder);
+    add("decoder", decoder);
+    add("attention", W);
+    add("combination", C);
+    add("scores", S);
+  }
+
+  /// x [m, batch], lengths [batch]
+  Source encode(const Indices& x, const Indices& lengths) const {
+    const std::size_t m = x.shape()[0], batch = x.shape()[1];
+    auto [h, state] = encoder(characters(x), lengths);
+    // Both directions of a layer, side by side, are the state of that layer of the decoder.
+    for (Variable<float>& entry : state)
+      entry = reshape(transpose(reshape(entry, {options.layers, 2, batch, options.hidden}), {0, 2, 1, 3}),
+                      {options.layers, batch, 2 * options.hidden});
+    const Variable<float> inside = xt::arange<float>(float(m)) < reshape(Variable<float>(lengths), {batch, 1, 1});
+    return {transpose(h, {1, 0, 2}), inside, state};
+  }
+
+  /// y [n, batch], what comes before each character of the output
+  Decoded decode(const Source& source, const Indices& y, const Network::State& state) const {
+    const auto [s, next] = decoder(characters(y), {}, state);
+    const auto match = matmul(transpose(W(s), {1, 0, 2}), source.h, {.b = true});
+    const auto alpha = softmax(where(source.inside, match, -std::numeric_limits<float>::infinity()));
+    const auto c = transpose(matmul(alpha, source.h), {1, 0, 2});
+    return {S(tanh(C(concatenate({c, s}, -1)))), alpha, next};
+  }
+
+  /// Always the most likely next character, until the end.
+  std::vector<Translation> translate(const Indices& x, const Indices& lengths) const {
+    const Source source = encode(x, lengths);
+    const std::size_t batch = lengths.size(), most = x.shape()[0] + 12;
+    Network::State state = source.state;
+    Indices y = Indices::from_shape({1, batch});
+    y.fill(end);
+    std::vector<Variable<float>> attention;
+    std::vector<Translation> result(batch);
+    std::vector<bool> ended(batch);
+    while (attention.size() < most && std::ranges::count(ended, false)) {
+      const auto [scores, alpha, next] = decode(source, y, state);
+      state = next;
+      y = argmax(scores);
+      attention.push_back(alpha);
+      for (std::size_t k = 0; k < batch; ++k) {
+        ended[k] = ended[k] || y(0, k) == end;
+        if (!ended[k]) result[k].y.push_back(y(0, k));
+      }
+    }
+    const auto all = unstack(concatenate(attention, 1));
+    for (std::size_t k = 0; k < batch; ++k) result[k].attention = all[k];
+    return result;
+  }
+};
+
+/// Pairs as numbers of characters. The decoder is to say `y` when it is told what comes before.
+struct Corpus {
+  nn::Sequences x, before, y;
+  std::vector<std::size_t> lengths;  // of x
+
+  Corpus(const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary) {
+    const auto encode = [&](const std::string& text) {
+      std::vector<std::int64_t> ids;
+      for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
+      return ids;
+    };
+    for (const Pair& pair : pairs) {
+      x.push_back(encode(pair.source));
+      y.push_back(encode(pair.target));
+      before.push_back(y.back());
+      before.back().insert(before.back().begin(), Translator::end);
+      y.back().push_back(Translator::end);
+      lengths.push_back(x.back().size());
+    }
+  }
+};
+
+/// The translations, by several threads.
+std::vector<Translator::Translation> translate(const Translator& model, const Corpus& corpus, std::size_t threads) {
+  std::vector<Translator::Translation> result(corpus.x.size());
+  const auto batches = nn::batches_of_similar_length(corpus.lengths, 128);
+  in_parallel(batches.size(), threads, [&](std::size_t number) {
+    const auto& rows = batches[number];
+    auto translations = model.translate(nn::pad(corpus.x, rows, Translator::end), pick(corpus.lengths, rows));
+    for (std::size_t k = 0; k < rows.size(); ++k) result[rows[k]] = std::move(translations[k]);
+  });
+  return result;
+}
+
+std::string text_of(const Translator::Translation& translation, const nn::Vocabulary& vocabulary) {
+  std::string text;
+  for (const std::int64_t id : translation.y) text += vocabulary.word(id);
+  return text;
+}
+
+/// The share of the pairs whose translation is right to the last character.
+double accuracy(const Translator& model, const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary,
+                std::size_t threads) {
+  const auto translations = translate(model, {pairs, vocabulary}, threads);
+  std::size_t right = 0;
+  for (std::size_t k = 0; k < pairs.size(); ++k) right += text_of(translations[k], vocabulary) == pairs[k].target;
+  return double(right) / double(pairs.size());
+}
+
+bool train(const CLI::App& app, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
+           const std::vector<Pair>& held_out, const nn::Vocabulary& vocabulary) {
+  const Corpus corpus(pairs, vocabulary);
+  nn::Adam<float> optimizer(model.parameters());
+  Training training(app, o.training, model, optimizer, random, model_options(app), "characters", {"accuracy"});
+  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
+    const std::vector<Training::Batch> shares = training.shares_of(batch);
+    double count = 0;
+    for (const std::size_t row : batch) count += double(corpus.y[row].size());
+    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
+    const double loss = training.descend(shares.size(), [&](std::size_t share) {
+      const Training::Batch& rows = shares[share];
+      const auto source = model.encode(nn::pad(corpus.x, rows, Translator::end), pick(corpus.lengths, rows));
+      const auto scores = model.decode(source, nn::pad(corpus.before, rows, Translator::end), source.state).scores;
+      return nn::cross_entropy_total(scores, nn::pad(corpus.y, rows, nn::ignored)).sum / float(count);
+    });
+    return {loss * count, count};
+  };
+  return training.run({[&] { return nn::batches_of_similar_length(corpus.lengths, o.training.batch, &random); }, step,
+                       [&] { return std::vector{accuracy(model, held_out, vocabulary, o.training.threads)}; }});
+}
+
+/// The attention that each character of the output paid to those of the input.
+ColouredMatrix picture_of(const Pair& pair, const Translator::Translation& translation) {
+  const auto labels = [](const std::string& text) {
+    std::vector<std::string> result = nn::characters(text);
+    std::ranges::replace(result, " ", "␣");
+    return result;
+  };
+  require(!pair.target.empty(), "--picture", "the translation is empty; there is nothing to draw");
+  ColouredMatrix picture{"Attention", "input", "output", labels(pair.target), labels(pair.source), {}, false};
+  picture.values = slice(translation.attention, 0, 0, std::int64_t(picture.rows.size())).value();
+  return picture;
+}
+
+void run(CLI::App& app, const Options& o) {
+  const TrainingOptions& t = o.training;
+  if (!t.load.empty()) read_model_options(app, t.load);
+  if (!o.picture.empty()) require_picture(o.picture);
+  const bool asked = app.count("--translate") > 0, trains = t.load.empty() || app.count("--epochs") > 0;
+  nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
+  for (const char character : translation_characters) vocabulary.add({&character, 1});
+  require(!asked || !o.translate.empty(), "--translate", "the text is empty; there must be a character");
+  for (const std::string& character : nn::characters(o.translate))
+    require(vocabulary.contains(character), "--translate", "'", character, "' is none of the characters '",
+            translation_characters, "'");
+
+  Random random(t.seed), drawn(1);
+  Translator model(o.network, vocabulary.size(), random);
+  if (!t.load.empty()) nn::load_safetensors(t.load, model);
+  // No target occurs twice, so those held out, the first ones, are new in every spelling.
+  std::vector<Pair> held_out = translation_pairs(o.task, 1000 + o.pairs, drawn);
+  const std::vector<Pair> pairs(held_out.begin() + 1000, held_out.end());
+  held_out.resize(1000);
+  if (trains && !train(app, o, model, random, pairs, held_out, vocabulary)) return;
+
+  if (!asked)
+    std::cout << formatted("%.1f %% of %zu held-out pairs are right",
+                           100 * accuracy(model, held_out, vocabulary, t.threads), held_out.size())
+              << std::endl;
+  held_out.resize(6);
+  std::vector<Pair> examples = asked ? std::vector<Pair>{{o.translate, ""}} : held_out;
+  const auto translations = translate(model, {examples, vocabulary}, t.threads);
+  for (std::size_t k = 0; k < examples.size(); ++k) {
+    examples[k].target = text_of(translations[k], vocabulary);
+    std::cout << (asked ? "" : examples[k].source + " -> ") << examples[k].target << std::endl;
+  }
+  if (!o.picture.empty()) draw(o.picture, picture_of(examples[0], translations[0]));
+}
+
+void add_options(CLI::App& app, Options& o) {
+  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->group(group)->capture_default_str();
+  };
+  app.add_option("--translate", o.translate, "a text to translate");
+  add_file(app, "--picture", o.picture, "where to draw the attention of an example, as png, svg or pdf");
+  add(model_group, "--task", o.task, "what to learn: to write dates, or to reverse or sort letters")
+      ->check(CLI::IsMember(translation_tasks));
+  add(model_group, "--cell", o.network.cell, "of both networks")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
+  add(model_group, "--hidden", o.network.hidden,
+      "units of the encoder in each direction; the decoder has twice as many")
+      ->check(positive);
+  add(model_group, "--layers", o.network.layers, "of each network")->check(positive);
+  add(model_group, "--embedding", o.network.input, "size of a character's embedding")->check(positive);
+  add(training_group, "--pairs", o.pairs, "to learn from")->check(CLI::Range(1, 20000));
+  add_training_options(app, o.training);
+}
+
+int main(int argc, char** argv) {
+  CLI::App app("Learns to translate texts character by character; without options, dates to how ISO 8601 writes them.",
+               "translate");
+  Options options;
+  add_options(app, options);
+  return run_program(app, argc, argv, [&] { run(app, options); });
+}
