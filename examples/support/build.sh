@@ -1,18 +1,23 @@
-#shellcheck shell = bash
-#What examples / run, tests / run and.ci / run share : install what is missing, configure, build.
-#It talks on standard error and reads nothing : both other streams belong to the programs.
+# shellcheck shell=bash
+# What examples/run, tests/run and .ci/run share: install what is missing, configure, build.
+# It talks on standard error and reads nothing: both other streams belong to the programs.
 
-unset CDPATH root = $(cd - P-- "$(dirname -- " $ { BASH_SOURCE[0] } ")/../.." && pwd - P) packages =
-    (g++ cmake make libxtensor - dev libxtensor - blas - dev libxsimd - dev libopenblas - dev nlohmann - json3 -
-     dev libcli11 - dev) absent = ()
-#stop CODE LINE... : the end, with one line each
-        stop(){local code = $1 shift printf '%s\n' "$@" > &2 exit "$code"}
+unset CDPATH
+root=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+packages=(g++ cmake make libxtensor-dev libxtensor-blas-dev libxsimd-dev libopenblas-dev nlohmann-json3-dev libcli11-dev)
+absent=()
 
-has() {
-  command - v "$1" > / dev / null;
+# stop CODE LINE...: the end, with one line each
+stop() {
+  local code=$1
+  shift
+  printf '%s\n' "$@" >&2
+  exit "$code"
 }
 
-#installed PACKAGE : a tool may come from anywhere, a library is asked of dpkg
+has() { command -v "$1" >/dev/null; }
+
+# installed PACKAGE: a tool may come from anywhere, a library is asked of dpkg
 installed() {
   case $1 in
     g++) has "${CXX:-c++}" || has "${CXX%% *}" ;;
@@ -22,8 +27,7 @@ installed() {
   esac
 }
 
-#install_missing[PACKAGE...] : what every build needs, and these; \
-    configure() says what is missing where apt - get cannot
+# install_missing [PACKAGE...]: what every build needs, and these; configure() says what is missing where apt-get cannot
 install_missing() {
   local package apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
   has dpkg-query && has apt-get || return 0
@@ -34,7 +38,7 @@ install_missing() {
   ((${#absent[@]})) || return 0
   if ((EUID != 0)); then
     has sudo || return 0
-#Without a terminal nobody can type a password.
+    # Without a terminal nobody can type a password.
     if [ -t 0 ]; then apt=(sudo "${apt[@]}"); else apt=(sudo -n "${apt[@]}"); fi
   fi
   echo "installing ${absent[*]}" >&2
@@ -46,10 +50,10 @@ install_missing() {
   fi
 }
 
-#configure PRESET[-DNAME = VALUE...] : into build / PRESET
+# configure PRESET [-DNAME=VALUE...]: into build/PRESET
 configure() {
   local output='' cache=$root/build/$1/CMakeCache.txt
-#A build directory that was moved or copied here would build the tree it came from.
+  # A build directory that was moved or copied here would build the tree it came from.
   if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
     rm -rf "$cache" "${cache%/*}/CMakeFiles"
   fi
@@ -58,31 +62,28 @@ configure() {
   if ((${#absent[@]})); then
     stop 2 "missing: ${absent[*]}" "install with: sudo apt-get install ${absent[*]}"
   fi
-  stop 2 ${output:
-    +"$output"
-}
-"unroll needs a C++20 compiler, CMake 3.22, make or ninja, and the libraries xtensor 0.24, xtensor-blas, xsimd,"
-    "OpenBLAS, nlohmann-json and CLI11; its tests need doctest. Where there is no apt-get, for example:"
-    "  conda install -c conda-forge cxx-compiler cmake make xtensor xtensor-blas xsimd openblas nlohmann_json cli11 "
-    "doctest"
+  stop 2 ${output:+"$output"} "unroll needs a C++20 compiler, CMake 3.22, make or ninja, and the libraries xtensor 0.24, xtensor-blas, xsimd," \
+    "OpenBLAS, nlohmann-json and CLI11; its tests need doctest. Where there is no apt-get, for example:" \
+    "  conda install -c conda-forge cxx-compiler cmake make xtensor xtensor-blas xsimd openblas nlohmann_json cli11 doctest"
 }
 
-#configured PRESET : whether build / PRESET is ready to build from this tree
-configured(){local directory = $root / build / $1{[-f "$directory/build.ninja"] || [-f "$directory/Makefile"];
-}
-&&grep - qxF
-    "CMAKE_HOME_DIRECTORY:INTERNAL=$root"
-    "$directory/CMakeCache.txt"
+# configured PRESET: whether build/PRESET is ready to build from this tree
+configured() {
+  local directory=$root/build/$1
+  { [ -f "$directory/build.ninja" ] || [ -f "$directory/Makefile" ]; } &&
+    grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$directory/CMakeCache.txt"
 }
 
-step = '^\[ *[0-9]+(%|/[0-9]+)\] '
-#progress : shows the steps among a build's lines, on a terminal each in the place of the one before
-    progress() {
-  local line while IFS = read - r line;
-  do
-    [[$line = ~$step(Building | Linking)]] || continue line = ${line / Building CXX object / } line =
-        ${line / Linking CXX / } line = $ {
-      line / CMakeFiles\/*.dir\//}
+step='^\[ *[0-9]+(%|/[0-9]+)\] '
+
+# progress: shows the steps among a build's lines, on a terminal each in the place of the one before
+progress() {
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ $step(Building|Linking) ]] || continue
+    line=${line/Building CXX object /}
+    line=${line/Linking CXX /}
+    line=${line/CMakeFiles\/*.dir\//}
     if [ -t 2 ]; then printf '\r\033[K%.79s' "$line"; else printf '%s\n' "$line"; fi
   done >&2
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
