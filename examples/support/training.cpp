@@ -1,25 +1,16 @@
 #include "training.hpp"
 
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <nn/atomic_file.hpp>
 
 #include "format.hpp"
+#include "interrupt.hpp"
 #include "picture.hpp"
 #include "program.hpp"
 
 using namespace unroll;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// The first Ctrl-C asks for the end; the second one does not wait for it.
-void interrupt(int) {
-  interrupted = 1;
-  std::signal(SIGINT, SIG_DFL);
-}
 
 std::string value_of(const CLI::Option& option) {
   std::string text;
@@ -123,8 +114,7 @@ bool Training::run(const Epoch& epoch) {
     checkpoint.load(options_.resume);
     out_ << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
   }
-  interrupted = 0;
-  std::signal(SIGINT, interrupt);
+  const Interrupt interrupted;
   while (epoch_ < options_.epochs && !stopped_ && !interrupted) {
     if (position_ == 0) begin_epoch(epoch.batches());
     std::string line;
@@ -144,7 +134,6 @@ bool Training::run(const Epoch& epoch) {
     end_epoch(measures);
     write();
   }
-  std::signal(SIGINT, SIG_DFL);
   save();
   if (epoch_ == options_.epochs || stopped_) return true;
   write();

@@ -1,0 +1,11 @@
+#pragma once
+
+/// While it lives, the first Ctrl-C only asks for the end; the second one does not wait for it.
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  /// Whether it was pressed.
+  explicit operator bool() const;
+};
