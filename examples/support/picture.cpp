@@ -83,11 +83,27 @@ void require_picture(const std::string& path) {
 
 void draw(const std::string& path, const std::vector<Panel>& panels) {
   const int width = std::max(640, 440 * static_cast<int>(panels.size()));
+  // Panels with the same curves have one key, below them: gnuplot's own would be as narrow as a panel.
+  const auto same_curves = [&](const Panel& panel) {
+    return std::equal(panel.curves.begin(), panel.curves.end(), panels[0].curves.begin(), panels[0].curves.end(),
+                      [](const Curve& a, const Curve& b) { return a.name == b.name; });
+  };
+  const bool one_key = panels.size() > 1 && std::all_of(panels.begin(), panels.end(), same_curves);
   run(path, [&](const std::string& output) {
     std::ostringstream script;
-    script << begin(path, output, width, 400) << "set grid ytics linecolor '#dddddd'\nset datafile missing 'nan'\n";
+    script
+        << begin(path, output, width, 400)
+        // Powers of ten need enhanced text; names must not be taken for it.
+        << "set termoption enhanced\nset key noenhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
+        << "set datafile missing 'nan'\nset autoscale xfix\n";
     if (panels.size() > 1)
-      script << "set multiplot layout 1," << panels.size() << " margins 0.08,0.98,0.14,0.9 spacing 0.09\n";
+      script << "set multiplot layout 1," << panels.size() << " margins 0.07,0.98," << (one_key ? 0.24 : 0.14)
+             << ",0.9 spacing 0.08\n";
+    for (std::size_t k = 0; one_key && k < panels[0].curves.size(); ++k)
+      script << "set label " << quoted("━━ " + panels[0].curves[k].name) << " noenhanced center at screen "
+             << (double(k) + 0.5) / double(panels[0].curves.size()) << ",0.04 textcolor '"
+             << colours[k % std::size(colours)] << "'\n";
+    if (one_key) script << "unset key\n";
     std::size_t block = 0;
     for (const Panel& panel : panels) {
       std::ostringstream plots;
@@ -100,11 +116,12 @@ void draw(const std::string& path, const std::vector<Panel>& panels) {
               << (curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5") << " linewidth 2 linecolor '"
               << colours[k % std::size(colours)] << "' title " << quoted(curve.name);
       }
-      script << "set title " << quoted(panel.title) << "\nset xlabel " << quoted(panel.x) << "\nset ylabel "
-             << quoted(panel.y) << '\n'
-             << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}' enhanced\n"
-                                   : "unset logscale y\nset format y '%g'\n")
+      script << "set title " << quoted(panel.title) << " noenhanced\nset xlabel " << quoted(panel.x)
+             << " noenhanced\nset ylabel " << quoted(panel.y) << " noenhanced\n"
+             << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
+                                   : "unset logscale y\nset format y '%g'\nset mytics default\n")
              << plots.str() << '\n';
+      script << "unset label\n";
     }
     return script.str();
   });

@@ -9,6 +9,11 @@
 struct Curve {
   std::string name;
   std::vector<double> x, y;
+
+  void add(double at, double value) {
+    x.push_back(at);
+    y.push_back(value);
+  }
 };
 
 /// Curves over the same axes.
