@@ -96,7 +96,8 @@ double accuracy(const Reader& reader, const Sentences& sentences) {
   return right / double(sentences.words.size());
 }
 
-void run(const CLI::App& app, const Options& o) {
+void run(CLI::App& app, const Options& o) {
+  if (!o.training.load.empty()) read_model_options(app, o.training.load);
   require(o.nearest <= o.known && o.known <= o.farthest, "--known", o.known, "; it must be between --nearest ",
           o.nearest, " and --farthest ", o.farthest);
   if (!o.picture.empty()) require_picture(o.picture);
@@ -136,7 +137,8 @@ void run(const CLI::App& app, const Options& o) {
     }
     return means;
   };
-  if (!training.run({batches, step, measure})) return;
+  if (!o.training.load.empty()) nn::load_safetensors(o.training.load, readers);
+  if (trains(app) && !training.run({batches, step, measure})) return;
   measure();
 
   Panel panel{"The right reflexive, by its distance from the subject", "words between them", "accuracy, %", {}};
@@ -145,6 +147,7 @@ void run(const CLI::App& app, const Options& o) {
     std::cout << formatted("%8s", cell.c_str());
     panel.curves.push_back({cell, {}, {}});
   }
+  const double chance = 100.0 / double(reflexives.size());
   for (const auto& [distance, shares] : found) {
     std::cout << formatted("\n%-15zu", distance);
     for (std::size_t k = 0; k < shares.size(); ++k) {
@@ -154,7 +157,9 @@ void run(const CLI::App& app, const Options& o) {
     }
     if (distance <= o.known) std::cout << "  learned";
   }
-  std::cout << "\nby chance        14.3%" << std::endl;
+  std::cout << formatted("\n%-15s%7.1f%%", "by chance", chance) << std::endl;
+  panel.curves.push_back({"by chance", {double(o.nearest), double(found.rbegin()->first)}, {chance, chance}});
+  panel.curves.push_back({"longest learned", {double(o.known), double(o.known)}, {chance, 100}});
   if (!o.picture.empty()) draw(o.picture, {panel});
 }
 

@@ -130,7 +130,7 @@ void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
   const bool described = saved.contains("vocabulary") && saved.contains("classes");
-  const bool trains = t.load.empty() || app.count("--epochs") > 0;
+  const bool trained = trains(app);
   o.network.bidirectional = o.pooling != "last";
   if (!o.picture.empty()) require_picture(o.picture);
 
@@ -138,7 +138,7 @@ void run(CLI::App& app, Options& o) {
   LabelledTexts all;
   if (!o.data.empty())
     all = read_labelled(o.data);
-  else if (trains || !described)
+  else if (trained || !described)
     all = toy_names(3000, random);
   const auto [learned, held_out] = split(all, random);
   std::vector<std::string> seen;
@@ -154,7 +154,7 @@ void run(CLI::App& app, Options& o) {
   description["vocabulary"] = joined(vocabulary, false);
   for (const std::string& name : classes) description["classes"] += name + "\n";
   const Encoded examples(learned, vocabulary), others(held_out, vocabulary);
-  if (trains && !train(app, o, model, description, random, examples, others, classes)) return;
+  if (trained && !train(app, o, model, description, random, examples, others, classes)) return;
   if (all.size() > 0) {
     double loss = 0;
     const Confusion confusion = evaluate(model, o, others, classes, loss);

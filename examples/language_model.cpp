@@ -152,14 +152,14 @@ void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const 
 void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
-  const bool has_vocabulary = saved.contains("vocabulary"), trains = t.load.empty() || app.count("--epochs") > 0;
+  const bool has_vocabulary = saved.contains("vocabulary"), trained = trains(app);
   Random random(t.seed);
   std::vector<std::string> train_pieces, valid_pieces, test_pieces;
   const auto read = [&](const std::string& path) { return pieces(read_text(path), o.words(), path); };
   if (!o.train.empty()) {
     train_pieces = read(o.train);
     valid_pieces = read(o.valid);
-  } else if (!o.text.empty() || trains || !has_vocabulary) {
+  } else if (!o.text.empty() || trained || !has_vocabulary) {
     Random grammar(1);
     train_pieces = o.text.empty() ? pieces(toy_text(1500, grammar), o.words(), "text") : read(o.text);
     const auto cut = train_pieces.begin() + static_cast<std::ptrdiff_t>(train_pieces.size() * 9 / 10);
@@ -185,7 +185,7 @@ void run(CLI::App& app, Options& o) {
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   nn::Metadata description = model_options(app);
   description["vocabulary"] = joined(vocabulary, o.words());
-  if (trains && !train(app, o, model, description, random, train_ids, valid_ids)) return;
+  if (trained && !train(app, o, model, description, random, train_ids, valid_ids)) return;
 
   const auto tell = [&](const char* what, const std::vector<std::int64_t>& ids) {
     if (ids.empty()) return;

@@ -193,7 +193,8 @@ void run(CLI::App& app, Options& o) {
   Tagger tagger(o, described ? TaggerVocabulary(saved) : TaggerVocabulary(corpora.train), random);
   const TaggerVocabulary& vocabulary = tagger.vocabulary;
   if (!t.load.empty()) nn::load_safetensors(t.load, tagger);
-  if (!corpora.train.empty() && (t.load.empty() || app.count("--epochs"))) {
+  if (trains(app)) {
+    require(!corpora.train.empty(), "--epochs", "there is nothing to learn from; give --train");
     out << corpora.train.size() << " sentences, " << vocabulary.words.size() << " words, " << vocabulary.tags.size()
         << " tags" << std::endl;
     if (!vectors.words.empty()) {

@@ -201,7 +201,7 @@ void run(CLI::App& app, const Options& o) {
   const TrainingOptions& t = o.training;
   if (!t.load.empty()) read_model_options(app, t.load);
   if (!o.picture.empty()) require_picture(o.picture);
-  const bool asked = app.count("--translate") > 0, trains = t.load.empty() || app.count("--epochs") > 0;
+  const bool asked = app.count("--translate") > 0, trained = trains(app);
   nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
   for (const char character : translation_characters) vocabulary.add({&character, 1});
   require(!asked || !o.translate.empty(), "--translate", "the text is empty; there must be a character");
@@ -216,7 +216,7 @@ void run(CLI::App& app, const Options& o) {
   std::vector<Pair> held_out = translation_pairs(o.task, 1000 + o.pairs, drawn);
   const std::vector<Pair> pairs(held_out.begin() + 1000, held_out.end());
   held_out.resize(1000);
-  if (trains && !train(app, o, model, random, pairs, held_out, vocabulary)) return;
+  if (trained && !train(app, o, model, random, pairs, held_out, vocabulary)) return;
 
   if (!asked)
     std::cout << formatted("%.1f %% of %zu held-out pairs are right",

@@ -45,7 +45,7 @@ std::string begin(const std::string& path, const std::string& output, int width,
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key outside top center "
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center "
             "horizontal textcolor '#333333'\n";
   return script.str();
 }
@@ -97,8 +97,7 @@ void draw(const std::string& path, const std::vector<Panel>& panels) {
         << "set termoption enhanced\nset key noenhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
         << "set datafile missing 'nan'\nset autoscale xfix\n";
     if (panels.size() > 1)
-      script << "set multiplot layout 1," << panels.size() << " margins 0.07,0.98," << (one_key ? 0.24 : 0.14)
-             << ",0.9 spacing 0.08\n";
+      script << "set multiplot layout 1," << panels.size() << " margins 0.07,0.98,0.24,0.9 spacing 0.08\n";
     for (std::size_t k = 0; one_key && k < panels[0].curves.size(); ++k)
       script << "set label " << quoted("━━ " + panels[0].curves[k].name) << " noenhanced center at screen "
              << (double(k) + 0.5) / double(panels[0].curves.size()) << ",0.04 textcolor '"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nn/atomic_file.hpp>
+#include <set>
 
 #include "format.hpp"
 #include "interrupt.hpp"
@@ -56,6 +57,18 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
 }
 
 nn::Metadata model_options(const CLI::App& app) { return options_of(app, model_group); }
+
+bool trains(const CLI::App& app) {
+  if (app.count("--load") == 0 || app.count("--epochs") > 0) return true;
+  for (const CLI::Option* option : app.get_options()) {
+    static const std::set<std::string> files{"--save", "--log", "--plot", "--checkpoint", "--resume"};
+    const std::string& name = option->get_name();
+    require(
+        option->count() == 0 || (option->get_group() != training_group && !files.contains(name)) || name == "--seed",
+        name, "it is for training; with --load, --epochs must be given too");
+  }
+  return false;
+}
 
 void set_option(CLI::App& app, const std::string& name, const std::string& value) {
   CLI::Option* const option = app.get_option(name);

@@ -26,6 +26,9 @@ void add_training_options(CLI::App& app, TrainingOptions& options);
 /// Adds an option for a file.
 CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path, const std::string& what);
 
+/// Whether there is something to train: not where weights are only loaded. Then an option for training is an Error.
+bool trains(const CLI::App& app);
+
 /// Sets an option after the others were parsed.
 void set_option(CLI::App& app, const std::string& name, const std::string& value);
 
