@@ -158,8 +158,8 @@ void run(CLI::App& app, const Options& o) {
     if (distance <= o.known) std::cout << "  learned";
   }
   std::cout << formatted("\n%-15s%7.1f%%", "by chance", chance) << std::endl;
-  panel.curves.push_back({"by chance", {double(o.nearest), double(found.rbegin()->first)}, {chance, chance}});
-  panel.curves.push_back({"longest learned", {double(o.known), double(o.known)}, {chance, 100}});
+  panel.curves.push_back({"by chance", {double(o.nearest), double(found.rbegin()->first)}, {chance, chance}, true});
+  panel.curves.push_back({"longest learned", {double(o.known), double(o.known)}, {chance, 100}, true});
   if (!o.picture.empty()) draw(o.picture, {panel});
 }
 

@@ -45,7 +45,7 @@ std::string begin(const std::string& path, const std::string& output, int width,
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center "
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center samplen 2 maxrows 1 "
             "horizontal textcolor '#333333'\n";
   return script.str();
 }
@@ -112,8 +112,9 @@ void draw(const std::string& path, const std::vector<Panel>& panels) {
         for (std::size_t i = 0; i < curve.x.size(); ++i) script << curve.x[i] << ' ' << curve.y[i] << '\n';
         script << "END\n";
         plots << (k ? ", " : "plot ") << "$d" << block++ << " using 1:2 with "
-              << (curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5") << " linewidth 2 linecolor '"
-              << colours[k % std::size(colours)] << "' title " << quoted(curve.name);
+              << (curve.reference || curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5")
+              << (curve.reference ? " linewidth 1 dashtype 2" : " linewidth 2") << " linecolor '"
+              << (curve.reference ? "#888888" : colours[k % std::size(colours)]) << "' title " << quoted(curve.name);
       }
       script << "set title " << quoted(panel.title) << " noenhanced\nset xlabel " << quoted(panel.x)
              << " noenhanced\nset ylabel " << quoted(panel.y) << " noenhanced\n"

@@ -9,6 +9,7 @@
 struct Curve {
   std::string name;
   std::vector<double> x, y;
+  bool reference = false;  ///< drawn thin and grey
 
   void add(double at, double value) {
     x.push_back(at);
