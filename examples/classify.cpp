@@ -165,7 +165,7 @@ void run(CLI::App& app, Options& o) {
                            confusion.macro_f1(), name.c_str(), 100 * share)
               << std::endl;
   }
-  if (!o.classify.empty()) classify(model, vocabulary, classes, o.classify);
+  if (app.count("--classify")) classify(model, vocabulary, classes, o.classify);
 }
 
 void add_options(CLI::App& app, Options& o) {

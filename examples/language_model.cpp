@@ -1,4 +1,5 @@
 // language_model: predicts the next character or word of a text, and writes more of it
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nn/nn.hpp>
@@ -17,7 +18,7 @@ struct Options {
   NetworkOptions network{.hidden = 128, .layers = 2, .dropout = 0.1};
   Sampling sampling;
   std::string unit = "character", preset, optimizer = "adam", schedule = "cosine", text, train, valid, test, prime;
-  std::size_t embedding = 0, steps = 64, hold = 4, minimum = 1, sample = 0;
+  std::size_t embedding = 0, steps = 64, hold = 4, minimum = 1, sample = 200;
   double scale = 0;
   bool tied = false;
 
@@ -127,15 +128,21 @@ bool train(const CLI::App& app, const Options& o, LanguageModel& model, const nn
   return training.run({batches, step, [&] { return std::vector{evaluate(model, o, valid)}; }});
 }
 
+/// What a sample goes on from: the beginning of a line.
+Indices prime_of(const nn::Vocabulary& vocabulary, const Options& o) {
+  std::vector<std::string> prime = pieces(o.prime.empty() ? "\n" : o.prime, o.words(), "--prime");
+  if (o.words() && !o.prime.empty()) prime.pop_back();
+  require(!prime.empty(), "--prime", "there is no word in it");
+  Indices tokens = Indices::from_shape({prime.size(), 1});
+  std::transform(prime.begin(), prime.end(), tokens.begin(),
+                 [&](const std::string& piece) { return vocabulary[piece]; });
+  return tokens;
+}
+
 /// Writes a text, piece by piece as it is drawn.
-void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const Options& o, Random& random) {
-  std::vector<std::int64_t> ids;
-  for (const std::string& piece : pieces(o.prime.empty() ? "\n" : o.prime, o.words(), "--prime"))
-    ids.push_back(vocabulary[piece]);
-  if (o.words() && !o.prime.empty()) ids.pop_back();  // the prime is the beginning of a line
+void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const Options& o, Indices tokens,
+            Random& random) {
   std::cout << o.prime << (o.words() && !o.prime.empty() ? " " : "") << std::flush;
-  Indices tokens = Indices::from_shape({ids.size(), 1});
-  std::copy(ids.begin(), ids.end(), tokens.begin());
   Network::State state;
   for (std::size_t k = 0; k < o.sample; ++k) {
     const auto [scores, next] = model(tokens, state);
@@ -177,6 +184,7 @@ void run(CLI::App& app, Options& o) {
   };
   const auto train_ids = encode(train_pieces, "training"), valid_ids = encode(valid_pieces, "held out"),
              test_ids = encode(test_pieces, "--test");
+  const Indices prime = prime_of(vocabulary, o);
 
   o.network.input = o.embedding ? o.embedding : o.network.hidden;
   require(!o.tied || o.network.input == o.network.hidden, "--tied", "an embedding of ", o.network.input, " and ",
@@ -195,7 +203,7 @@ void run(CLI::App& app, Options& o) {
   };
   tell("held out", valid_ids);
   tell("test", test_ids);
-  if (o.sample) sample(model, vocabulary, o, random);
+  if (o.sample) sample(model, vocabulary, o, prime, random);
 }
 
 /// What a published model was trained with: the options that were not given.
@@ -223,10 +231,10 @@ void add_options(CLI::App& app, Options& o) {
   add_file(app, "--test", o.test, "to be predicted at the end");
   app.add_option("--preset", o.preset, "the options of a paper's model: ptb-small")
       ->check(CLI::IsMember({"ptb-small"}));
-  app.add_option("--sample", o.sample, "how many pieces to write")->check(natural);
+  app.add_option("--sample", o.sample, "how many pieces to write")->check(natural)->capture_default_str();
   app.add_option("--prime", o.prime, "what they go on from");
   app.add_option("--temperature", o.sampling.temperature, "0 for the most likely piece")->check(CLI::Range(0.0, 100.0));
-  app.add_option("--top-k", o.sampling.top_k, "choose among so many likely pieces")->check(natural);
+  app.add_option("--top-k", o.sampling.top_k, "choose among so many likely pieces; 0 for all")->check(natural);
   app.add_option("--top-p", o.sampling.top_p, "choose among those that have this probability together")
       ->check(CLI::Range(0.0, 1.0));
 
@@ -253,7 +261,6 @@ int main(int argc, char** argv) {
   CLI::App app("Learns to predict the next character or word of a text; without options, of a toy language.",
                "language_model");
   Options options;
-  options.sample = 200;
   add_options(app, options);
   return run_program(app, argc, argv, [&] {
     apply_preset(app, options.preset);

@@ -45,7 +45,8 @@ std::string begin(const std::string& path, const std::string& output, int width,
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center samplen 2 maxrows 1 "
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center samplen 2 "
+            "maxrows 1 "
             "horizontal textcolor '#333333'\n";
   return script.str();
 }

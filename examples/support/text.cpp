@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <nn/batches.hpp>
 #include <nn/lines.hpp>
@@ -31,6 +32,7 @@ std::vector<std::string> pieces(const std::string& text, bool words, const std::
 }
 
 std::string read_text(const std::string& path) {
+  require(!std::filesystem::is_directory(path), path, "it is a directory; it must be a file");
   std::ifstream in = nn::open_text(path);
   std::ostringstream text;
   text << in.rdbuf();

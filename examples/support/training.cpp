@@ -56,7 +56,11 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add_file(app, "--resume", o.resume, "a checkpoint to go on from; the other options must be the same");
 }
 
-nn::Metadata model_options(const CLI::App& app) { return options_of(app, model_group); }
+nn::Metadata model_options(const CLI::App& app) {
+  nn::Metadata options = options_of(app, model_group);
+  options["program"] = app.get_name();
+  return options;
+}
 
 bool trains(const CLI::App& app) {
   if (app.count("--load") == 0 || app.count("--epochs") > 0) return true;
@@ -79,7 +83,10 @@ void set_option(CLI::App& app, const std::string& name, const std::string& value
 
 nn::Metadata read_model_options(CLI::App& app, const std::string& path) {
   nn::Metadata metadata = nn::read_safetensors(path).metadata;
-  for (const auto& [name, given] : model_options(app)) {
+  const auto program = metadata.find("program");
+  require(program == metadata.end() || program->second == app.get_name(), path, "it is a model of ",
+          program == metadata.end() ? "" : program->second);
+  for (const auto& [name, given] : options_of(app, model_group)) {
     const auto found = metadata.find(name);
     if (found == metadata.end()) continue;
     require(app.count("--" + name) == 0 || given == found->second, "--" + name, given, "; the model in ", path, " has ",
