@@ -22,6 +22,8 @@ installed() {
   case $1 in
     g++) has "${CXX:-c++}" || has "${CXX%% *}" ;;
     make) has ninja || has make ;;
+    gnuplot-nox) has gnuplot ;;
+    graphviz) has dot ;;
     cmake | clang-format | shellcheck) has "$1" ;;
     *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
   esac
