@@ -1,4 +1,6 @@
 // language_model: predicts the next character or word of a text, and writes more of it
+#include "support/language_model.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -6,7 +8,6 @@
 #include <numeric>
 
 #include "support/format.hpp"
-#include "support/network.hpp"
 #include "support/program.hpp"
 #include "support/text.hpp"
 #include "support/training.hpp"
@@ -15,73 +16,19 @@ using namespace unroll;
 
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 32, .learning_rate = 4e-3};
-  NetworkOptions network{.hidden = 128, .layers = 2, .dropout = 0.1};
+  LanguageModelOptions model{.network = {.hidden = 128, .layers = 2, .dropout = 0.1}};
   Sampling sampling;
   std::string unit = "character", preset, optimizer = "adam", schedule = "cosine", text, train, valid, test, prime;
-  std::size_t embedding = 0, steps = 64, hold = 4, minimum = 1, sample = 200;
+  std::size_t steps = 64, hold = 4, minimum = 1, sample = 200;
   double scale = 0;
-  bool tied = false;
 
   bool words() const { return unit == "word"; }
-};
-
-/// p(next piece | all before it) = softmax(scores(h)), where h is what the network makes of their embeddings.
-struct LanguageModel : nn::Module<float> {
-  nn::Embedding<float> embedding;
-  Network network;
-  nn::Linear<float> scores;
-  double dropout;
-
-  LanguageModel(const Options& o, std::size_t count, Random& random)
-      : embedding({.count = count, .size = o.network.input}, random),
-        network(o.network, random),
-        scores(o.tied ? nn::Linear<float>(embedding.weight, Parameter<float>(zeros<float>({count}).value()))
-                      : nn::Linear<float>({.input = o.network.hidden, .output = count}, random)),
-        dropout(o.network.dropout) {
-    add("embedding", embedding);
-    add("network", network);
-    add("scores", scores);
-    for (Parameter<float>& parameter : parameters())
-      if (o.scale > 0) parameter.assign(random.uniform<float>(parameter.shape(), -o.scale, o.scale));
-  }
-
-  /// tokens [time, batch] → scores (time, batch, pieces), and the state for what follows
-  Network::Result operator()(const Indices& tokens, const Network::State& state) const {
-    const auto [h, next] = network(nn::dropout(embedding(tokens), dropout), {}, state);
-    return {scores(nn::dropout(h, dropout)), next};
-  }
-};
-
-/// The states of a model after each share of a window's columns: they are carried into the next window.
-struct Carried {
-  std::vector<std::vector<Array<float>>> states;
-  std::vector<std::size_t> begins;  // of the shares, in columns
-
-  Carried(const LanguageModel& model, const NetworkOptions& o, std::size_t columns, std::size_t shares) {
-    shares = std::min(shares, columns);
-    for (std::size_t k = 0; k <= shares; ++k) begins.push_back(columns * k / shares);
-    for (std::size_t k = 0; k < shares; ++k)
-      states.emplace_back(model.network.states(),
-                          zeros<float>({o.layers, begins[k + 1] - begins[k], o.hidden}).value());
-  }
-  void reset() {
-    for (auto& state : states)
-      for (Array<float>& array : state) array.fill(0);
-  }
-  /// The loss of a share of a window, added up; its state goes on.
-  Variable<float> loss(const LanguageModel& model, const Windows& text, std::size_t window, std::size_t share) {
-    auto& state = states[share];
-    const std::size_t first = begins[share], last = begins[share + 1];
-    const auto [scores, next] = model(text.tokens(window, first, last), {state.begin(), state.end()});
-    for (std::size_t k = 0; k < state.size(); ++k) state[k] = next[k].value();
-    return nn::cross_entropy_total(scores, text.labels(window, first, last)).sum;
-  }
 };
 
 /// Nats per piece of a text.
 double evaluate(const LanguageModel& model, const Options& o, const std::vector<std::int64_t>& text) {
   const Windows windows(text, o.training.batch, o.steps);
-  Carried carried(model, o.network, windows.columns(), o.training.shares);
+  Carried carried(model, windows.columns(), o.training.shares);
   std::vector<double> sums(carried.states.size());
   in_parallel(sums.size(), o.training.threads, [&](std::size_t share) {
     for (std::size_t window = 0; window < windows.size(); ++window)
@@ -93,7 +40,7 @@ double evaluate(const LanguageModel& model, const Options& o, const std::vector<
 bool train(const CLI::App& app, const Options& o, LanguageModel& model, const nn::Metadata& description, Random& random,
            const std::vector<std::int64_t>& text, const std::vector<std::int64_t>& valid) {
   const Windows windows(text, o.training.batch, o.steps);
-  Carried carried(model, o.network, windows.columns(), o.training.shares);
+  Carried carried(model, windows.columns(), o.training.shares);
   std::unique_ptr<nn::Optimizer<float>> optimizer;
   if (o.optimizer == "adam")
     optimizer = std::make_unique<nn::Adam<float>>(model.parameters());
@@ -186,10 +133,9 @@ void run(CLI::App& app, Options& o) {
              test_ids = encode(test_pieces, "--test");
   const Indices prime = prime_of(vocabulary, o);
 
-  o.network.input = o.embedding ? o.embedding : o.network.hidden;
-  require(!o.tied || o.network.input == o.network.hidden, "--tied", "an embedding of ", o.network.input, " and ",
-          o.network.hidden, " units; they must be equal");
-  LanguageModel model(o, vocabulary.size(), random);
+  LanguageModel model(o.model, vocabulary.size(), random);
+  for (Parameter<float>& parameter : model.parameters())
+    if (o.scale > 0) parameter.assign(random.uniform<float>(parameter.shape(), -o.scale, o.scale));
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   nn::Metadata description = model_options(app);
   description["vocabulary"] = joined(vocabulary, o.words());
@@ -221,8 +167,8 @@ void apply_preset(CLI::App& app, const std::string& preset) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
+  const auto add = [&](const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->group(training_group)->capture_default_str();
   };
   add_file(app, "--text", o.text, "to learn: its first nine tenths, the last one is held out");
   add_file(app, "--train", o.train, "to learn, instead of a part of --text")->excludes("--text");
@@ -238,22 +184,18 @@ void add_options(CLI::App& app, Options& o) {
   app.add_option("--top-p", o.sampling.top_p, "choose among those that have this probability together")
       ->check(CLI::Range(0.0, 1.0));
 
-  add(model_group, "--unit", o.unit, "what is predicted")->check(CLI::IsMember({"character", "word"}));
-  add(model_group, "--cell", o.network.cell, "of the network")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
-  add(model_group, "--hidden", o.network.hidden, "units of a layer")->check(positive);
-  add(model_group, "--layers", o.network.layers, "of the network")->check(positive);
-  add(model_group, "--embedding", o.embedding, "size of a piece's embedding; 0 for that of a layer")->check(natural);
-  add(model_group, "--tied", o.tied, "whether the scores have the table of the embeddings");
-  add(training_group, "--steps", o.steps, "of truncated backpropagation through time")->check(positive);
-  add(training_group, "--dropout", o.network.dropout, "the share that drops out, around layers")
-      ->check(CLI::Range(0.0, 0.95));
-  add(training_group, "--optimizer", o.optimizer, "adam or sgd")->check(CLI::IsMember({"adam", "sgd"}));
-  add(training_group, "--schedule", o.schedule, "of the learning rate")
-      ->check(CLI::IsMember({"cosine", "halve", "constant"}));
-  add(training_group, "--hold", o.hold, "epochs before halve begins, with every epoch")->check(positive);
-  add(training_group, "--minimum", o.minimum, "how often a piece must occur to be known")->check(positive);
-  add(training_group, "--scale", o.scale, "start with parameters in ± this; 0 for the layers' own")
-      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--unit", o.unit, "what is predicted")
+      ->group(model_group)
+      ->capture_default_str()
+      ->check(CLI::IsMember({"character", "word"}));
+  add_language_model_options(app, o.model);
+  add("--steps", o.steps, "of truncated backpropagation through time")->check(positive);
+  add("--dropout", o.model.network.dropout, "the share that drops out, around layers")->check(CLI::Range(0.0, 0.95));
+  add("--optimizer", o.optimizer, "adam or sgd")->check(CLI::IsMember({"adam", "sgd"}));
+  add("--schedule", o.schedule, "of the learning rate")->check(CLI::IsMember({"cosine", "halve", "constant"}));
+  add("--hold", o.hold, "epochs before halve begins, with every epoch")->check(positive);
+  add("--minimum", o.minimum, "how often a piece must occur to be known")->check(positive);
+  add("--scale", o.scale, "start with parameters in ± this; 0 for the layers' own")->check(CLI::Range(0.0, 100.0));
   add_training_options(app, o.training);
 }
 

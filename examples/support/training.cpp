@@ -81,11 +81,12 @@ void set_option(CLI::App& app, const std::string& name, const std::string& value
   option->run_callback();
 }
 
-nn::Metadata read_model_options(CLI::App& app, const std::string& path) {
+nn::Metadata read_model_options(CLI::App& app, const std::string& path, std::string program) {
+  if (program.empty()) program = app.get_name();
   nn::Metadata metadata = nn::read_safetensors(path).metadata;
-  const auto program = metadata.find("program");
-  require(program == metadata.end() || program->second == app.get_name(), path, "it is a model of ",
-          program == metadata.end() ? "" : program->second);
+  const auto by = metadata.find("program");
+  require(by == metadata.end() || by->second == program, path, "it is a model of ",
+          by == metadata.end() ? "" : by->second);
   for (const auto& [name, given] : options_of(app, model_group)) {
     const auto found = metadata.find(name);
     if (found == metadata.end()) continue;

@@ -35,8 +35,9 @@ void set_option(CLI::App& app, const std::string& name, const std::string& value
 /// The options of the model by their names, to be written into its file with what else it is.
 unroll::nn::Metadata model_options(const CLI::App& app);
 /// Sets them to those in the file of a model, and returns all that the file says. An Error if one was given and is
-/// another there. What PyTorch saved says nothing: then they are as they were given.
-unroll::nn::Metadata read_model_options(CLI::App& app, const std::string& path);
+/// another there, or if the model is not one of `program`, by default this one. What PyTorch saved says nothing: then
+/// they are as they were given.
+unroll::nn::Metadata read_model_options(CLI::App& app, const std::string& path, std::string program = {});
 
 /// What some rows have, as indices.
 template <class Number>

@@ -1,0 +1,142 @@
+// inspect: what the units of a character model do: a page with a text in their colours, gates and predictions
+#include <filesystem>
+#include <iostream>
+#include <nn/atomic_file.hpp>
+#include <nn/nn.hpp>
+
+#include "support/format.hpp"
+#include "support/inspect_page.hpp"
+#include "support/language_model.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+using namespace unroll;
+
+struct Options {
+  TrainingOptions training{.epochs = 15, .batch = 32, .learning_rate = 5e-3};
+  LanguageModelOptions model{.network = {.hidden = 64, .layers = 2}};
+  std::string text, output = "inspect.html";
+  std::size_t characters = 3000;
+};
+
+using Text = std::vector<std::string>;  // its characters
+
+Text beginning(const Text& text, std::size_t most) {
+  return {text.begin(), text.begin() + std::ptrdiff_t(std::min(text.size(), most))};
+}
+
+Indices encoded(const Text& text, const nn::Vocabulary& vocabulary) {
+  Indices ids = Indices::from_shape({text.size(), 1});
+  std::transform(text.begin(), text.end(), ids.begin(), [&](const std::string& c) { return vocabulary[c]; });
+  return ids;
+}
+
+/// Learns a text for some seconds; false if Ctrl-C was pressed.
+bool learn(const CLI::App& app, const Options& o, LanguageModel& model, const Indices& text, Random& random) {
+  const Windows windows({text.begin(), text.end()}, o.training.batch, 64);
+  Carried carried(model, windows.columns(), o.training.shares);
+  nn::Adam<float> optimizer(model.parameters());
+  Training training(app, o.training, model, optimizer, random, {}, "characters", {});
+  const auto batches = [&] {
+    std::vector<Training::Batch> each;
+    for (std::size_t window = 0; window < windows.size(); ++window) each.push_back({window});
+    return each;
+  };
+  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
+    if (batch[0] == 0) carried.reset();
+    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
+    const double count = windows.count(batch[0]);
+    const double loss = training.descend(carried.states.size(), [&](std::size_t share) {
+      return carried.loss(model, windows, batch[0], share) / float(count);
+    });
+    return {loss * count, count};
+  };
+  return training.run({batches, step});
+}
+
+/// The share of the time in which each unit of a gate, of shape (time, units), is below 0.1, and above 0.9: Karpathy,
+/// Johnson and Fei-Fei (2016), figure 3.
+Inspection::Gate saturation(const std::string& name, const Array<float>& gate) {
+  const Array<double> left = xt::mean(xt::cast<double>(gate < 0.1f), {0}),
+                      right = xt::mean(xt::cast<double>(gate > 0.9f), {0});
+  return {name, {left.begin(), left.end()}, {right.begin(), right.end()}};
+}
+
+/// Reads a text on a tape, and takes from its trace what the cells of each layer named.
+Inspection inspect(const LanguageModel& model, const Indices& tokens) {
+  Inspection result;
+  Tape<float> tape;
+  const Trace<float> trace;
+  result.probabilities = softmax(model(tokens, {}).output).value();
+  for (std::size_t k = 0; k < model.options.layers; ++k) {
+    const auto over_time = [&](const char* name, const auto& keep) {
+      std::vector<Variable<float>> steps;  // recurrent/l0/step 0, recurrent/l0/step 1, ...
+      for (const auto& entry : trace.find("recurrent/l" + std::to_string(k), name)) steps.push_back(entry.value);
+      if (!steps.empty()) keep(concatenate(steps).value());
+    };
+    Inspection::Layer& layer = result.layers.emplace_back();
+    for (const char* name : {"h", "c"})
+      over_time(name, [&](const Array<float>& values) { layer.states.push_back({name, values}); });
+    for (const char* name : {"i", "f", "o", "r", "z"})
+      over_time(name, [&](const Array<float>& values) { layer.gates.push_back(saturation(name, values)); });
+  }
+  return result;
+}
+
+void run(CLI::App& app, const Options& o) {
+  const std::string& model_file = o.training.load;
+  require_writable(o.output, {model_file, o.text});
+  Random grammar(1), random(o.training.seed);
+  const std::string toy = toy_text(1500, grammar);
+  const Text text =
+      o.text.empty() ? pieces(toy_text(80, grammar), false, "text") : pieces(read_text(o.text), false, o.text);
+  const Text shown = beginning(text, o.characters),
+             learned = beginning(o.text.empty() ? pieces(toy, false, "text") : text, 50000);
+  nn::Vocabulary vocabulary = vocabulary_of(learned, 1);
+  if (!model_file.empty()) {
+    const nn::Metadata saved = read_model_options(app, model_file, "language_model");
+    require(saved.contains("vocabulary") && saved.contains("unit"), model_file,
+            "not a model that examples/run language_model --save has written");
+    require(saved.at("unit") == "character", model_file, "it is a model of ", saved.at("unit"),
+            "s; it must be one of characters");
+    vocabulary = vocabulary_of(saved.at("vocabulary"), false);
+  }
+  LanguageModel model(o.model, vocabulary.size(), random);
+  if (!model_file.empty())
+    nn::load_safetensors(model_file, model);
+  else if (require(learned.size() > 1, o.text, "a text of one character; there must be two to predict one");
+           !learn(app, o, model, encoded(learned, vocabulary), random))
+    return;
+
+  const Indices tokens = encoded(shown, vocabulary);
+  Inspection inspection = inspect(model, tokens);
+  inspection.text = shown;
+  inspection.ids = {tokens.begin(), tokens.end()};
+  inspection.vocabulary = vocabulary.words();
+  inspection.cell = o.model.network.cell;
+  nn::write_atomically(o.output, [&](std::ostream& out) { write_page(out, inspection); });
+  std::cout << formatted("%zu characters of text, %.1f MB: open %s in a browser", shown.size(),
+                         double(std::filesystem::file_size(o.output)) / 1e6,
+                         std::filesystem::absolute(o.output).lexically_normal().c_str())
+            << std::endl;
+}
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Writes a page that shows what the units of a character model do while it reads a text. Without --load it first "
+      "learns a small model of the text, or of a toy language.",
+      "inspect");
+  Options o;
+  add_file(app, "--load", o.training.load, "a model of characters that language_model has saved");
+  add_file(app, "--text", o.text, "to be read; sentences of the toy language if not given");
+  add_file(app, "--output", o.output, "the page")->capture_default_str();
+  app.add_option("--characters", o.characters, "of the text to be shown at most")
+      ->capture_default_str()
+      ->check(positive);
+  add_language_model_options(app, o.model);
+  app.add_option("--epochs", o.training.epochs, "how often to go over what it learns")
+      ->capture_default_str()
+      ->check(positive)
+      ->excludes("--load");
+  return run_program(app, argc, argv, [&] { run(app, o); });
+}
