@@ -19,13 +19,14 @@ class Progress {
   void advance(double units, double share, const std::string& what);
   /// Prints a line: what there is to say, the speed and the time since the start.
   void print(const std::string& what);
+  /// Takes the changing line away.
+  void clear();
   /// The time since the start.
   double minutes() const { return std::chrono::duration<double>(Clock::now() - start_).count() / 60; }
 
  private:
   using Clock = std::chrono::steady_clock;
   std::string speed() const;
-  void clear();
 
   std::ostream& lines_;
   const std::string unit_;

@@ -158,6 +158,7 @@ bool Training::run(const Epoch& epoch) {
   save();
   if (epoch_ == options_.epochs || stopped_) return true;
   write();
+  progress_.clear();
   out_ << formatted("interrupted in epoch %zu after %zu of %zu batches", epoch_ + 1, position_, ends_.size());
   if (!options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;
   out_ << std::endl;
