@@ -145,7 +145,7 @@ TEST_CASE("a checkpoint of another training is refused with the first difference
   CHECK(refused(fewer) == "no 'epoch'; this training has one");
   nn::Checkpoint part;
   part.add("step", epoch);
-  CHECK(refused(part).substr(0, 3) == "it ");
+  CHECK(refused(part) == "it has 53 entries; this training has 1");
   CHECK(epoch == 5);
   double number = 0;
   nn::Checkpoint kinds;
