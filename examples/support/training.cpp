@@ -128,13 +128,12 @@ Training::Training(const CLI::App& app, const TrainingOptions& options, const nn
 }
 
 bool Training::run(const Epoch& epoch) {
+  if (!options_.resume.empty()) checkpoint.load(options_.resume);
   std::size_t parameters = 0;
   for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
   out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
-  if (!options_.resume.empty()) {
-    checkpoint.load(options_.resume);
+  if (!options_.resume.empty())
     out_ << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
-  }
   const Interrupt interrupted;
   while (epoch_ < options_.epochs && !stopped_ && !interrupted) {
     if (position_ == 0) begin_epoch(epoch.batches());
