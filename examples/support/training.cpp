@@ -132,8 +132,10 @@ bool Training::run(const Epoch& epoch) {
   std::size_t parameters = 0;
   for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
   out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
-  if (!options_.resume.empty())
+  if (!options_.resume.empty()) {
+    show();
     out_ << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
+  }
   const Interrupt interrupted;
   while (epoch_ < options_.epochs && !stopped_ && !interrupted) {
     if (position_ == 0) begin_epoch(epoch.batches());
@@ -152,6 +154,7 @@ bool Training::run(const Epoch& epoch) {
     for (std::size_t k = 0; k < measures.size(); ++k) line += formatted("  %s %.4g", columns_[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);
+    show();
     write();
   }
   save();
@@ -190,6 +193,9 @@ void Training::end_epoch(const std::vector<double>& measures) {
   position_ = 0;
   log_.insert(log_.end(), {double(epoch_), loss_ / count_});
   log_.insert(log_.end(), measures.begin(), measures.end());
+}
+
+void Training::show() const {
   const std::size_t width = 2 + columns_.size();
   if (!options_.log.empty())
     nn::write_atomically(options_.log, [&](std::ostream& out) {
@@ -198,7 +204,7 @@ void Training::end_epoch(const std::vector<double>& measures) {
       for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width ? ',' : '\n') << log_[k];
       out << '\n';
     });
-  if (options_.plot.empty() || epoch_ < 2) return;
+  if (options_.plot.empty() || log_.size() < 2 * width) return;
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
   for (std::size_t column = 1; column < width; ++column) {

@@ -98,6 +98,7 @@ class Training {
   void begin_epoch(const std::vector<Batch>& batches);
   Batch batch() const;
   void end_epoch(const std::vector<double>& measures);
+  void show() const;
   void write() const;
 
   const TrainingOptions& options_;
