@@ -181,5 +181,6 @@ int main(int argc, char** argv) {
   add(training_group, "--farthest", o.farthest, "and at most in the tests")->check(positive);
   add(training_group, "--tests", o.tests, "sentences for each distance")->check(positive);
   add_training_options(app, o.training);
+  app.remove_option(app.get_option("--shares"));  // one for each cell
   return run_program(app, argc, argv, [&] { run(app, o); });
 }

@@ -1,27 +1,26 @@
 // vanishing_gradients: how far back in time the gradients of RNN, GRU and LSTM reach, and what that lets them learn
-#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
-#include <mutex>
+#include <map>
+#include <memory>
 #include <nn/nn.hpp>
+#include <numeric>
 
 #include "support/adding_problem.hpp"
 #include "support/format.hpp"
 #include "support/gradients_over_time.hpp"
-#include "support/interrupt.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
-#include "support/progress.hpp"
 #include "support/training.hpp"
 
 using namespace unroll;
 
 struct Options {
+  TrainingOptions training{.epochs = 25, .batch = 32, .learning_rate = 1e-2, .clip = 1};
   std::vector<std::size_t> lengths = {50};
-  std::size_t hidden = 64, steps = 2500, batch = 32;
-  double learning_rate = 1e-2;
-  std::uint64_t seed = 1;
-  std::string plot = {}, log = {};
+  std::size_t hidden = 64, steps = 100;
+  std::string picture = {};
 };
 
 /// A cell over time, and a sum read off its last state.
@@ -63,105 +62,123 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
   return norms;
 }
 
-/// Is told after each step how far a training is; says whether to go on.
-using Tick = std::function<bool(const std::string&)>;
+/// A model of any cell that learns sequences of one length.
+struct Learner {
+  std::string name;
+  std::size_t time;
+  std::shared_ptr<const nn::Module<float>> model;
+  std::function<Variable<float>(const AddingProblem<float>&)> loss;
+  std::function<Curve(const AddingProblem<double>&)> norms;
+};
 
-/// The error against the step. No sequence is seen twice, so it is one on sequences that are new.
 template <template <class> class Cell>
-Curve train(Adder<Cell, float>& model, const Options& options, std::size_t time, Random& random, const Tick& tick) {
-  nn::Adam<float> optimizer(model.parameters());
-  const nn::CosineSchedule schedule({.start = options.learning_rate, .steps = options.steps});
-  const double every = std::max(1.0, std::floor(double(options.steps) / 100));
-  Curve errors;
-  double sum = 0, count = 0;
-  for (std::size_t step = 1; step <= options.steps; ++step) {
-    const AddingProblem<float> batch(time, options.batch, random);
-    Tape<float> tape;
-    const auto loss = model.loss(model.states(batch.x), batch.target);
-    auto gradients = tape.backward(loss);
-    nn::clip_norm(gradients, 1.0);
-    optimizer.learning_rate = schedule(step - 1);
-    optimizer.step(gradients);
-    sum += loss.item();
-    ++count;
-    const bool goes_on = tick(formatted("step %zu  error %.4f", step, loss.item()));
-    if (count == every || !goes_on) errors.add(double(step), std::exchange(sum, 0) / std::exchange(count, 0));
-    if (!goes_on) break;
+Learner learner(const std::string& name, std::size_t time, const Options& o,
+                const typename Cell<float>::Options& cell = {}) {
+  Random weights(o.training.seed);
+  const auto model = std::make_shared<Adder<Cell, float>>(o.hidden, cell, weights);
+  const auto exact = std::make_shared<Adder<Cell, double>>(o.hidden, cell, weights);
+  return {name, time, model,
+          [=](const AddingProblem<float>& data) { return model->loss(model->states(data.x), data.target); },
+          [=](const AddingProblem<double>& data) {
+            exact->copy_from(*model);
+            return gradient_norms(*exact, data);
+          }};
+}
+
+/// Models that learn side by side and share nothing.
+struct Learners : nn::Module<float> {
+  std::vector<Learner> all;
+
+  explicit Learners(const Options& o) {
+    for (const std::size_t time : o.lengths) {
+      all.push_back(learner<nn::ElmanCell>("RNN", time, o));
+      all.push_back(learner<nn::GRUCell>("GRU", time, o));
+      all.push_back(learner<nn::LSTMCell>("LSTM", time, o));
+      all.push_back(learner<nn::LSTMCell>("LSTM, forget bias 1", time, o, {.forget_bias = 1.0}));
+    }
+    for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].model);
   }
-  return errors;
-}
 
-/// Measures one model at one T: before, during and after its training.
-template <template <class> class Cell>
-Measured measure(const Options& options, const typename Cell<float>::Options& cell, std::size_t time,
-                 const Tick& tick) {
-  Random weights(options.seed), data = weights.split();  // the same sequences for all models
-  Adder<Cell, float> model(options.hidden, cell, weights);
-  Adder<Cell, double> exact(options.hidden, cell, weights);
-  const AddingProblem<double> sequences(time, 100, data);
-  const AddingProblem<float> test(time, 1000, data);
-  exact.copy_from(model);
-  Measured result{.time = time, .before = gradient_norms(exact, sequences)};
-  result.errors = train(model, options, time, data, tick);
-  exact.copy_from(model);
-  result.after = gradient_norms(exact, sequences);
-  result.test_error = model.loss(model.states(test.x), test.target).item();
-  return result;
-}
-
-Measured measure(const Options& options, const std::string& model, std::size_t time, const Tick& tick) {
-  if (model == "RNN") return measure<nn::ElmanCell>(options, {}, time, tick);
-  if (model == "GRU") return measure<nn::GRUCell>(options, {}, time, tick);
-  return measure<nn::LSTMCell>(options, {.forget_bias = model == "LSTM" ? 0.0 : 1.0}, time, tick);
-}
-
-/// All models at every T, side by side.
-std::vector<Measured> run(const Options& options) {
-  const std::vector<std::string> models = {"RNN", "GRU", "LSTM", "LSTM, forget bias 1"};
-  std::vector<Measured> all(options.lengths.size() * models.size());
-  double total = 0, done = 0;
-  for (const std::size_t time : options.lengths) total += double(time * options.steps * models.size());
-  const Interrupt interrupted;
-  Progress progress(std::cout, "time steps");
-  std::mutex mutex;
-  in_parallel(all.size(), 0, [&](std::size_t job) {
-    // The last first: no thread shall be left with an LSTM over the longest sequences.
-    const std::size_t k = all.size() - 1 - job, time = options.lengths[k / models.size()];
-    const std::string name = formatted("T = %-4zu %-20s", time, models[k % models.size()].c_str());
-    all[k] = measure(options, models[k % models.size()], time, [&](const std::string& what) {
-      const std::lock_guard lock(mutex);
-      progress.advance(double(time), (done += double(time)) / total, name + what);
-      return !interrupted;
+  /// A step of each model against the gradient of its loss, by several threads; adds to their errors.
+  void descend(const std::map<std::size_t, AddingProblem<float>>& data, nn::Optimizer<float>& optimizer,
+               const TrainingOptions& o, std::vector<double>& errors) const {
+    std::vector<Gradients<float>> gradients(all.size());
+    in_parallel(all.size(), o.threads, [&](std::size_t k) {
+      Tape<float> tape;
+      const Variable<float> loss = all[k].loss(data.at(all[k].time));
+      gradients[k] = tape.backward(loss);
+      if (o.clip > 0) nn::clip_norm(gradients[k], o.clip);
+      errors[k] += double(loss.item());
     });
-    all[k].model = models[k % models.size()];
-    const std::lock_guard lock(mutex);
-    progress.print(name + formatted("error %.4f", all[k].test_error));
-  });
-  if (interrupted) std::cout << "interrupted; this is how far the models came" << std::endl;
-  return all;
+    for (std::size_t k = 1; k < all.size(); ++k) gradients[0] += gradients[k];
+    optimizer.step(gradients[0]);
+  }
+};
+
+void run(CLI::App& app, const Options& o) {
+  const TrainingOptions& t = o.training;
+  if (!o.picture.empty()) require_picture(o.picture);
+  if (!t.load.empty()) read_model_options(app, t.load);
+  Learners learners(o);
+  Random random(t.seed), tests = random.split();
+  std::map<std::size_t, AddingProblem<double>> sequences;
+  std::map<std::size_t, AddingProblem<float>> unseen;
+  for (const std::size_t time : o.lengths) {
+    sequences.emplace(time, AddingProblem<double>(time, 100, tests));
+    unseen.emplace(time, AddingProblem<float>(time, 1000, tests));
+  }
+  std::vector<Measured> measured;
+  std::vector<std::string> columns;
+  for (const Learner& one : learners.all) {
+    measured.push_back({.model = one.name, .time = one.time, .before = one.norms(sequences.at(one.time))});
+    columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : ""));
+  }
+
+  nn::Adam<float> optimizer(learners.parameters());
+  Training training(app, t, learners, optimizer, random, model_options(app), "steps", columns);
+  std::vector<double> errors(learners.all.size());  // in this epoch, added up
+  training.checkpoint.add("errors", errors);
+  const nn::CosineSchedule schedule({.start = t.learning_rate, .steps = t.epochs * o.steps});
+  const auto batches = [&] { return std::vector<Training::Batch>(o.steps, {0}); };
+  const auto step = [&](const Training::Batch&) -> Training::Loss {
+    // No sequence is seen twice, so the errors are those on sequences that are new.
+    std::map<std::size_t, AddingProblem<float>> data;
+    for (const std::size_t time : o.lengths) data.emplace(time, AddingProblem<float>(time, t.batch, random));
+    optimizer.learning_rate = schedule(std::size_t(std::lround(training.done() * double(t.epochs * o.steps))));
+    const double before = std::accumulate(errors.begin(), errors.end(), 0.0);
+    learners.descend(data, optimizer, t, errors);
+    return {(std::accumulate(errors.begin(), errors.end(), 0.0) - before) / double(errors.size()), 1};
+  };
+  const auto measure = [&] {
+    std::vector<double> means;
+    for (double& error : errors) means.push_back(std::exchange(error, 0) / double(o.steps));
+    return means;
+  };
+  if (!t.load.empty()) nn::load_safetensors(t.load, learners);
+  if (trains(app) && !training.run({batches, step, measure})) return;
+  for (std::size_t k = 0; k < measured.size(); ++k) {
+    const Learner& one = learners.all[k];
+    measured[k].after = one.norms(sequences.at(one.time));
+    measured[k].errors = training.curve(k, double(o.steps));
+    measured[k].test_error = double(one.loss(unseen.at(one.time)).item());
+  }
+  print(std::cout, measured, o.lengths);
+  if (!o.picture.empty()) draw(o.picture, panels_of(measured, o.lengths.back()));
 }
 
 int main(int argc, char** argv) {
-  CLI::App app("Compares the gradients of RNN, GRU and LSTM over time, and what they learn", "vanishing_gradients");
-  Options options;
-  const auto add = [&](const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->capture_default_str();
+  CLI::App app("Compares the gradients of RNN, GRU and LSTM over time, and what they learn of the adding problem.",
+               "vanishing_gradients");
+  Options o;
+  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->group(group)->capture_default_str();
   };
-  add("--lengths", options.lengths, "of the sequences; gradients are shown of the last")->check(CLI::Range(2, 10000));
-  add("--hidden", options.hidden, "units")->check(positive);
-  add("--steps", options.steps, "batches to train on")->check(positive);
-  add("--batch", options.batch, "sequences in a batch")->check(positive);
-  add("--learning-rate", options.learning_rate, "of the first batch; it falls to 0")->check(positive);
-  add("--seed", options.seed, "of all random numbers")->check(natural);
-  add_file(app, "--log", options.log, "where to put all that was measured, as CSV");
-  add_file(app, "--plot", options.plot, "where to draw it, as png, svg or pdf");
-  return run_program(app, argc, argv, [&] {
-    if (!options.log.empty()) require_writable(options.log, {});
-    if (!options.plot.empty()) require_picture(options.plot);
-    std::cout << "seed " << options.seed << std::endl;
-    const std::vector<Measured> all = run(options);
-    print(std::cout, all, options.lengths);
-    if (!options.log.empty()) write_log(options.log, all);
-    if (!options.plot.empty()) draw(options.plot, panels_of(all, options.lengths.back()));
-  });
+  add_file(app, "--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
+  add(model_group, "--hidden", o.hidden, "units of each model")->check(positive);
+  add(model_group, "--lengths", o.lengths, "of the sequences; gradients are shown of the last")
+      ->check(CLI::Range(2, 10000));
+  add(training_group, "--steps", o.steps, "batches in an epoch")->check(positive);
+  add_training_options(app, o.training);
+  app.remove_option(app.get_option("--shares"));
+  return run_program(app, argc, argv, [&] { run(app, o); });
 }

@@ -1,6 +1,5 @@
 #include "gradients_over_time.hpp"
 
-#include <nn/atomic_file.hpp>
 #include <utility>
 
 #include "format.hpp"
@@ -52,22 +51,6 @@ void print_errors(std::ostream& out, const std::vector<Measured>& all, const std
 void print(std::ostream& out, const std::vector<Measured>& all, const std::vector<std::size_t>& lengths) {
   print_norms(out, all, lengths.back());
   print_errors(out, all, lengths);
-}
-
-void write_log(const std::string& path, const std::vector<Measured>& all) {
-  unroll::nn::write_atomically(path, [&](std::ostream& out) {
-    out << "model,T,measured,at,value\n";
-    for (const Measured& one : all) {
-      const auto write = [&](const char* what, const Curve& curve) {
-        for (std::size_t k = 0; k < curve.x.size(); ++k)
-          out << '"' << one.model << "\"," << one.time << ',' << what << ',' << curve.x[k] << ',' << curve.y[k] << '\n';
-      };
-      write("norm before", one.before);
-      write("norm after", one.after);
-      write("error", one.errors);
-      out << '"' << one.model << "\"," << one.time << ",test error,," << one.test_error << '\n';
-    }
-  });
 }
 
 std::vector<Panel> panels_of(const std::vector<Measured>& all, std::size_t time) {

@@ -18,8 +18,5 @@ struct Measured {
 /// Prints some norms at the last length and the test errors at all of them, and who has learned to add.
 void print(std::ostream& out, const std::vector<Measured>& all, const std::vector<std::size_t>& lengths);
 
-/// Writes all points of all curves as CSV.
-void write_log(const std::string& path, const std::vector<Measured>& all);
-
 /// Both kinds of norms and the errors at this length.
 std::vector<Panel> panels_of(const std::vector<Measured>& all, std::size_t time);

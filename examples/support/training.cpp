@@ -195,12 +195,19 @@ void Training::end_epoch(const std::vector<double>& measures) {
   log_.insert(log_.end(), measures.begin(), measures.end());
 }
 
+Curve Training::curve(std::size_t column, double each) const {
+  Curve result{columns_[column], {}, {}};
+  const std::size_t width = 2 + columns_.size();
+  for (std::size_t row = 0; row < log_.size(); row += width) result.add(each * log_[row], log_[row + 2 + column]);
+  return result;
+}
+
 void Training::show() const {
   const std::size_t width = 2 + columns_.size();
   if (!options_.log.empty())
     nn::write_atomically(options_.log, [&](std::ostream& out) {
       out << "epoch,loss";
-      for (const std::string& column : columns_) out << ',' << column;
+      for (const std::string& column : columns_) out << ",\"" << column << '"';
       for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width ? ',' : '\n') << log_[k];
       out << '\n';
     });
@@ -208,13 +215,10 @@ void Training::show() const {
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
   for (std::size_t column = 1; column < width; ++column) {
-    Curve curve{column == 1 ? "training" : columns_[column - 2], {}, {}};
-    for (std::size_t row = 0; row < log_.size(); row += width) {
-      curve.x.push_back(log_[row]);
-      curve.y.push_back(log_[row + column]);
-    }
-    const bool loss = column == 1 || curve.name.find("loss") != std::string::npos;
-    (loss ? losses : others).curves.push_back(std::move(curve));
+    const std::string name = column == 1 ? "training" : columns_[column - 2];
+    const bool loss = column == 1 || name.find("loss") != std::string::npos;
+    Curve& curve = (loss ? losses : others).curves.emplace_back(Curve{name, {}, {}});
+    for (std::size_t row = 0; row < log_.size(); row += width) curve.add(log_[row], log_[row + column]);
   }
   draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "picture.hpp"
 #include "progress.hpp"
 
 /// What every program that trains can be told.
@@ -90,6 +91,8 @@ class Training {
   /// The share of the steps of all epochs that has been made.
   double done() const { return (double(epoch_) + batches_done()) / double(options_.epochs); }
   std::size_t epoch() const { return epoch_; }
+  /// A column of the log against the epoch, or against what there is so much of in each.
+  Curve curve(std::size_t column, double each = 1) const;
 
   unroll::nn::Checkpoint checkpoint;  ///< of the training; what else changes is to be added before run()
 
