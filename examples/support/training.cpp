@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nn/atomic_file.hpp>
 #include <set>
+#include <sstream>
 
 #include "format.hpp"
 #include "interrupt.hpp"
@@ -77,7 +78,9 @@ bool trains(const CLI::App& app) {
 void set_option(CLI::App& app, const std::string& name, const std::string& value) {
   CLI::Option* const option = app.get_option(name);
   option->clear();
-  option->add_result(value);
+  std::istringstream words(value);
+  if (option->get_expected_max() == 1) option->add_result(value);
+  for (std::string word; option->get_expected_max() > 1 && words >> word;) option->add_result(word);
   option->run_callback();
 }
 
