@@ -1,6 +1,8 @@
 #include "training.hpp"
 
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <nn/atomic_file.hpp>
 #include <set>
 #include <sstream>
@@ -25,6 +27,20 @@ nn::Metadata options_of(const CLI::App& app, const std::string& group) {
   for (const CLI::Option* option : app.get_options())
     if (option->get_group() == group) result[option->get_name().substr(2)] = value_of(*option);
   return result;
+}
+
+// What is written may not be what is read or written by another option; but a training may go on in its own checkpoint.
+void refuse_same_files(const CLI::App& app) {
+  static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint"};
+  std::map<std::string, std::string> names;  // of options, by file
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& name = option->get_name();
+    if (option->get_type_name() != "FILE" || option->count() == 0 || name == "--resume") continue;
+    const std::string path = std::filesystem::weakly_canonical(value_of(*option)).string();
+    const auto [other, added] = names.emplace(path, name);
+    require(added || (!written.contains(name) && !written.contains(other->second)), name, value_of(*option),
+            " is the file of ", other->second, ", too; it must be another one");
+  }
 }
 
 }  // namespace
@@ -111,8 +127,9 @@ Training::Training(const CLI::App& app, const TrainingOptions& options, const nn
       columns_(std::move(columns)),
       out_(out),
       progress_(out, unit) {
+  refuse_same_files(app);
   for (const std::string& path : {options.save, options.log, options.checkpoint})
-    if (!path.empty()) require_writable(path, {options.load});
+    if (!path.empty()) require_writable(path, {});
   if (!options.plot.empty()) require_picture(options.plot);
 
   for (const auto& [name, value] : description_) checkpoint.fix(name, value);
