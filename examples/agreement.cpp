@@ -1,9 +1,10 @@
 // agreement: how far back a network remembers its subject: he ... himself, but she ... herself
-#include <fstream>
 #include <iostream>
 #include <list>
+#include <map>
 #include <nn/nn.hpp>
 
+#include "support/fingerprint.hpp"
 #include "support/format.hpp"
 #include "support/network.hpp"
 #include "support/picture.hpp"
@@ -22,13 +23,22 @@ struct Options {
   std::string picture;
 };
 
+const std::vector<std::string> verbs{"hurt", "saw", "liked", "blamed"}, adverbs{"often", "later", "again"},
+    places{"near", "behind", "with", "without"}, owners{"my", "your", "his", "her", "its", "our", "their", "the"},
+    nouns{"girl", "boy", "women", "men", "dog", "brother", "sister", "houses"}, times{"when", "while", "after"},
+    actions{"slept", "sang", "left", "came"};
+
+/// All words of the grammar but the reflexives.
+nn::Vocabulary vocabulary_of_grammar() {
+  nn::Vocabulary vocabulary({.padding = "", .unknown = ""});
+  for (const auto* words : {&subjects, &verbs, &adverbs, &places, &owners, &nouns, &times, &actions})
+    for (const std::string& word : *words) vocabulary.add(word);
+  return vocabulary;
+}
+
 /// "she behind his brother often when they slept hurt", whose next word is "herself": a subject, and then `distance`
 /// words that have subjects of their own.
 std::vector<std::string> sentence(std::size_t subject, std::size_t distance, Random& random) {
-  static const std::vector<std::string> verbs{"hurt", "saw", "liked", "blamed"}, adverbs{"often", "later", "again"},
-      places{"near", "behind", "with", "without"}, owners{"my", "your", "his", "her", "its", "our", "their", "the"},
-      nouns{"girl", "boy", "women", "men", "dog", "brother", "sister", "houses"}, times{"when", "while", "after"},
-      actions{"slept", "sang", "left", "came"};
   const auto one = [&](const std::vector<std::string>& words) { return words[random.below(words.size())]; };
   std::vector<std::string> words{subjects[subject]};
   while (words.size() < distance) {
@@ -49,10 +59,10 @@ struct Sentences {
   nn::Sequences words;
   std::vector<std::size_t> subjects, lengths;
 
-  void add(std::size_t distance, nn::Vocabulary& vocabulary, Random& random) {
+  void add(std::size_t distance, const nn::Vocabulary& vocabulary, Random& random) {
     subjects.push_back(random.below(reflexives.size()));
     auto& ids = words.emplace_back();
-    for (const std::string& word : sentence(subjects.back(), distance, random)) ids.push_back(vocabulary.add(word));
+    for (const std::string& word : sentence(subjects.back(), distance, random)) ids.push_back(vocabulary[word]);
     lengths.push_back(ids.size());
   }
 };
@@ -97,12 +107,13 @@ double accuracy(const Reader& reader, const Sentences& sentences) {
 }
 
 void run(CLI::App& app, const Options& o) {
-  if (!o.training.load.empty()) read_model_options(app, o.training.load);
+  read_options(app, o.training);
+  require_distinct("--cells", o.cells);
   require(o.nearest <= o.known && o.known <= o.farthest, "--known", o.known, "; it must be between --nearest ",
           o.nearest, " and --farthest ", o.farthest);
   if (!o.picture.empty()) require_picture(o.picture);
   Random random(o.training.seed);
-  nn::Vocabulary vocabulary({.padding = "", .unknown = ""});
+  const nn::Vocabulary vocabulary = vocabulary_of_grammar();
   Sentences learned;
   for (std::size_t k = 0; k < o.sentences; ++k)
     learned.add(o.nearest + random.below(o.known - o.nearest + 1), vocabulary, random);
@@ -112,10 +123,17 @@ void run(CLI::App& app, const Options& o) {
 
   Readers readers(o, vocabulary.size(), random);
   nn::Adam<float> optimizer(readers.parameters());
-  Training training(app, o.training, readers, optimizer, random, model_options(app), "sentences", o.cells);
+  Training training({.app = app,
+                     .options = o.training,
+                     .model = readers,
+                     .optimizer = optimizer,
+                     .random = random,
+                     .description = model_options(app),
+                     .data = Fingerprint(learned.words, learned.subjects).text(),
+                     .unit = "sentences",
+                     .columns = o.cells});
   const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
   const auto step = [&](const Training::Batch& rows) -> Training::Loss {
-    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
     const double loss = training.descend(o.cells.size(), [&](std::size_t k) {
       const Reader& reader = *std::next(readers.all.begin(), std::ptrdiff_t(k));
       return nn::cross_entropy(reader(learned, rows), pick(learned.subjects, rows)) / float(o.cells.size());
@@ -170,16 +188,16 @@ int main(int argc, char** argv) {
       "agreement");
   Options o;
   const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
+    return add_option(app, group, name, value, what);
   };
   add_file(app, "--picture", o.picture, "where to draw accuracy against distance, as png, svg or pdf");
-  add(model_group, "--cells", o.cells, "of the networks")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
+  add(model_group, "--cells", o.cells, "of the networks")->check(CLI::IsMember(cells));
   add(model_group, "--hidden", o.hidden, "units of each")->check(positive);
   add(training_group, "--sentences", o.sentences, "to learn")->check(positive);
-  add(training_group, "--nearest", o.nearest, "words between subject and reflexive, at least")->check(positive);
-  add(training_group, "--known", o.known, "and at most while they learn")->check(positive);
-  add(training_group, "--farthest", o.farthest, "and at most in the tests")->check(positive);
-  add(training_group, "--tests", o.tests, "sentences for each distance")->check(positive);
+  add(evaluation_group, "--nearest", o.nearest, "words between subject and reflexive, at least")->check(positive);
+  add(evaluation_group, "--known", o.known, "such words at most in sentences to learn")->check(positive);
+  add(evaluation_group, "--farthest", o.farthest, "such words at most in sentences for tests")->check(positive);
+  add(evaluation_group, "--tests", o.tests, "sentences for tests, for each distance")->check(positive);
   add_training_options(app, o.training);
   app.remove_option(app.get_option("--shares"));  // one for each cell
   return run_program(app, argc, argv, [&] { run(app, o); });

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "support/confusion.hpp"
+#include "support/fingerprint.hpp"
 #include "support/format.hpp"
 #include "support/labelled_texts.hpp"
 #include "support/network.hpp"
@@ -16,7 +17,7 @@ using namespace unroll;
 
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64};
-  NetworkOptions network{.cell = "gru", .input = 64, .hidden = 128, .bidirectional = true, .dropout = 0.3};
+  NetworkOptions network{.cell = "gru", .input = 64, .hidden = 128, .dropout = 0.3};
   std::string pooling = "ends", data, picture, classify;
 };
 
@@ -29,7 +30,7 @@ struct Classifier : nn::Module<float> {
   std::string pooling;
 
   Classifier(const Options& o, std::size_t count, std::size_t classes, Random& random)
-      : characters({.count = count, .size = o.network.input}, random),
+      : characters({.count = count, .size = o.network.embedding()}, random),
         network(o.network, random),
         scores({.input = o.network.hidden * (o.network.bidirectional ? 2 : 1), .output = classes}, random),
         dropout(o.network.dropout),
@@ -90,20 +91,26 @@ Confusion evaluate(const Classifier& model, const Options& o, const Encoded& dat
   return confusion;
 }
 
-bool train(const CLI::App& app, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
+bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
            const Encoded& learned, const Encoded& held_out, const std::vector<std::string>& classes) {
   nn::Adam<float> optimizer(model.parameters());
-  Training training(app, o.training, model, optimizer, random, description, "texts",
-                    {"held-out loss", "accuracy", "macro F1"});
+  Training training(
+      {.app = app,
+       .options = o.training,
+       .model = model,
+       .optimizer = optimizer,
+       .random = random,
+       .description = description,
+       .data = Fingerprint(learned.characters, learned.labels, held_out.characters, held_out.labels).text(),
+       .unit = "texts",
+       .columns = {"held-out loss", "accuracy", "macro F1"}});
   const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
   const auto step = [&](const Training::Batch& batch) -> Training::Loss {
-    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
     const double count = double(batch.size());
     const auto shares = training.shares_of(batch);
-    return {
-        training.descend(shares.size(), [&](std::size_t k) { return learned.loss(model, shares[k]) / float(count); }) *
-            count,
-        count};
+    const double loss =
+        training.descend(shares.size(), [&](std::size_t k) { return learned.loss(model, shares[k]) / float(count); });
+    return {loss * count, count};
   };
   const auto measure = [&] {
     double loss = 0;
@@ -116,8 +123,8 @@ bool train(const CLI::App& app, const Options& o, Classifier& model, const nn::M
 /// Prints the most likely classes of a text.
 void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
               const std::string& text) {
+  require(!pieces(text, false, "--classify").empty(), "--classify", "the text is empty");
   const Encoded one({classes, {text}, {0}}, vocabulary);
-  require(one.lengths[0] > 0, "--classify", "the text is empty");
   const Array<float> p = softmax(one.scores(model, {0})).value();
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), 0);
@@ -128,11 +135,10 @@ void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const s
 
 void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
-  const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
+  const nn::Metadata saved = read_options(app, t);
   const bool described = saved.contains("vocabulary") && saved.contains("classes");
-  const bool trained = trains(app);
+  const bool trained = trains(app), asked = app.count("--classify") > 0;
   o.network.bidirectional = o.pooling != "last";
-  if (!o.picture.empty()) require_picture(o.picture);
 
   Random random(t.seed);
   LabelledTexts all;
@@ -140,13 +146,16 @@ void run(CLI::App& app, Options& o) {
     all = read_labelled(o.data);
   else if (trained || !described)
     all = toy_names(3000, random);
+  require(asked || all.size() > 0, "--load", "there is nothing to classify; give --data or --classify");
+  require(o.picture.empty() || all.size() > 0, "--picture", "it draws what --data was taken for; give that, too");
+  if (!o.picture.empty()) require_picture(o.picture);
   const auto [learned, held_out] = split(all, random);
   std::vector<std::string> seen;
   for (const std::string& text : learned.texts)
     for (const std::string& character : nn::characters(text)) seen.push_back(character);
   const nn::Vocabulary vocabulary = described ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(seen, 1);
   const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : all.classes;
-  require(all.size() == 0 || all.classes == classes, o.data, "it has other classes than the model in ", t.load);
+  require(all.size() == 0 || all.classes == classes, o.data, "it has other classes than ", t.resume, t.load);
 
   Classifier model(o, vocabulary.size(), classes.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
@@ -165,25 +174,18 @@ void run(CLI::App& app, Options& o) {
                            confusion.macro_f1(), name.c_str(), 100 * share)
               << std::endl;
   }
-  if (app.count("--classify")) classify(model, vocabulary, classes, o.classify);
+  if (asked) classify(model, vocabulary, classes, o.classify);
 }
 
 void add_options(CLI::App& app, Options& o) {
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
-  };
   add_file(app, "--data", o.data,
            "lines of a class, a tab and a text, or a folder with a file CLASS.txt for each class");
   add_file(app, "--picture", o.picture, "where to draw what each class was taken for, as png, svg or pdf");
   app.add_option("--classify", o.classify, "a text to be classified");
-  add(model_group, "--cell", o.network.cell, "of the network")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
-  add(model_group, "--pooling", o.pooling,
-      "the last state, the mean over time, or both ends of a bidirectional network")
+  add_option(app, model_group, "--pooling", o.pooling,
+             "the last state, the mean over time, or both ends of a bidirectional network")
       ->check(CLI::IsMember({"last", "mean", "ends"}));
-  add(model_group, "--embedding", o.network.input, "size of a character's embedding")->check(positive);
-  add(model_group, "--hidden", o.network.hidden, "units of a layer, in each direction")->check(positive);
-  add(model_group, "--layers", o.network.layers, "of the network")->check(positive);
-  add(training_group, "--dropout", o.network.dropout, "the share that drops out")->check(CLI::Range(0.0, 0.95));
+  add_network_options(app, o.network);
   add_training_options(app, o.training);
 }
 

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <nn/nn.hpp>
 
+#include "support/options.hpp"
 #include "support/program.hpp"
 
 using namespace unroll;

@@ -7,6 +7,7 @@
 #include <nn/atomic_file.hpp>
 #include <nn/nn.hpp>
 
+#include "support/options.hpp"
 #include "support/program.hpp"
 
 using namespace unroll;

@@ -1,4 +1,5 @@
 // inspect: what the units of a character model do: a page with a text in their colours, gates and predictions
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <nn/atomic_file.hpp>
@@ -23,35 +24,6 @@ using Text = std::vector<std::string>;  // its characters
 
 Text beginning(const Text& text, std::size_t most) {
   return {text.begin(), text.begin() + std::ptrdiff_t(std::min(text.size(), most))};
-}
-
-Indices encoded(const Text& text, const nn::Vocabulary& vocabulary) {
-  Indices ids = Indices::from_shape({text.size(), 1});
-  std::transform(text.begin(), text.end(), ids.begin(), [&](const std::string& c) { return vocabulary[c]; });
-  return ids;
-}
-
-/// Learns a text for some seconds; false if Ctrl-C was pressed.
-bool learn(const CLI::App& app, const Options& o, LanguageModel& model, const Indices& text, Random& random) {
-  const Windows windows({text.begin(), text.end()}, o.training.batch, 64);
-  Carried carried(model, windows.columns(), o.training.shares);
-  nn::Adam<float> optimizer(model.parameters());
-  Training training(app, o.training, model, optimizer, random, {}, "characters", {});
-  const auto batches = [&] {
-    std::vector<Training::Batch> each;
-    for (std::size_t window = 0; window < windows.size(); ++window) each.push_back({window});
-    return each;
-  };
-  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
-    if (batch[0] == 0) carried.reset();
-    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
-    const double count = windows.count(batch[0]);
-    const double loss = training.descend(carried.states.size(), [&](std::size_t share) {
-      return carried.loss(model, windows, batch[0], share) / float(count);
-    });
-    return {loss * count, count};
-  };
-  return training.run({batches, step});
 }
 
 /// The share of the time in which each unit of a gate, of shape (time, units), is below 0.1, and above 0.9: Karpathy,
@@ -84,31 +56,26 @@ Inspection inspect(const LanguageModel& model, const Indices& tokens) {
 }
 
 void run(CLI::App& app, const Options& o) {
-  const std::string& model_file = o.training.load;
-  require_writable(o.output, {model_file, o.text});
-  Random grammar(1), random(o.training.seed);
+  const TrainingOptions& t = o.training;
+  const nn::Metadata saved = read_options(app, t, "language_model");
+  require(!saved.contains("unit") || saved.at("unit") == o.model.unit, t.load,
+          "it is a model of words; it must be one ", "of characters");
+  require_writable(o.output, {t.load, o.text});
+  Random grammar(1), random(t.seed);
   const std::string toy = toy_text(1500, grammar);
-  const Text text =
-      o.text.empty() ? pieces(toy_text(80, grammar), false, "text") : pieces(read_text(o.text), false, o.text);
+  const Text text = o.text.empty() ? pieces(toy_text(80, grammar), false, "text") : read_pieces(o.text, o.model);
   const Text shown = beginning(text, o.characters),
              learned = beginning(o.text.empty() ? pieces(toy, false, "text") : text, 50000);
-  nn::Vocabulary vocabulary = vocabulary_of(learned, 1);
-  if (!model_file.empty()) {
-    const nn::Metadata saved = read_model_options(app, model_file, "language_model");
-    require(saved.contains("vocabulary") && saved.contains("unit"), model_file,
-            "not a model that examples/run language_model --save has written");
-    require(saved.at("unit") == "character", model_file, "it is a model of ", saved.at("unit"),
-            "s; it must be one of characters");
-    vocabulary = vocabulary_of(saved.at("vocabulary"), false);
-  }
+  const nn::Vocabulary vocabulary =
+      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(learned, 1);
   LanguageModel model(o.model, vocabulary.size(), random);
-  if (!model_file.empty())
-    nn::load_safetensors(model_file, model);
-  else if (require(learned.size() > 1, o.text, "a text of one character; there must be two to predict one");
-           !learn(app, o, model, encoded(learned, vocabulary), random))
+  if (!t.load.empty()) nn::load_safetensors(t.load, model);
+  if (trains(app) && !train(app, t, o.model, model, description_of(app, o.model, vocabulary), random,
+                            encoded(learned, vocabulary, o.text), {}))
     return;
 
-  const Indices tokens = encoded(shown, vocabulary);
+  Indices tokens = Indices::from_shape({shown.size(), 1});
+  std::ranges::transform(shown, tokens.begin(), [&](const std::string& character) { return vocabulary[character]; });
   Inspection inspection = inspect(model, tokens);
   inspection.text = shown;
   inspection.ids = {tokens.begin(), tokens.end()};
@@ -127,16 +94,13 @@ int main(int argc, char** argv) {
       "learns a small model of the text, or of a toy language.",
       "inspect");
   Options o;
-  add_file(app, "--load", o.training.load, "a model of characters that language_model has saved");
   add_file(app, "--text", o.text, "to be read; sentences of the toy language if not given");
   add_file(app, "--output", o.output, "the page")->capture_default_str();
   app.add_option("--characters", o.characters, "of the text to be shown at most")
       ->capture_default_str()
       ->check(positive);
   add_language_model_options(app, o.model);
-  app.add_option("--epochs", o.training.epochs, "how often to go over what it learns")
-      ->capture_default_str()
-      ->check(positive)
-      ->excludes("--load");
+  app.remove_option(app.get_option("--unit"));
+  add_training_options(app, o.training);
   return run_program(app, argc, argv, [&] { run(app, o); });
 }

@@ -3,13 +3,14 @@
 #include <nn/nn.hpp>
 #include <optional>
 
-#include "support/format.hpp"
+#include "support/fingerprint.hpp"
 #include "support/network.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
 #include "support/sentences.hpp"
 #include "support/tag_scores.hpp"
 #include "support/tagger_corpus.hpp"
+#include "support/text.hpp"
 #include "support/toy_corpus.hpp"
 #include "support/training.hpp"
 
@@ -98,23 +99,32 @@ struct Corpora {
 };
 
 /// Trains until the dev corpus has not been tagged better for long. The tagger is then that of the best epoch.
-bool train(const CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options& o,
-           const nn::Metadata& description, Random& random, std::ostream& out) {
+bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options& o, const nn::Metadata& description,
+           Random& random, std::ostream& out) {
   const TaggerCorpus corpus = tagger.vocabulary.encode(corpora.train);
   nn::Adam<float> optimizer(tagger.parameters());
   Tagger best = nn::clone(tagger);
   double best_accuracy = -1;
   std::size_t best_epoch = 0;
-  std::vector<std::string> columns;
-  if (!corpora.dev.empty()) columns.push_back("dev accuracy");
-  Training training(app, o.training, tagger, optimizer, random, description, "words", columns, out);
+  const bool chooses = !corpora.dev.empty();
+  const TaggerCorpus dev = tagger.vocabulary.encode(corpora.dev);
+  Training training(
+      {.app = app,
+       .options = o.training,
+       .model = tagger,
+       .optimizer = optimizer,
+       .random = random,
+       .description = description,
+       .data = Fingerprint(corpus.forms, corpus.words, corpus.tags, dev.forms, dev.words, dev.tags).text(),
+       .unit = "words",
+       .columns = chooses ? std::vector<std::string>{"dev accuracy"} : std::vector<std::string>(),
+       .out = out});
   training.checkpoint.add("best", best);
   training.checkpoint.add("best_accuracy", best_accuracy);
   training.checkpoint.add("best_epoch", best_epoch);
 
   const auto batches = [&] { return nn::batches_of_similar_length(corpus.lengths, o.training.batch, &random); };
   const auto step = [&](const Training::Batch& batch) -> Training::Loss {
-    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
     const std::vector<TaggerInput> shares = shares_of(corpus, batch, o.training.shares, random);
     double count = 0;
     for (const TaggerInput& share : shares) count += double(share.size);
@@ -124,15 +134,15 @@ bool train(const CLI::App& app, Tagger& tagger, const Corpora& corpora, const Op
   };
   const auto measure = [&]() -> std::vector<double> {
     // Without a dev corpus the last epoch is the best.
-    const double found = corpora.dev.empty() ? double(training.epoch())
-                                             : accuracy(corpora.dev, tagger.tag(corpora.dev, o.training.threads));
+    const double found =
+        chooses ? accuracy(corpora.dev, tagger.tag(corpora.dev, o.training.threads)) : double(training.epoch());
     if (found > best_accuracy) {
       best.copy_from(tagger);
       best_accuracy = found;
       best_epoch = training.epoch();
     }
     if (training.epoch() >= best_epoch + o.patience) training.stop();
-    return corpora.dev.empty() ? std::vector<double>() : std::vector{found};
+    return chooses ? std::vector{found} : std::vector<double>();
   };
   const bool ended = training.run({batches, step, measure});
   if (best_accuracy >= 0) tagger.copy_from(best);
@@ -167,6 +177,7 @@ Sentences sentences_to_tag(const Options& o) {
   if (!o.tag) return {};
   if (*o.tag == "-") return read_sentences("-");
   const nn::Sentence sentence = sentence_of(*o.tag);
+  pieces(*o.tag, false, "--tag");
   require(!sentence.tokens.empty(), "--tag", "no word; there must be at least one");
   return {sentence};
 }
@@ -175,7 +186,8 @@ Sentences sentences_to_tag(const Options& o) {
 /// the training.
 void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
-  const nn::Metadata saved = t.load.empty() ? nn::Metadata() : read_model_options(app, t.load);
+  const nn::Metadata saved = read_options(app, t);
+  const bool trained = trains(app);
   Sentences sentences = sentences_to_tag(o);
   const Corpora corpora = corpora_of(o);
   nn::WordVectors<float> vectors;
@@ -183,6 +195,10 @@ void run(CLI::App& app, Options& o) {
     vectors = nn::read_word_vectors<float>(o.vectors);
     o.word_size = vectors.table.shape()[1];
   }
+  require(trained || !sentences.empty() || !corpora.test.empty(), "--load",
+          "there is nothing to tag; give --tag, --tag-file or --test");
+  require(o.picture.empty() || !corpora.test.empty(), "--picture",
+          "it draws what --test was taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);
   if (!t.save.empty()) require_writable(t.save, {o.train, o.dev, o.test, o.vectors, o.tag_file});
   // Standard output is for the tagged sentences, if there are any.
@@ -193,7 +209,7 @@ void run(CLI::App& app, Options& o) {
   Tagger tagger(o, described ? TaggerVocabulary(saved) : TaggerVocabulary(corpora.train), random);
   const TaggerVocabulary& vocabulary = tagger.vocabulary;
   if (!t.load.empty()) nn::load_safetensors(t.load, tagger);
-  if (trains(app)) {
+  if (trained) {
     require(!corpora.train.empty(), "--epochs", "there is nothing to learn from; give --train");
     out << corpora.train.size() << " sentences, " << vocabulary.words.size() << " words, " << vocabulary.tags.size()
         << " tags" << std::endl;
@@ -220,7 +236,7 @@ void run(CLI::App& app, Options& o) {
 
 void add_options(CLI::App& app, Options& o) {
   const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
+    return add_option(app, group, name, value, what);
   };
   add_file(app, "--train", o.train, "CoNLL-U to learn from");
   add_file(app, "--dev", o.dev, "CoNLL-U to choose the best epoch by")->needs("--train");
@@ -234,9 +250,9 @@ void add_options(CLI::App& app, Options& o) {
   add(model_group, "--char-hidden", o.char_hidden, "units over characters, in each direction")->check(positive);
   add(model_group, "--hidden", o.hidden, "units over words, in each direction")->check(positive);
   add(model_group, "--layers", o.layers, "over words")->check(positive);
-  add(model_group, "--cell", o.cell, "of both networks")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
+  add(model_group, "--cell", o.cell, "of both networks")->check(CLI::IsMember(cells));
   add(model_group, "--crf", o.crf, "whether a conditional random field chooses the tags together");
-  add(training_group, "--dropout", o.dropout, "the share that drops out")->check(CLI::Range(0.0, 0.95));
+  add(training_group, "--dropout", o.dropout, "the share that drops out")->check(proportion);
   add(training_group, "--patience", o.patience, "epochs to wait for a better one")->check(positive);
   add(training_group, "--sentences", o.sentences, "train on the first of them only; 0 for all")->check(natural);
   add_training_options(app, o.training);
@@ -247,9 +263,7 @@ int main(int argc, char** argv) {
   Options options;
   add_options(app, options);
   return run_program(app, argc, argv, [&] {
-    if (options.toy() && app.count("--epochs") == 0) set_option(app, "--epochs", "5");
-    require(options.training.load.empty() || options.tag || !options.tag_file.empty() || !options.test.empty(),
-            "--load", "there is nothing to tag; give --tag, --tag-file or --test");
+    if (options.toy() && app.count("--epochs") == 0) app.get_option("--epochs")->default_val("5");
     require(!options.toy() || options.test.empty(), "--test", "it needs --train or --load");
     run(app, options);
   });

@@ -4,10 +4,12 @@
 #include <limits>
 #include <nn/nn.hpp>
 
+#include "support/fingerprint.hpp"
 #include "support/format.hpp"
 #include "support/network.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
+#include "support/text.hpp"
 #include "support/training.hpp"
 #include "support/translation_tasks.hpp"
 
@@ -52,9 +54,9 @@ struct Translator : nn::Module<float> {
 
   Translator(const NetworkOptions& o, std::size_t count, Random& random)
       : options(o),
-        characters({.count = count, .size = o.input}, random),
-        encoder({o.cell, o.input, o.hidden, o.layers, true}, random),
-        decoder({o.cell, o.input, 2 * o.hidden, o.layers, false}, random),
+        characters({.count = count, .size = o.embedding()}, random),
+        encoder({o.cell, o.embedding(), o.hidden, o.layers, true, o.dropout}, random),
+        decoder({o.cell, o.embedding(), 2 * o.hidden, o.layers, false, o.dropout}, random),
         W({.input = 2 * o.hidden, .output = 2 * o.hidden, .bias = false}, random),
         C({.input = 4 * o.hidden, .output = 2 * o.hidden}, random),
         S({.input = 2 * o.hidden, .output = count}, random) {
@@ -162,16 +164,23 @@ double accuracy(const Translator& model, const std::vector<Pair>& pairs, const n
   return double(right) / double(pairs.size());
 }
 
-bool train(const CLI::App& app, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
+bool train(CLI::App& app, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
            const std::vector<Pair>& held_out, const nn::Vocabulary& vocabulary) {
   const Corpus corpus(pairs, vocabulary);
   nn::Adam<float> optimizer(model.parameters());
-  Training training(app, o.training, model, optimizer, random, model_options(app), "characters", {"accuracy"});
+  Training training({.app = app,
+                     .options = o.training,
+                     .model = model,
+                     .optimizer = optimizer,
+                     .random = random,
+                     .description = model_options(app),
+                     .data = Fingerprint(corpus.x, corpus.y, Corpus(held_out, vocabulary).x).text(),
+                     .unit = "characters",
+                     .columns = {"accuracy"}});
   const auto step = [&](const Training::Batch& batch) -> Training::Loss {
     const std::vector<Training::Batch> shares = training.shares_of(batch);
     double count = 0;
     for (const std::size_t row : batch) count += double(corpus.y[row].size());
-    optimizer.learning_rate = o.training.learning_rate * (1 - training.done());
     const double loss = training.descend(shares.size(), [&](std::size_t share) {
       const Training::Batch& rows = shares[share];
       const auto source = model.encode(nn::pad(corpus.x, rows, Translator::end), pick(corpus.lengths, rows));
@@ -199,13 +208,13 @@ ColouredMatrix picture_of(const Pair& pair, const Translator::Translation& trans
 
 void run(CLI::App& app, const Options& o) {
   const TrainingOptions& t = o.training;
-  if (!t.load.empty()) read_model_options(app, t.load);
+  read_options(app, t);
   if (!o.picture.empty()) require_picture(o.picture);
   const bool asked = app.count("--translate") > 0, trained = trains(app);
   nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
   for (const char character : translation_characters) vocabulary.add({&character, 1});
   require(!asked || !o.translate.empty(), "--translate", "the text is empty; there must be a character");
-  for (const std::string& character : nn::characters(o.translate))
+  for (const std::string& character : pieces(o.translate, false, "--translate"))
     require(vocabulary.contains(character), "--translate", "'", character, "' is none of the characters '",
             translation_characters, "'");
 
@@ -233,20 +242,12 @@ void run(CLI::App& app, const Options& o) {
 }
 
 void add_options(CLI::App& app, Options& o) {
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
-  };
   app.add_option("--translate", o.translate, "a text to translate");
   add_file(app, "--picture", o.picture, "where to draw the attention of an example, as png, svg or pdf");
-  add(model_group, "--task", o.task, "what to learn: to write dates, or to reverse or sort letters")
+  add_option(app, model_group, "--task", o.task, "what to learn: to write dates, or to reverse or sort letters")
       ->check(CLI::IsMember(translation_tasks));
-  add(model_group, "--cell", o.network.cell, "of both networks")->check(CLI::IsMember({"lstm", "gru", "rnn"}));
-  add(model_group, "--hidden", o.network.hidden,
-      "units of the encoder in each direction; the decoder has twice as many")
-      ->check(positive);
-  add(model_group, "--layers", o.network.layers, "of each network")->check(positive);
-  add(model_group, "--embedding", o.network.input, "size of a character's embedding")->check(positive);
-  add(training_group, "--pairs", o.pairs, "to learn from")->check(CLI::Range(1, 20000));
+  add_network_options(app, o.network);
+  add_option(app, training_group, "--pairs", o.pairs, "to learn from")->check(CLI::Range(1, 20000));
   add_training_options(app, o.training);
 }
 

@@ -1,5 +1,4 @@
 // vanishing_gradients: how far back in time the gradients of RNN, GRU and LSTM reach, and what that lets them learn
-#include <cmath>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -117,8 +116,9 @@ struct Learners : nn::Module<float> {
 
 void run(CLI::App& app, const Options& o) {
   const TrainingOptions& t = o.training;
+  read_options(app, t);
+  require_distinct("--lengths", o.lengths);
   if (!o.picture.empty()) require_picture(o.picture);
-  if (!t.load.empty()) read_model_options(app, t.load);
   Learners learners(o);
   Random random(t.seed), tests = random.split();
   std::map<std::size_t, AddingProblem<double>> sequences;
@@ -135,16 +135,27 @@ void run(CLI::App& app, const Options& o) {
   }
 
   nn::Adam<float> optimizer(learners.parameters());
-  Training training(app, t, learners, optimizer, random, model_options(app), "steps", columns);
+  Training training({.app = app,
+                     .options = t,
+                     .model = learners,
+                     .optimizer = optimizer,
+                     .random = random,
+                     .description = model_options(app),
+                     .unit = "steps",
+                     .columns = columns});
   std::vector<double> errors(learners.all.size());  // in this epoch, added up
   training.checkpoint.add("errors", errors);
   const nn::CosineSchedule schedule({.start = t.learning_rate, .steps = t.epochs * o.steps});
-  const auto batches = [&] { return std::vector<Training::Batch>(o.steps, {0}); };
-  const auto step = [&](const Training::Batch&) -> Training::Loss {
+  const auto batches = [&] {
+    std::vector<Training::Batch> numbers;
+    for (std::size_t k = 0; k < o.steps; ++k) numbers.push_back({k});
+    return numbers;
+  };
+  const auto step = [&](const Training::Batch& number) -> Training::Loss {
     // No sequence is seen twice, so the errors are those on sequences that are new.
     std::map<std::size_t, AddingProblem<float>> data;
     for (const std::size_t time : o.lengths) data.emplace(time, AddingProblem<float>(time, t.batch, random));
-    optimizer.learning_rate = schedule(std::size_t(std::lround(training.done() * double(t.epochs * o.steps))));
+    optimizer.learning_rate = schedule(training.epoch() * o.steps + number[0]);
     const double before = std::accumulate(errors.begin(), errors.end(), 0.0);
     learners.descend(data, optimizer, t, errors);
     return {(std::accumulate(errors.begin(), errors.end(), 0.0) - before) / double(errors.size()), 1};
@@ -170,15 +181,12 @@ int main(int argc, char** argv) {
   CLI::App app("Compares the gradients of RNN, GRU and LSTM over time, and what they learn of the adding problem.",
                "vanishing_gradients");
   Options o;
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(group)->capture_default_str();
-  };
   add_file(app, "--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
-  add(model_group, "--hidden", o.hidden, "units of each model")->check(positive);
-  add(model_group, "--lengths", o.lengths, "of the sequences; gradients are shown of the last")
+  add_option(app, model_group, "--hidden", o.hidden, "units of each model")->check(positive);
+  add_option(app, model_group, "--lengths", o.lengths, "of the sequences; gradients are shown of the last")
       ->check(CLI::Range(2, 10000));
-  add(training_group, "--steps", o.steps, "batches in an epoch")->check(positive);
+  add_option(app, training_group, "--steps", o.steps, "batches in an epoch")->check(positive);
   add_training_options(app, o.training);
-  app.remove_option(app.get_option("--shares"));
+  app.remove_option(app.get_option("--shares"));  // one for each model
   return run_program(app, argc, argv, [&] { run(app, o); });
 }

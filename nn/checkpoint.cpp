@@ -20,6 +20,18 @@ Array<T> array_of(const std::vector<T>& numbers) {
   return result;
 }
 
+// A value, or the part of a long one around the place where it first differs from another.
+std::string excerpt(const std::string& value, const std::string& other) {
+  constexpr std::size_t before = 20, most = 60;
+  if (value.size() <= most) return "'" + value + "'";
+  const auto continues = [&](std::size_t at) { return at < value.size() && (value[at] & 0xc0) == 0x80; };
+  const auto differs = std::size_t(std::ranges::mismatch(value, other).in1 - value.begin());
+  std::size_t first = differs > before ? differs - before : 0, last = std::min(first + most, value.size());
+  while (first > 0 && continues(first)) --first;
+  while (continues(last)) ++last;
+  return (first ? "'..." : "'") + value.substr(first, last - first) + (last < value.size() ? "...'" : "'");
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint() { fix("format", "unroll checkpoint 1"); }
@@ -31,6 +43,8 @@ void Checkpoint::add_entry(Entry entry) {
 }
 
 void Checkpoint::fix(const std::string& name, const std::string& value) { fixed_.emplace_back(name, value); }
+
+void Checkpoint::note(const std::string& name, const std::string& value) { notes_[name] = value; }
 
 template <class T>
 void Checkpoint::add(const std::string& name, const Module<T>& model) {
@@ -95,7 +109,9 @@ void Checkpoint::add(const std::string& name, Array<T>& array) {
 void Checkpoint::save(const std::string& path) const {
   std::map<std::string, StoredTensor> tensors;
   for (const Entry& entry : entries_) tensors.emplace(entry.name, entry.get());
-  write_safetensors(path, tensors, {fixed_.begin(), fixed_.end()});
+  Metadata metadata = notes_;
+  metadata.insert(fixed_.begin(), fixed_.end());
+  write_safetensors(path, tensors, metadata);
 }
 
 void Checkpoint::load(const std::string& path) {
@@ -103,9 +119,10 @@ void Checkpoint::load(const std::string& path) {
   require(file.metadata.contains("format"), path, "this is no checkpoint");
   for (const auto& [name, value] : fixed_) {
     const auto found = file.metadata.find(name);
-    require(found != file.metadata.end(), path, "it does not say what '", name, "' is; this training has '", value,
-            "'");
-    require(found->second == value, path, "'", name, "' is '", found->second, "'; this training has '", value, "'");
+    require(found != file.metadata.end(), path, "it does not say what '", name, "' is; this training has ",
+            excerpt(value, {}));
+    require(found->second == value, path, "'", name, "' is ", excerpt(found->second, value), "; this training has ",
+            excerpt(value, found->second));
   }
   for (const Entry& entry : entries_) {
     const auto found = file.tensors.find(entry.name);

@@ -47,6 +47,8 @@ class Checkpoint {
   void add(const std::string& name, Array<T>& array);
   /// A value that does not change, and must be the same in a file to load.
   void fix(const std::string& name, const std::string& value);
+  /// A value that is written as well, but may be another in a file to load.
+  void note(const std::string& name, const std::string& value);
 
   /// Writes the file, atomically; equal trainings give equal files.
   void save(const std::string& path) const;
@@ -63,6 +65,7 @@ class Checkpoint {
   void add_entry(Entry entry);
 
   std::vector<std::pair<std::string, std::string>> fixed_;
+  Metadata notes_;
   std::vector<Entry> entries_;
 };
 

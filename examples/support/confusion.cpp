@@ -1,6 +1,7 @@
 #include "confusion.hpp"
 
 #include <algorithm>
+#include <nn/utf8.hpp>
 #include <numeric>
 
 #include "format.hpp"
@@ -52,12 +53,15 @@ std::pair<std::string, double> Confusion::most_frequent() const {
 
 void Confusion::print(std::ostream& out, const std::string& what) const {
   std::size_t width = 6;
-  for (const std::string& name : classes_) width = std::max(width, name.size());
-  out << formatted("%-*s %7s  precision  recall     F1\n", int(width), "class", what.c_str());
+  for (const std::string& name : classes_) width = std::max(width, unroll::nn::characters(name).size());
+  const auto padded = [&](const std::string& text) {
+    return text + std::string(width - unroll::nn::characters(text).size(), ' ');
+  };
+  out << padded("class") << formatted(" %7s  precision  recall     F1\n", what.c_str());
   for (std::size_t k = 0; k < classes_.size(); ++k) {
     const auto [count, precision, recall, f1] = scores(k);
-    out << formatted("%-*s %7.0f %10.2f %7.2f %6.2f\n", int(width), classes_[k].c_str(), count, 100 * precision,
-                     100 * recall, 100 * f1);
+    out << padded(classes_[k])
+        << formatted(" %7.0f %10.2f %7.2f %6.2f\n", count, 100 * precision, 100 * recall, 100 * f1);
   }
 }
 

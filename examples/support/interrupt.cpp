@@ -22,4 +22,4 @@ Interrupt::Interrupt() {
 
 Interrupt::~Interrupt() { std::signal(SIGINT, SIG_DFL); }
 
-Interrupt::operator bool() const { return interrupted; }
+bool Interrupt::pressed() { return interrupted; }

@@ -6,6 +6,6 @@ class Interrupt {
   Interrupt();
   ~Interrupt();
   Interrupt(const Interrupt&) = delete;
-  /// Whether it was pressed.
-  explicit operator bool() const;
+  /// Whether it was pressed while the last one lived.
+  static bool pressed();
 };

@@ -25,7 +25,8 @@ class Collection {
     by_class_[label].push_back(text);
   }
   LabelledTexts result(const std::string& path) const {
-    require(by_class_.size() > 1, path, by_class_.size(), " classes; there must be two at least");
+    require(!by_class_.empty(), path, "there is no text in it");
+    require(by_class_.size() > 1, path, "one class; there must be two at least");
     LabelledTexts all;
     for (const auto& [name, texts] : by_class_) {
       require(texts.size() > 1, path, "class '", name, "' has one example; there must be two, one of them held out");

@@ -1,18 +1,25 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
 #include <vector>
 
 #include "network.hpp"
 #include "text.hpp"
+#include "training.hpp"
 
 struct LanguageModelOptions {
-  NetworkOptions network{.hidden = 128, .layers = 2};
-  std::size_t embedding = 0;  ///< its size; 0 for that of a layer
-  bool tied = false;          ///< whether the scores have the table of the embeddings
+  bool tied = false;               ///< whether the scores have the table of the embeddings
+  std::string unit = "character";  ///< or "word"
+  std::string optimizer = "adam";  ///< or "sgd"
+  std::string schedule = "cosine";
+  std::size_t steps = 64, hold = 4;
+  NetworkOptions network = {};
+
+  bool words() const { return unit == "word"; }
 };
 
-/// Adds these options, all but the dropout, to the group of the model.
+/// Adds these options.
 void add_language_model_options(CLI::App& app, LanguageModelOptions& options);
 
 /// p(next piece | all before it) = softmax(scores(h)), where h is what the network makes of their embeddings.
@@ -29,13 +36,23 @@ struct LanguageModel : unroll::nn::Module<float> {
   Network::Result operator()(const unroll::Indices& tokens, const Network::State& state) const;
 };
 
-/// The states of a model after each share of a window's columns: they are carried into the next window.
-struct Carried {
-  std::vector<std::vector<unroll::Array<float>>> states;
-  std::vector<std::size_t> begins;  ///< of the shares, in columns
+/// The pieces of a text, or none where there is no name of a file.
+std::vector<std::string> read_pieces(const std::string& path, const LanguageModelOptions& options);
 
-  Carried(const LanguageModel& model, std::size_t columns, std::size_t shares);
-  void reset();
-  /// The loss of a share of a window, added up; its state goes on.
-  unroll::Variable<float> loss(const LanguageModel& model, const Windows& text, std::size_t window, std::size_t share);
-};
+/// The numbers of the pieces of a text called `name`. An Error if there is one alone: nothing could be predicted.
+std::vector<std::int64_t> encoded(const std::vector<std::string>& pieces, const unroll::nn::Vocabulary& vocabulary,
+                                  const std::string& name);
+
+/// What is written into the file of a model.
+unroll::nn::Metadata description_of(CLI::App& app, const LanguageModelOptions& options,
+                                    const unroll::nn::Vocabulary& vocabulary);
+
+/// Learns a text by truncated backpropagation through time: states are carried from window to window. false if Ctrl-C
+/// was pressed. The loss of `held_out` is measured after each epoch, if there is any.
+bool train(CLI::App& app, const TrainingOptions& training, const LanguageModelOptions& options, LanguageModel& model,
+           const unroll::nn::Metadata& description, unroll::Random& random, const std::vector<std::int64_t>& text,
+           const std::vector<std::int64_t>& held_out);
+
+/// Nats per piece of a text.
+double evaluate(const LanguageModel& model, const TrainingOptions& training, const LanguageModelOptions& options,
+                const std::vector<std::int64_t>& text);

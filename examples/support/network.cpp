@@ -2,11 +2,21 @@
 
 #include <algorithm>
 
+#include "options.hpp"
+
 using namespace unroll;
+
+void add_network_options(CLI::App& app, NetworkOptions& o) {
+  add_option(app, model_group, "--cell", o.cell, "of the network")->check(CLI::IsMember(cells));
+  add_option(app, model_group, "--hidden", o.hidden, "units of a layer, in each direction")->check(positive);
+  add_option(app, model_group, "--layers", o.layers, "of the network")->check(positive);
+  add_option(app, model_group, "--embedding", o.input, "size of an embedding; 0 for that of a layer")->check(natural);
+  add_option(app, training_group, "--dropout", o.dropout, "the share that drops out around layers")->check(proportion);
+}
 
 auto Network::make(const NetworkOptions& o, Random& random) -> Layer {
   const auto layer = [&]<class Kind>(Kind*) -> Layer {
-    return Kind({.input = o.input,
+    return Kind({.input = o.embedding(),
                  .hidden = o.hidden,
                  .layers = o.layers,
                  .bidirectional = o.bidirectional,

@@ -1,16 +1,25 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <nn/nn.hpp>
 #include <string>
 #include <variant>
 #include <vector>
 
+inline const std::vector<std::string> cells{"lstm", "gru", "rnn"};
+
 struct NetworkOptions {
-  std::string cell = "lstm";  ///< or "gru" or "rnn"
-  std::size_t input = 0, hidden = 0, layers = 1;
+  std::string cell = "lstm";  ///< one of `cells`
+  std::size_t input = 0;      ///< size of what it reads, an embedding in most cases; 0 for that of a layer
+  std::size_t hidden = 0, layers = 1;
   bool bidirectional = false;
   double dropout = 0;
+
+  std::size_t embedding() const { return input ? input : hidden; }
 };
+
+/// Adds these options, all but the directions: --embedding is the input.
+void add_network_options(CLI::App& app, NetworkOptions& options);
 
 /// A recurrent layer whose cell is chosen while the program runs.
 class Network : public unroll::nn::Module<float> {

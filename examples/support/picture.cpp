@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nn/atomic_file.hpp>
 #include <nn/utf8.hpp>
@@ -51,6 +52,27 @@ std::string begin(const std::string& path, const std::string& output, int width,
   return script.str();
 }
 
+// The numbers of some curves that are finite.
+std::vector<double> finite(const std::vector<Curve>& curves, std::vector<double> Curve::*numbers) {
+  std::vector<double> result;
+  for (const Curve& curve : curves)
+    std::ranges::copy_if(curve.*numbers, std::back_inserter(result), [](double x) { return std::isfinite(x); });
+  return result;
+}
+
+// gnuplot chooses the range of an axis, unless there is but one number.
+std::string range_of(const char* axis, const std::vector<double>& numbers, bool logarithmic) {
+  std::ostringstream text;
+  const auto [least, most] = std::ranges::minmax(numbers);
+  text << "set " << axis << "range [";
+  if (least < most)
+    text << "*:*";
+  else
+    text << (logarithmic ? least / 2 : least - 0.5) << ':' << (logarithmic ? least * 2 : least + 0.5);
+  text << "]\n";
+  return text.str();
+}
+
 // Runs gnuplot on a script that ends in a file, and moves that file to its place.
 void run(const std::string& path, const std::function<std::string(const std::string& output)>& script) {
   if (!has_gnuplot()) return;
@@ -82,7 +104,8 @@ void require_picture(const std::string& path) {
               << std::endl;
 }
 
-void draw(const std::string& path, const std::vector<Panel>& panels) {
+void draw(const std::string& path, std::vector<Panel> panels) {
+  std::erase_if(panels, [](const Panel& panel) { return finite(panel.curves, &Curve::y).empty(); });
   const int width = std::max(640, 440 * static_cast<int>(panels.size()));
   // Panels with the same curves have one key, below them: gnuplot's own would be as narrow as a panel.
   const auto same_curves = [&](const Panel& panel) {
@@ -110,7 +133,8 @@ void draw(const std::string& path, const std::vector<Panel>& panels) {
       for (std::size_t k = 0; k < panel.curves.size(); ++k) {
         const Curve& curve = panel.curves[k];
         script << "$d" << block << " << END\n";
-        for (std::size_t i = 0; i < curve.x.size(); ++i) script << curve.x[i] << ' ' << curve.y[i] << '\n';
+        for (std::size_t i = 0; i < curve.x.size(); ++i)
+          script << curve.x[i] << ' ' << (std::isfinite(curve.y[i]) ? curve.y[i] : std::nan("")) << '\n';
         script << "END\n";
         plots << (k ? ", " : "plot ") << "$d" << block++ << " using 1:2 with "
               << (curve.reference || curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5")
@@ -121,8 +145,8 @@ void draw(const std::string& path, const std::vector<Panel>& panels) {
              << " noenhanced\nset ylabel " << quoted(panel.y) << " noenhanced\n"
              << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
                                    : "unset logscale y\nset format y '%g'\nset mytics default\n")
-             << plots.str() << '\n';
-      script << "unset label\n";
+             << range_of("x", finite(panel.curves, &Curve::x), false)
+             << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str() << "\nunset label\n";
     }
     return script.str();
   });

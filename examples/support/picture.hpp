@@ -36,6 +36,6 @@ struct ColouredMatrix {
 /// there is no gnuplot to draw it.
 void require_picture(const std::string& path);
 
-/// Draws panels side by side, or a matrix, with gnuplot; does nothing where there is none.
-void draw(const std::string& path, const std::vector<Panel>& panels);
+/// Draws panels side by side, those that have points, or a matrix, with gnuplot; does nothing where there is none.
+void draw(const std::string& path, std::vector<Panel> panels);
 void draw(const std::string& path, const ColouredMatrix& matrix);

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <autograd/error.hpp>
-#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <new>
 #include <nn/atomic_file.hpp>
 #include <string>
+
+#include "interrupt.hpp"
 
 namespace {
 
@@ -26,7 +27,7 @@ int run_program(CLI::App& options, int argc, char** argv, const std::function<vo
     options.parse(argc, argv);
     program();
     unroll::require(bool(std::cout.flush()), "standard output", "cannot be written");
-    return 0;
+    return Interrupt::pressed() ? 130 : 0;
   } catch (const CLI::CallForHelp&) {
     std::cout << options.help() << std::flush;
     return 0;
@@ -36,21 +37,6 @@ int run_program(CLI::App& options, int argc, char** argv, const std::function<vo
     return stop(options, error.what());
   }
 }
-
-const CLI::Validator positive(
-    [](const std::string& text) {
-      double number = 0;
-      const bool accepted = CLI::detail::lexical_cast(text, number) && number > 0 && std::isfinite(number);
-      return accepted ? std::string() : "'" + text + "'; it must be a number above 0";
-    },
-    "POSITIVE");
-
-const CLI::Validator natural(
-    [](const std::string& text) {
-      const bool accepted = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-      return accepted ? std::string() : "'" + text + "'; it must be a whole number, at least 0";
-    },
-    "");
 
 void require_writable(const std::string& path, const std::vector<std::string>& read) {
   for (const std::string& other : read) {

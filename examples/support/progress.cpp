@@ -30,9 +30,10 @@ void Progress::advance(double units, double share, const std::string& what) {
   // More often than ten times a second nobody could read it.
   if (!terminal_ || now - shown_ < std::chrono::milliseconds(100)) return;
   shown_ = now;
-  std::cerr << "\r\033[K" << what << "  " << speed();
+  // A line that is too long is cut at the edge: a second one would stay.
+  std::cerr << "\r\033[K\033[?7l" << what << "  " << speed();
   if (share > 0) std::cerr << "  " << clock_time(minutes() * (1 / share - 1)) << " left";
-  std::cerr << std::flush;
+  std::cerr << "\033[?7h" << std::flush;
 }
 
 void Progress::print(const std::string& what) {

@@ -82,6 +82,7 @@ nn::Vocabulary vocabulary_of(const std::string& joined, bool words) {
 
 Windows::Windows(const std::vector<std::int64_t>& text, std::size_t columns, std::size_t steps)
     : text_(text), columns_(std::min(columns, text.size() - 1)), steps_(steps) {
+  require(text.size() > 1, "windows", "a text of ", text.size(), " pieces; there must be two to predict one");
   length_ = (text.size() - 1 + columns_ - 1) / columns_;
 }
 
@@ -97,6 +98,7 @@ double Windows::count(std::size_t window) const {
 
 Indices Windows::cut(std::size_t window, std::size_t first, std::size_t last, std::size_t later,
                      std::int64_t beyond) const {
+  require(window < size(), "windows", "window ", window, "; there are ", size());
   const std::size_t begin = window * steps_, time = std::min(steps_, length_ - begin);
   Indices result = Indices::from_shape({time, last - first});
   for (std::size_t t = 0; t < time; ++t)

@@ -1,11 +1,10 @@
 #include "training.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nn/atomic_file.hpp>
 #include <set>
-#include <sstream>
 
 #include "format.hpp"
 #include "interrupt.hpp"
@@ -16,19 +15,6 @@ using namespace unroll;
 
 namespace {
 
-std::string value_of(const CLI::Option& option) {
-  std::string text;
-  for (const std::string& part : option.results()) text += (text.empty() ? "" : " ") + part;
-  return option.count() ? text : option.get_default_str();
-}
-
-nn::Metadata options_of(const CLI::App& app, const std::string& group) {
-  nn::Metadata result;
-  for (const CLI::Option* option : app.get_options())
-    if (option->get_group() == group) result[option->get_name().substr(2)] = value_of(*option);
-  return result;
-}
-
 // What is written may not be what is read or written by another option; but a training may go on in its own checkpoint.
 void refuse_same_files(const CLI::App& app) {
   static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint"};
@@ -36,107 +22,31 @@ void refuse_same_files(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::string& name = option->get_name();
     if (option->get_type_name() != "FILE" || option->count() == 0 || name == "--resume") continue;
-    const std::string path = std::filesystem::weakly_canonical(value_of(*option)).string();
+    const std::string path = std::filesystem::weakly_canonical(option->results()[0]).string();
     const auto [other, added] = names.emplace(path, name);
-    require(added || (!written.contains(name) && !written.contains(other->second)), name, value_of(*option),
+    require(added || (!written.contains(name) && !written.contains(other->second)), name, option->results()[0],
             " is the file of ", other->second, ", too; it must be another one");
   }
 }
 
 }  // namespace
 
-CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path, const std::string& what) {
-  return app.add_option(name, path, what)->type_name("FILE")->check([](const std::string& given) {
-    return std::string(given.empty() ? "the name is empty" : "");
-  });
-}
-
-void add_training_options(CLI::App& app, TrainingOptions& o) {
-  const auto add = [&](const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->group(training_group)->capture_default_str();
-  };
-  add("--epochs", o.epochs, "how often to go over the data")->check(positive);
-  add("--batch", o.batch, "examples in a batch")->check(positive);
-  add("--learning-rate", o.learning_rate, "of the first batch")->check(positive);
-  add("--clip", o.clip, "the largest norm of a gradient; 0 for any")->check(CLI::Range(0.0, 1e9));
-  add("--shares", o.shares, "of a batch, for as many threads; the result depends on them alone")->check(positive);
-  add("--seed", o.seed, "of all random numbers")->check(natural);
-  app.add_option("--threads", o.threads, "at work, one for each core if not given; the result is the same")
-      ->check(positive);
-  add_file(app, "--save", o.save, "where to put the model");
-  add_file(app, "--load", o.load,
-           "weights to begin with, saved here or by PyTorch; they are trained if --epochs is given");
-  add_file(app, "--log", o.log, "where to put a table of all epochs, as CSV");
-  add_file(app, "--plot", o.plot, "where to draw the same, as png, svg or pdf");
-  add_file(app, "--checkpoint", o.checkpoint, "where to put, after each epoch, all that it takes to go on");
-  app.add_option("--every", o.every, "batches after which to do so, too")->check(positive)->needs("--checkpoint");
-  add_file(app, "--resume", o.resume, "a checkpoint to go on from; the other options must be the same");
-}
-
-nn::Metadata model_options(const CLI::App& app) {
-  nn::Metadata options = options_of(app, model_group);
-  options["program"] = app.get_name();
-  return options;
-}
-
-bool trains(const CLI::App& app) {
-  if (app.count("--load") == 0 || app.count("--epochs") > 0) return true;
-  for (const CLI::Option* option : app.get_options()) {
-    static const std::set<std::string> files{"--save", "--log", "--plot", "--checkpoint", "--resume"};
-    const std::string& name = option->get_name();
-    require(
-        option->count() == 0 || (option->get_group() != training_group && !files.contains(name)) || name == "--seed",
-        name, "it is for training; with --load, --epochs must be given too");
-  }
-  return false;
-}
-
-void set_option(CLI::App& app, const std::string& name, const std::string& value) {
-  CLI::Option* const option = app.get_option(name);
-  option->clear();
-  std::istringstream words(value);
-  if (option->get_expected_max() == 1) option->add_result(value);
-  for (std::string word; option->get_expected_max() > 1 && words >> word;) option->add_result(word);
-  option->run_callback();
-}
-
-nn::Metadata read_model_options(CLI::App& app, const std::string& path, std::string program) {
-  if (program.empty()) program = app.get_name();
-  nn::Metadata metadata = nn::read_safetensors(path).metadata;
-  const auto by = metadata.find("program");
-  require(by == metadata.end() || by->second == program, path, "it is a model of ",
-          by == metadata.end() ? "" : by->second);
-  for (const auto& [name, given] : options_of(app, model_group)) {
-    const auto found = metadata.find(name);
-    if (found == metadata.end()) continue;
-    require(app.count("--" + name) == 0 || given == found->second, "--" + name, given, "; the model in ", path, " has ",
-            found->second);
-    set_option(app, "--" + name, found->second);
-  }
-  return metadata;
-}
-
-Training::Training(const CLI::App& app, const TrainingOptions& options, const nn::Module<float>& model,
-                   nn::Optimizer<float>& optimizer, Random& random, nn::Metadata description, const std::string& unit,
-                   std::vector<std::string> columns, std::ostream& out)
-    : options_(options),
-      model_(model),
-      optimizer_(optimizer),
-      random_(random),
-      description_(std::move(description)),
-      columns_(std::move(columns)),
-      out_(out),
-      progress_(out, unit) {
-  refuse_same_files(app);
-  for (const std::string& path : {options.save, options.log, options.checkpoint})
+Training::Training(TrainingSetup setup)
+    : setup_(std::move(setup)), options_(setup_.options), progress_(setup_.out, setup_.unit) {
+  refuse_same_files(setup_.app);
+  for (const std::string& path : {options_.save, options_.log, options_.checkpoint})
     if (!path.empty()) require_writable(path, {});
-  if (!options.plot.empty()) require_picture(options.plot);
+  if (!options_.plot.empty()) require_picture(options_.plot);
 
-  for (const auto& [name, value] : description_) checkpoint.fix(name, value);
-  for (const auto& [name, value] : options_of(app, training_group)) checkpoint.fix(name, value);
-  checkpoint.add("model", model);
-  checkpoint.add("optimizer", optimizer);
-  checkpoint.add("random", random);
+  checkpoint.fix("trained by", setup_.app.get_name());
+  for (const auto& [name, value] : setup_.description) checkpoint.fix(name, value);
+  for (const char* group : {training_group, evaluation_group})
+    for (const auto& [name, value] : options_of(setup_.app, group))
+      name == "epochs" ? checkpoint.note(name, value) : checkpoint.fix(name, value);
+  checkpoint.fix("fingerprint of the data", setup_.data);
+  checkpoint.add("model", setup_.model);
+  checkpoint.add("optimizer", setup_.optimizer);
+  checkpoint.add("random", setup_.random);
   checkpoint.add("epoch", epoch_);
   checkpoint.add("position", position_);
   checkpoint.add("stopped", stopped_);
@@ -148,43 +58,65 @@ Training::Training(const CLI::App& app, const TrainingOptions& options, const nn
 }
 
 bool Training::run(const Epoch& epoch) {
-  if (!options_.resume.empty()) checkpoint.load(options_.resume);
+  const bool resumed = !options_.resume.empty();
+  if (resumed) resume();
   std::size_t parameters = 0;
-  for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
-  out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
-  if (!options_.resume.empty()) {
-    show();
-    out_ << "going on in epoch " << epoch_ + 1 << " after " << position_ << " batches" << std::endl;
+  for (const Parameter<float>& parameter : setup_.model.parameters()) parameters += parameter.size();
+  setup_.out << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
+  const auto ended = [&] { return epoch_ >= options_.epochs || stopped_; };
+  if (resumed) {
+    write_log();
+    setup_.out << (ended() ? formatted("the training has ended after %zu epochs", epoch_) : "going on in " + place())
+               << std::endl;
   }
-  const Interrupt interrupted;
-  while (epoch_ < options_.epochs && !stopped_ && !interrupted) {
+  const Interrupt interrupt;
+  while (!ended() && !interrupt.pressed()) {
     if (position_ == 0) begin_epoch(epoch.batches());
     std::string line;
-    for (progress_.resume(); position_ < ends_.size() && !(interrupted && position_ > 0);) {
+    for (progress_.resume(); position_ < ends_.size() && !(interrupt.pressed() && position_ > 0);) {
+      setup_.optimizer.learning_rate = options_.learning_rate * (1 - done());
       const Loss loss = epoch.step(batch());
       ++position_;
       loss_ += loss.sum;
       count_ += loss.count;
-      line = formatted("epoch %zu/%zu  loss %.4f", epoch_ + 1, options_.epochs, loss_ / count_);
-      progress_.advance(loss.count, done(), line);
-      if (options_.every && position_ % options_.every == 0 && position_ < ends_.size()) write();
+      const std::string mean = formatted("  loss %.4f", loss_ / count_);
+      line = formatted("epoch %zu/%zu", epoch_ + 1, options_.epochs) + mean;
+      progress_.advance(loss.count, done(), place() + mean);
+      if (options_.every && position_ % options_.every == 0 && position_ < ends_.size()) write_checkpoint();
     }
     if (position_ < ends_.size()) break;
     const std::vector<double> measures = epoch.measure ? epoch.measure() : std::vector<double>();
-    for (std::size_t k = 0; k < measures.size(); ++k) line += formatted("  %s %.4g", columns_[k].c_str(), measures[k]);
+    for (std::size_t k = 0; k < measures.size(); ++k)
+      line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);
-    show();
-    write();
+    write_log();
+    write_checkpoint();
   }
   save();
-  if (epoch_ == options_.epochs || stopped_) return true;
-  write();
+  if (ended()) return true;
+  write_checkpoint();
   progress_.clear();
-  out_ << formatted("interrupted in epoch %zu after %zu of %zu batches", epoch_ + 1, position_, ends_.size());
-  if (!options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;
-  out_ << std::endl;
+  setup_.out << "interrupted in " << place();
+  if (!options_.checkpoint.empty()) setup_.out << "; go on with --resume " << options_.checkpoint;
+  setup_.out << std::endl;
   return false;
+}
+
+void Training::resume() {
+  checkpoint.load(options_.resume);
+  const bool fit = std::ranges::is_sorted(ends_) && (ends_.empty() ? 0 : ends_.back()) == order_.size() &&
+                   (position_ == 0 || position_ < ends_.size()) && log_.size() == epoch_ * width();
+  require(fit, options_.resume, "its batches and its log do not fit together");
+}
+
+double Training::done() const {
+  const double of_epoch = ends_.empty() ? 0 : double(position_) / double(ends_.size());
+  return (double(epoch_) + of_epoch) / double(options_.epochs);
+}
+
+std::string Training::place() const {
+  return formatted("epoch %zu/%zu  batch %zu/%zu", epoch_ + 1, options_.epochs, position_, ends_.size());
 }
 
 void Training::begin_epoch(const std::vector<Batch>& batches) {
@@ -216,37 +148,35 @@ void Training::end_epoch(const std::vector<double>& measures) {
 }
 
 Curve Training::curve(std::size_t column, double each) const {
-  Curve result{columns_[column], {}, {}};
-  const std::size_t width = 2 + columns_.size();
-  for (std::size_t row = 0; row < log_.size(); row += width) result.add(each * log_[row], log_[row + 2 + column]);
+  Curve result{setup_.columns[column], {}, {}};
+  for (std::size_t row = 0; row < log_.size(); row += width()) result.add(each * log_[row], log_[row + 2 + column]);
   return result;
 }
 
-void Training::show() const {
-  const std::size_t width = 2 + columns_.size();
+void Training::write_log() const {
   if (!options_.log.empty())
     nn::write_atomically(options_.log, [&](std::ostream& out) {
       out << "epoch,loss";
-      for (const std::string& column : columns_) out << ",\"" << column << '"';
-      for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width ? ',' : '\n') << log_[k];
+      for (const std::string& column : setup_.columns) out << ",\"" << column << '"';
+      for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width() ? ',' : '\n') << log_[k];
       out << '\n';
     });
-  if (options_.plot.empty() || log_.size() < 2 * width) return;
+  if (options_.plot.empty() || log_.size() < 2 * width()) return;
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
-  for (std::size_t column = 1; column < width; ++column) {
-    const std::string name = column == 1 ? "training" : columns_[column - 2];
+  for (std::size_t column = 1; column < width(); ++column) {
+    const std::string name = column == 1 ? "training" : setup_.columns[column - 2];
     const bool loss = column == 1 || name.find("loss") != std::string::npos;
     Curve& curve = (loss ? losses : others).curves.emplace_back(Curve{name, {}, {}});
-    for (std::size_t row = 0; row < log_.size(); row += width) curve.add(log_[row], log_[row + column]);
+    for (std::size_t row = 0; row < log_.size(); row += width()) curve.add(log_[row], log_[row + column]);
   }
   draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
 }
 
-void Training::write() const {
+void Training::write_checkpoint() const {
   if (!options_.checkpoint.empty()) checkpoint.save(options_.checkpoint);
 }
 
 void Training::save() const {
-  if (!options_.save.empty()) nn::save_safetensors(options_.save, model_, description_);
+  if (!options_.save.empty()) nn::save_safetensors(options_.save, setup_.model, setup_.description);
 }
