@@ -4,6 +4,7 @@
 #include <map>
 #include <nn/nn.hpp>
 
+#include "support/agreement_grammar.hpp"
 #include "support/fingerprint.hpp"
 #include "support/format.hpp"
 #include "support/network.hpp"
@@ -13,58 +14,11 @@
 
 using namespace unroll;
 
-const std::vector<std::string> subjects{"I", "you", "he", "she", "it", "we", "they"},
-    reflexives{"myself", "yourself", "himself", "herself", "itself", "ourselves", "themselves"};
-
 struct Options {
   TrainingOptions training{.epochs = 6, .batch = 64, .learning_rate = 3e-3};
   std::vector<std::string> cells{"rnn", "gru", "lstm"};
   std::size_t hidden = 16, sentences = 6000, nearest = 2, known = 10, farthest = 48, tests = 400;
   std::string picture;
-};
-
-const std::vector<std::string> verbs{"hurt", "saw", "liked", "blamed"}, adverbs{"often", "later", "again"},
-    places{"near", "behind", "with", "without"}, owners{"my", "your", "his", "her", "its", "our", "their", "the"},
-    nouns{"girl", "boy", "women", "men", "dog", "brother", "sister", "houses"}, times{"when", "while", "after"},
-    actions{"slept", "sang", "left", "came"};
-
-/// All words of the grammar but the reflexives.
-nn::Vocabulary vocabulary_of_grammar() {
-  nn::Vocabulary vocabulary({.padding = "", .unknown = ""});
-  for (const auto* words : {&subjects, &verbs, &adverbs, &places, &owners, &nouns, &times, &actions})
-    for (const std::string& word : *words) vocabulary.add(word);
-  return vocabulary;
-}
-
-/// "she behind his brother often when they slept hurt", whose next word is "herself": a subject, and then `distance`
-/// words that have subjects of their own.
-std::vector<std::string> sentence(std::size_t subject, std::size_t distance, Random& random) {
-  const auto one = [&](const std::vector<std::string>& words) { return words[random.below(words.size())]; };
-  std::vector<std::string> words{subjects[subject]};
-  while (words.size() < distance) {
-    const std::size_t left = distance - words.size(), kind = random.below(5);
-    if (left < 3 || kind == 0)
-      words.push_back(one(adverbs));
-    else if (kind < 3)
-      words.insert(words.end(), {one(places), one(owners), one(nouns)});
-    else
-      words.insert(words.end(), {one(times), one(subjects), one(actions)});
-  }
-  words.push_back(one(verbs));
-  return words;
-}
-
-/// Sentences as numbers, each with the number of its subject.
-struct Sentences {
-  nn::Sequences words;
-  std::vector<std::size_t> subjects, lengths;
-
-  void add(std::size_t distance, const nn::Vocabulary& vocabulary, Random& random) {
-    subjects.push_back(random.below(reflexives.size()));
-    auto& ids = words.emplace_back();
-    for (const std::string& word : sentence(subjects.back(), distance, random)) ids.push_back(vocabulary[word]);
-    lengths.push_back(ids.size());
-  }
 };
 
 /// Reads a sentence, and gives each reflexive a score to be the next word.
@@ -81,7 +35,7 @@ struct Reader : nn::Module<float> {
     add("network", network);
     add("scores", scores);
   }
-  Variable<float> operator()(const Sentences& sentences, const std::vector<std::size_t>& rows) const {
+  Variable<float> operator()(const AgreementSentences& sentences, const std::vector<std::size_t>& rows) const {
     const Indices words = nn::pad(sentences.words, rows, 0), lengths = pick(sentences.lengths, rows);
     return scores(nn::last_step(network(embedding(words), lengths).output, lengths));
   }
@@ -97,7 +51,7 @@ struct Readers : nn::Module<float> {
 };
 
 /// The share of sentences of which a reader finds the reflexive.
-double accuracy(const Reader& reader, const Sentences& sentences) {
+double accuracy(const Reader& reader, const AgreementSentences& sentences) {
   double right = 0;
   for (const auto& rows : nn::batches_of_similar_length(sentences.lengths, 256)) {
     const Indices given = argmax(reader(sentences, rows), -1), wanted = pick(sentences.subjects, rows);
@@ -113,11 +67,11 @@ void run(CLI::App& app, const Options& o) {
           o.nearest, " and --farthest ", o.farthest);
   if (!o.picture.empty()) require_picture(o.picture);
   Random random(o.training.seed);
-  const nn::Vocabulary vocabulary = vocabulary_of_grammar();
-  Sentences learned;
+  const nn::Vocabulary vocabulary = agreement_vocabulary();
+  AgreementSentences learned;
   for (std::size_t k = 0; k < o.sentences; ++k)
     learned.add(o.nearest + random.below(o.known - o.nearest + 1), vocabulary, random);
-  std::map<std::size_t, Sentences> tests;  // by distance
+  std::map<std::size_t, AgreementSentences> tests;  // by distance
   for (std::size_t distance = o.nearest; distance <= o.farthest; distance += 2)
     for (std::size_t k = 0; k < o.tests; ++k) tests[distance].add(distance, vocabulary, random);
 

@@ -50,35 +50,18 @@ struct Classifier : nn::Module<float> {
   }
 };
 
-/// Texts as numbers.
-struct Encoded {
-  nn::Sequences characters;
-  std::vector<std::size_t> lengths;
-  std::vector<std::int64_t> labels;
-
-  Encoded(const LabelledTexts& texts, const nn::Vocabulary& vocabulary) : labels(texts.labels) {
-    for (const std::string& text : texts.texts) {
-      auto& ids = characters.emplace_back();
-      for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
-      lengths.push_back(ids.size());
-    }
-  }
-  Variable<float> scores(const Classifier& model, const std::vector<std::size_t>& rows) const {
-    return model(nn::pad(characters, rows, 0), pick(lengths, rows));
-  }
-  Variable<float> loss(const Classifier& model, const std::vector<std::size_t>& rows) const {
-    return nn::cross_entropy_total(scores(model, rows), pick(labels, rows)).sum;
-  }
-};
+Variable<float> scores_of(const Classifier& model, const EncodedTexts& texts, const std::vector<std::size_t>& rows) {
+  return model(nn::pad(texts.characters, rows, 0), pick(texts.lengths, rows));
+}
 
 /// Classifies texts; the loss of each is added to `loss`.
-Confusion evaluate(const Classifier& model, const Options& o, const Encoded& data,
+Confusion evaluate(const Classifier& model, const Options& o, const EncodedTexts& data,
                    const std::vector<std::string>& classes, double& loss) {
   const auto batches = nn::batches_of_similar_length(data.lengths, 256);
   std::vector<Indices> given(batches.size());
   std::vector<double> losses(batches.size());
   in_parallel(batches.size(), o.training.threads, [&](std::size_t k) {
-    const Variable<float> scores = data.scores(model, batches[k]);
+    const Variable<float> scores = scores_of(model, data, batches[k]);
     given[k] = argmax(scores, -1);
     losses[k] = double(nn::cross_entropy_total(scores, pick(data.labels, batches[k])).sum.item());
   });
@@ -92,7 +75,7 @@ Confusion evaluate(const Classifier& model, const Options& o, const Encoded& dat
 }
 
 bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
-           const Encoded& learned, const Encoded& held_out, const std::vector<std::string>& classes) {
+           const EncodedTexts& learned, const EncodedTexts& held_out, const std::vector<std::string>& classes) {
   nn::Adam<float> optimizer(model.parameters());
   Training training(
       {.app = app,
@@ -108,8 +91,10 @@ bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadat
   const auto step = [&](const Training::Batch& batch) -> Training::Loss {
     const double count = double(batch.size());
     const auto shares = training.shares_of(batch);
-    const double loss =
-        training.descend(shares.size(), [&](std::size_t k) { return learned.loss(model, shares[k]) / float(count); });
+    const double loss = training.descend(shares.size(), [&](std::size_t k) {
+      const Variable<float> scores = scores_of(model, learned, shares[k]);
+      return nn::cross_entropy_total(scores, pick(learned.labels, shares[k])).sum / float(count);
+    });
     return {loss * count, count};
   };
   const auto measure = [&] {
@@ -124,8 +109,8 @@ bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadat
 void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
               const std::string& text) {
   require(!pieces(text, false, "--classify").empty(), "--classify", "the text is empty");
-  const Encoded one({classes, {text}, {0}}, vocabulary);
-  const Array<float> p = softmax(one.scores(model, {0})).value();
+  const EncodedTexts one({classes, {text}, {0}}, vocabulary);
+  const Array<float> p = softmax(scores_of(model, one, {0})).value();
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(0, k); });
@@ -162,7 +147,7 @@ void run(CLI::App& app, Options& o) {
   nn::Metadata description = model_options(app);
   description["vocabulary"] = joined(vocabulary, false);
   for (const std::string& name : classes) description["classes"] += name + "\n";
-  const Encoded examples(learned, vocabulary), others(held_out, vocabulary);
+  const EncodedTexts examples(learned, vocabulary), others(held_out, vocabulary);
   if (trained && !train(app, o, model, description, random, examples, others, classes)) return;
   if (all.size() > 0) {
     double loss = 0;

@@ -10,8 +10,7 @@
 #include "support/sentences.hpp"
 #include "support/tag_scores.hpp"
 #include "support/tagger_corpus.hpp"
-#include "support/text.hpp"
-#include "support/toy_corpus.hpp"
+#include "support/tagger_files.hpp"
 #include "support/training.hpp"
 
 using namespace unroll;
@@ -19,13 +18,11 @@ using Sentences = std::vector<nn::Sentence>;
 
 struct Options {
   TrainingOptions training{.epochs = 20, .batch = 32, .learning_rate = 4e-3};
-  std::string cell = "lstm", train, dev, test, vectors, tag_file, picture;
+  TaggerFiles files;
+  std::string cell = "lstm", picture;
   std::size_t word_size = 100, char_size = 32, char_hidden = 64, hidden = 200, layers = 1, patience = 6, sentences = 0;
   double dropout = 0.5;
   bool crf = false;
-  std::optional<std::string> tag;
-
-  bool toy() const { return train.empty() && training.load.empty(); }
 };
 
 /// A word is its embedding and both ends of a network over its characters. A network over the words, in both
@@ -94,10 +91,6 @@ struct Tagger : nn::Module<float> {
   }
 };
 
-struct Corpora {
-  Sentences train, dev, test;
-};
-
 /// Trains until the dev corpus has not been tagged better for long. The tagger is then that of the best epoch.
 bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options& o, const nn::Metadata& description,
            Random& random, std::ostream& out) {
@@ -115,7 +108,7 @@ bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options&
        .optimizer = optimizer,
        .random = random,
        .description = description,
-       .data = Fingerprint(corpus.forms, corpus.words, corpus.tags, dev.forms, dev.words, dev.tags).text(),
+       .data = Fingerprint(corpus.forms, corpus.characters, corpus.tags, dev.forms, dev.characters, dev.tags).text(),
        .unit = "words",
        .columns = chooses ? std::vector<std::string>{"dev accuracy"} : std::vector<std::string>(),
        .out = out});
@@ -159,40 +152,18 @@ Tags tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, 
   return tags;
 }
 
-Corpora corpora_of(const Options& o) {
-  Corpora corpora;
-  if (o.toy()) {
-    Random random(1);
-    corpora = {toy_corpus(2000, random), toy_corpus(300, random), toy_corpus(500, random)};
-  }
-  if (!o.train.empty()) corpora.train = read_tagged(o.train);
-  if (!o.dev.empty()) corpora.dev = read_tagged(o.dev);
-  if (!o.test.empty()) corpora.test = read_tagged(o.test);
-  if (o.sentences) corpora.train.resize(std::min(o.sentences, corpora.train.size()));
-  return corpora;
-}
-
-Sentences sentences_to_tag(const Options& o) {
-  if (!o.tag_file.empty()) return read_sentences(o.tag_file);
-  if (!o.tag) return {};
-  if (*o.tag == "-") return read_sentences("-");
-  const nn::Sentence sentence = sentence_of(*o.tag);
-  pieces(*o.tag, false, "--tag");
-  require(!sentence.tokens.empty(), "--tag", "no word; there must be at least one");
-  return {sentence};
-}
-
 /// Trains or loads a tagger, then tags what is to be tagged. Everything that can be wrong with the files shows before
 /// the training.
 void run(CLI::App& app, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = read_options(app, t);
   const bool trained = trains(app);
-  Sentences sentences = sentences_to_tag(o);
-  const Corpora corpora = corpora_of(o);
+  Sentences sentences = o.files.to_tag();
+  Corpora corpora = o.files.corpora(t.load);
+  if (o.sentences) corpora.train.resize(std::min(o.sentences, corpora.train.size()));
   nn::WordVectors<float> vectors;
-  if (!o.vectors.empty()) {
-    vectors = nn::read_word_vectors<float>(o.vectors);
+  if (!o.files.vectors.empty()) {
+    vectors = nn::read_word_vectors<float>(o.files.vectors);
     o.word_size = vectors.table.shape()[1];
   }
   require(trained || !sentences.empty() || !corpora.test.empty(), "--load",
@@ -200,7 +171,6 @@ void run(CLI::App& app, Options& o) {
   require(o.picture.empty() || !corpora.test.empty(), "--picture",
           "it draws what --test was taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);
-  if (!t.save.empty()) require_writable(t.save, {o.train, o.dev, o.test, o.vectors, o.tag_file});
   // Standard output is for the tagged sentences, if there are any.
   std::ostream& out = sentences.empty() ? std::cout : std::cerr;
   Random random(t.seed);
@@ -225,7 +195,7 @@ void run(CLI::App& app, Options& o) {
   if (!sentences.empty()) {
     set_tags(sentences, tagged(tagger, sentences, o, out));
     nn::write_conllu(std::cout, sentences);
-  } else if (o.toy()) {
+  } else if (o.files.toy(t.load)) {
     sentences = {sentence_of("They can fish .")};
     set_tags(sentences, tagger.tag(sentences, t.threads));
     print_tagged(out, sentences[0]);
@@ -238,14 +208,9 @@ void add_options(CLI::App& app, Options& o) {
   const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
     return add_option(app, group, name, value, what);
   };
-  add_file(app, "--train", o.train, "CoNLL-U to learn from");
-  add_file(app, "--dev", o.dev, "CoNLL-U to choose the best epoch by")->needs("--train");
-  add_file(app, "--test", o.test, "CoNLL-U to tag and to compare with its tags");
-  app.add_option("--tag", o.tag, "a sentence to tag, its words apart by spaces; - for standard input");
-  add_file(app, "--tag-file", o.tag_file, "sentences to tag: CoNLL-U, or else one a line")->excludes("--tag");
+  add_tagger_files(app, o.files);
   add_file(app, "--picture", o.picture, "where to draw what each tag of --test was taken for, as png, svg or pdf");
-  add_file(app, "--vectors", o.vectors, "word vectors to begin with, of words in lower case, as GloVe writes them")
-      ->excludes(add(model_group, "--word-size", o.word_size, "of a word's embedding")->check(positive));
+  add(model_group, "--word-size", o.word_size, "of a word's embedding")->check(positive)->excludes("--vectors");
   add(model_group, "--char-size", o.char_size, "of a character's embedding")->check(positive);
   add(model_group, "--char-hidden", o.char_hidden, "units over characters, in each direction")->check(positive);
   add(model_group, "--hidden", o.hidden, "units over words, in each direction")->check(positive);
@@ -263,8 +228,8 @@ int main(int argc, char** argv) {
   Options options;
   add_options(app, options);
   return run_program(app, argc, argv, [&] {
-    if (options.toy() && app.count("--epochs") == 0) app.get_option("--epochs")->default_val("5");
-    require(!options.toy() || options.test.empty(), "--test", "it needs --train or --load");
+    if (options.files.toy(options.training.load) && app.count("--epochs") == 0)
+      app.get_option("--epochs")->default_val("5");
     run(app, options);
   });
 }

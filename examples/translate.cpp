@@ -30,7 +30,7 @@ struct Options {
 ///     c_i  = Σ_j α_ij h_j
 ///     p(y_i | y_0 ... y_{i−1}, x) = softmax(S tanh(C [c_i; s_i] + b) + d)
 struct Translator : nn::Module<float> {
-  static constexpr std::int64_t end = 0;  // comes after the last character, and as y_0 before the first
+  static constexpr std::int64_t end = PairCorpus::end;
 
   struct Source {
     Variable<float> h;       // (batch, m, 2 × hidden)
@@ -115,30 +115,8 @@ struct Translator : nn::Module<float> {
   }
 };
 
-/// Pairs as numbers of characters. The decoder is to say `y` when it is told what comes before.
-struct Corpus {
-  nn::Sequences x, before, y;
-  std::vector<std::size_t> lengths;  // of x
-
-  Corpus(const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary) {
-    const auto encode = [&](const std::string& text) {
-      std::vector<std::int64_t> ids;
-      for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
-      return ids;
-    };
-    for (const Pair& pair : pairs) {
-      x.push_back(encode(pair.source));
-      y.push_back(encode(pair.target));
-      before.push_back(y.back());
-      before.back().insert(before.back().begin(), Translator::end);
-      y.back().push_back(Translator::end);
-      lengths.push_back(x.back().size());
-    }
-  }
-};
-
 /// The translations, by several threads.
-std::vector<Translator::Translation> translate(const Translator& model, const Corpus& corpus, std::size_t threads) {
+std::vector<Translator::Translation> translate(const Translator& model, const PairCorpus& corpus, std::size_t threads) {
   std::vector<Translator::Translation> result(corpus.x.size());
   const auto batches = nn::batches_of_similar_length(corpus.lengths, 128);
   in_parallel(batches.size(), threads, [&](std::size_t number) {
@@ -166,7 +144,7 @@ double accuracy(const Translator& model, const std::vector<Pair>& pairs, const n
 
 bool train(CLI::App& app, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
            const std::vector<Pair>& held_out, const nn::Vocabulary& vocabulary) {
-  const Corpus corpus(pairs, vocabulary);
+  const PairCorpus corpus(pairs, vocabulary);
   nn::Adam<float> optimizer(model.parameters());
   Training training({.app = app,
                      .options = o.training,
@@ -174,7 +152,7 @@ bool train(CLI::App& app, const Options& o, Translator& model, Random& random, c
                      .optimizer = optimizer,
                      .random = random,
                      .description = model_options(app),
-                     .data = Fingerprint(corpus.x, corpus.y, Corpus(held_out, vocabulary).x).text(),
+                     .data = Fingerprint(corpus.x, corpus.y, PairCorpus(held_out, vocabulary).x).text(),
                      .unit = "characters",
                      .columns = {"accuracy"}});
   const auto step = [&](const Training::Batch& batch) -> Training::Loss {
@@ -211,8 +189,7 @@ void run(CLI::App& app, const Options& o) {
   read_options(app, t);
   if (!o.picture.empty()) require_picture(o.picture);
   const bool asked = app.count("--translate") > 0, trained = trains(app);
-  nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
-  for (const char character : translation_characters) vocabulary.add({&character, 1});
+  const nn::Vocabulary vocabulary = translation_vocabulary();
   require(!asked || !o.translate.empty(), "--translate", "the text is empty; there must be a character");
   for (const std::string& character : pieces(o.translate, false, "--translate"))
     require(vocabulary.contains(character), "--translate", "'", character, "' is none of the characters '",

@@ -156,3 +156,24 @@ TEST_CASE("a checkpoint of another training is refused with the first difference
   CHECK(refused(run.checkpoint) == "this is no checkpoint");
   CHECK(error_of([&] { part.add("step", number); }) == "checkpoint: 'step' is added twice; names must be different");
 }
+
+TEST_CASE("a note may differ, a long value is shown where it differs") {
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz", end = letters + letters;
+  std::size_t epoch = 5;
+  const auto checkpoint = [&](const std::string& vocabulary, const std::string& epochs) {
+    nn::Checkpoint result;
+    result.fix("vocabulary", vocabulary);
+    result.note("epochs", epochs);
+    result.add("epoch", epoch);
+    return result;
+  };
+  checkpoint(end + "é" + end, "10").save(path);
+  CHECK(nn::read_safetensors(path).metadata.at("epochs") == "10");
+  epoch = 0;
+  checkpoint(end + "é" + end, "20").load(path);
+  CHECK(epoch == 5);
+  nn::Checkpoint other = checkpoint(end + "è" + end, "10");
+  CHECK(error_of([&] { other.load(path); }) ==
+        path + ": 'vocabulary' is '...hijklmnopqrstuvwxyzé" + letters + "abcdefghijklm...'; this training has " +
+            "'...hijklmnopqrstuvwxyzè" + letters + "abcdefghijklm...'");
+}

@@ -113,3 +113,11 @@ std::pair<LabelledTexts, LabelledTexts> split(const LabelledTexts& all, Random& 
   }
   return {learned, held_out};
 }
+
+EncodedTexts::EncodedTexts(const LabelledTexts& texts, const nn::Vocabulary& vocabulary) : labels(texts.labels) {
+  for (const std::string& text : texts.texts) {
+    auto& ids = characters.emplace_back();
+    for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
+    lengths.push_back(ids.size());
+  }
+}

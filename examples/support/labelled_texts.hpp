@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nn/batches.hpp>
 #include <nn/vocabulary.hpp>
 #include <string>
 #include <vector>
@@ -23,3 +24,12 @@ LabelledTexts toy_names(std::size_t count, unroll::Random& random);
 
 /// Deals out the texts of each class: four fifths to learn, the others held out.
 std::pair<LabelledTexts, LabelledTexts> split(const LabelledTexts& all, unroll::Random& random);
+
+/// Texts as numbers.
+struct EncodedTexts {
+  unroll::nn::Sequences characters;
+  std::vector<std::size_t> lengths;
+  std::vector<std::int64_t> labels;
+
+  EncodedTexts(const LabelledTexts& texts, const unroll::nn::Vocabulary& vocabulary);
+};

@@ -121,7 +121,8 @@ void draw(const std::string& path, std::vector<Panel> panels) {
         << "set termoption enhanced\nset key noenhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
         << "set datafile missing 'nan'\nset autoscale xfix\n";
     if (panels.size() > 1)
-      script << "set multiplot layout 1," << panels.size() << " margins 0.07,0.98,0.24,0.9 spacing 0.08\n";
+      script << "set multiplot layout 1," << panels.size() << " margins " << 90.0 / width << ",0.98,0.24,0.9 spacing "
+             << 105.0 / width << "\n";
     for (std::size_t k = 0; one_key && k < panels[0].curves.size(); ++k)
       script << "set label " << quoted("━━ " + panels[0].curves[k].name) << " noenhanced center at screen "
              << (double(k) + 0.5) / double(panels[0].curves.size()) << ",0.04 textcolor '"

@@ -161,7 +161,7 @@ void Training::write_log() const {
       for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width() ? ',' : '\n') << log_[k];
       out << '\n';
     });
-  if (options_.plot.empty() || log_.size() < 2 * width()) return;
+  if (options_.plot.empty() || log_.empty()) return;
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
   for (std::size_t column = 1; column < width(); ++column) {

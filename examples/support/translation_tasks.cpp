@@ -5,6 +5,7 @@
 #include <cctype>
 #include <chrono>
 #include <iterator>
+#include <nn/utf8.hpp>
 #include <unordered_set>
 
 #include "format.hpp"
@@ -77,4 +78,26 @@ std::vector<Pair> translation_pairs(const std::string& task, std::size_t count, 
   for (std::unordered_set<std::string> targets; pairs.size() < count;)
     if (Pair pair = draw(task, random); targets.insert(pair.target).second) pairs.push_back(std::move(pair));
   return pairs;
+}
+
+nn::Vocabulary translation_vocabulary() {
+  nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
+  for (const char character : translation_characters) vocabulary.add({&character, 1});
+  return vocabulary;
+}
+
+PairCorpus::PairCorpus(const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary) {
+  const auto encode = [&](const std::string& text) {
+    std::vector<std::int64_t> ids;
+    for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
+    return ids;
+  };
+  for (const Pair& pair : pairs) {
+    x.push_back(encode(pair.source));
+    y.push_back(encode(pair.target));
+    before.push_back(y.back());
+    before.back().insert(before.back().begin(), end);
+    y.back().push_back(end);
+    lengths.push_back(x.back().size());
+  }
 }

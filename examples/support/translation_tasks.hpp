@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nn/batches.hpp>
+#include <nn/vocabulary.hpp>
 #include <string>
 #include <vector>
 
@@ -18,3 +20,15 @@ extern const std::vector<std::string> translation_tasks;
 
 /// Pairs of a task; no target occurs twice.
 std::vector<Pair> translation_pairs(const std::string& task, std::size_t count, unroll::Random& random);
+
+/// The characters by their numbers; 0 is the end of a text.
+unroll::nn::Vocabulary translation_vocabulary();
+
+/// Pairs as numbers of characters. A decoder is to say `y` when it is told what comes before.
+struct PairCorpus {
+  static constexpr std::int64_t end = 0;  ///< comes after the last character, and before the first that is said
+  unroll::nn::Sequences x, before, y;
+  std::vector<std::size_t> lengths;  ///< of x
+
+  PairCorpus(const std::vector<Pair>& pairs, const unroll::nn::Vocabulary& vocabulary);
+};
