@@ -68,8 +68,8 @@ void run(CLI::App& app, Options& o) {
   }
   const nn::Vocabulary vocabulary =
       has_vocabulary ? vocabulary_of(saved.at("vocabulary"), o.model.words()) : vocabulary_of(learned, o.minimum);
-  const auto learned_ids = encoded(learned, vocabulary, o.train.empty() ? o.text : o.train),
-             held_out_ids = encoded(held_out, vocabulary, o.valid.empty() ? o.text : o.valid),
+  const auto learned_ids = encoded(learned, vocabulary, o.train.empty() ? o.text + ", to learn" : o.train),
+             held_out_ids = encoded(held_out, vocabulary, o.train.empty() ? o.text + ", held out" : o.valid),
              test_ids = encoded(test, vocabulary, o.test);
   const Indices prime = prime_of(vocabulary, o);
 
@@ -116,15 +116,15 @@ void add_options(CLI::App& app, Options& o) {
   add_option(app, sampling, "--sample", o.sample, "how many pieces to write")->check(natural);
   add_option(app, sampling, "--prime", o.prime, "what they go on from");
   add_option(app, sampling, "--temperature", o.sampling.temperature, "0 for the most likely piece")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(between(0, 100));
   add_option(app, sampling, "--top-k", o.sampling.top_k, "choose among so many likely pieces; 0 for all")
       ->check(natural);
   add_option(app, sampling, "--top-p", o.sampling.top_p, "choose among those that have this probability together")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0, 1));
   add_language_model_options(app, o.model);
   add_option(app, training_group, "--minimum", o.minimum, "how often a piece must occur to be known")->check(positive);
   add_option(app, training_group, "--scale", o.scale, "start with parameters in ± this; 0 for the layers' own")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(between(0, 100));
   add_training_options(app, o.training);
   app.get_option("--batch")->group(evaluation_group);
 }

@@ -224,7 +224,7 @@ void add_options(CLI::App& app, Options& o) {
   add_option(app, model_group, "--task", o.task, "what to learn: to write dates, or to reverse or sort letters")
       ->check(CLI::IsMember(translation_tasks));
   add_network_options(app, o.network);
-  add_option(app, training_group, "--pairs", o.pairs, "to learn from")->check(CLI::Range(1, 20000));
+  add_option(app, training_group, "--pairs", o.pairs, "to learn from")->check(between(1, 20000));
   add_training_options(app, o.training);
 }
 

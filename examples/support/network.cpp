@@ -11,7 +11,8 @@ void add_network_options(CLI::App& app, NetworkOptions& o) {
   add_option(app, model_group, "--hidden", o.hidden, "units of a layer, in each direction")->check(positive);
   add_option(app, model_group, "--layers", o.layers, "of the network")->check(positive);
   add_option(app, model_group, "--embedding", o.input, "size of an embedding; 0 for that of a layer")->check(natural);
-  add_option(app, training_group, "--dropout", o.dropout, "the share that drops out around layers")->check(proportion);
+  add_option(app, training_group, "--dropout", o.dropout, "the share that drops out around layers")
+      ->check(between(0, 0.95));
 }
 
 auto Network::make(const NetworkOptions& o, Random& random) -> Layer {

@@ -25,7 +25,15 @@ const CLI::Validator natural(
     },
     "");
 
-const CLI::Validator proportion = CLI::Range(0.0, 0.95);
+CLI::Validator between(double least, double most) {
+  const std::string range = text_of(least) + " to " + text_of(most);
+  return {[=](const std::string& text) {
+            double number = 0;
+            const bool accepted = CLI::detail::lexical_cast(text, number) && least <= number && number <= most;
+            return accepted ? std::string() : "'" + text + "'; it must be a number from " + range;
+          },
+          range};
+}
 
 CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path, const std::string& what) {
   return app.add_option(name, path, what)->type_name("FILE")->check([](const std::string& given) {
@@ -40,7 +48,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--epochs", o.epochs, "how often to go over the data")->check(positive);
   add("--batch", o.batch, "examples in a batch")->check(positive);
   add("--learning-rate", o.learning_rate, "of the first batch")->check(positive);
-  add("--clip", o.clip, "the largest norm of a gradient; 0 for any")->check(CLI::Range(0.0, 1e9));
+  add("--clip", o.clip, "the largest norm of a gradient; 0 for any")->check(between(0, 1e9));
   add("--shares", o.shares, "parts of a batch, each of them a thread's; the result depends on how many there are")
       ->check(positive);
   add("--seed", o.seed, "of all random numbers")->check(natural);

@@ -35,8 +35,10 @@ CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path,
 /// Adds those of TrainingOptions.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
-/// Accept finite numbers above 0, whole ones from 0 on, and shares that leave something.
-extern const CLI::Validator positive, natural, proportion;
+/// Accept finite numbers above 0, and whole ones from 0 on.
+extern const CLI::Validator positive, natural;
+/// Accepts the numbers from one to another.
+CLI::Validator between(double least, double most);
 
 /// Throws an Error if a value occurs twice.
 template <class T>
