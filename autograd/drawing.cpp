@@ -73,6 +73,17 @@ const Path* step_of(const Path* path) {
   return path;
 }
 
+// Whether b goes on with a state that a has from another step: c = f ⊙ c + ...
+template <class T>
+bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
+  const Node<T>&from = tape.node(a), &to = tape.node(b);
+  return to.label && std::any_of(from.operands().begin(), from.operands().end(), [&](std::uint32_t operand) {
+           if (operand == Node<T>::constant) return false;
+           const Node<T>& state = tape.node(operand);
+           return state.label && std::string(state.label) == to.label && step_of(state.path) != step_of(from.path);
+         });
+}
+
 }  // namespace
 
 template <class T>
@@ -131,7 +142,7 @@ std::string to_dot(const Tape<T>& tape) {
         out << " [color=\"#8fb4da\"]";
       else if (begins = false; is_fork(node))
         out << " [arrowhead=none]";
-      else if (step && from && from != step)
+      else if (step && ((from && from != step) || continues_state(tape, operand, k)))
         out << " [weight=8]";  // the state: as straight as can be
       out << ";\n";
     }
