@@ -46,31 +46,8 @@ std::string begin(const std::string& path, const std::string& output, int width,
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nset key bmargin center samplen 2 "
-            "maxrows 1 "
-            "horizontal textcolor '#333333'\n";
+         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nunset key\n";
   return script.str();
-}
-
-// The numbers of some curves that are finite.
-std::vector<double> finite(const std::vector<Curve>& curves, std::vector<double> Curve::*numbers) {
-  std::vector<double> result;
-  for (const Curve& curve : curves)
-    std::ranges::copy_if(curve.*numbers, std::back_inserter(result), [](double x) { return std::isfinite(x); });
-  return result;
-}
-
-// gnuplot chooses the range of an axis, unless there is but one number.
-std::string range_of(const char* axis, const std::vector<double>& numbers, bool logarithmic) {
-  std::ostringstream text;
-  const auto [least, most] = std::ranges::minmax(numbers);
-  text << "set " << axis << "range [";
-  if (least < most)
-    text << "*:*";
-  else
-    text << (logarithmic ? least / 2 : least - 0.5) << ':' << (logarithmic ? least * 2 : least + 0.5);
-  text << "]\n";
-  return text.str();
 }
 
 // Runs gnuplot on a script that ends in a file, and moves that file to its place.
@@ -92,6 +69,82 @@ void run(const std::string& path, const std::function<std::string(const std::str
 // The colours of Okabe and Ito (2008), which nobody takes for each other.
 const char* const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
 
+// The numbers of some curves that are finite.
+std::vector<double> finite(const std::vector<Curve>& curves, std::vector<double> Curve::*numbers) {
+  std::vector<double> result;
+  for (const Curve& curve : curves)
+    std::ranges::copy_if(curve.*numbers, std::back_inserter(result), [](double x) { return std::isfinite(x); });
+  return result;
+}
+
+// gnuplot chooses the range of an axis, unless there is but one number.
+std::string range_of(const char* axis, const std::vector<double>& numbers, bool logarithmic) {
+  std::ostringstream text;
+  const auto [least, most] = std::ranges::minmax(numbers);
+  text << "set " << axis << "range [";
+  if (least < most)
+    text << "*:*";
+  else
+    text << (logarithmic ? least / 2 : least - 0.5) << ':' << (logarithmic ? least * 2 : least + 0.5);
+  text << "]\nset " << axis << "tics " << (most - least < 8 && !logarithmic && *axis == 'x' ? "1\n" : "autofreq\n");
+  return text.str();
+}
+
+bool same_names(const Panel& a, const Panel& b) {
+  return std::ranges::equal(a.curves, b.curves, {}, &Curve::name, &Curve::name);
+}
+
+// What gnuplot draws a curve with, the k-th of a panel.
+std::string style_of(const Curve& curve, std::size_t k) {
+  std::ostringstream text;
+  text << "linecolor '" << (curve.reference ? "#888888" : colours[k % std::size(colours)]) << "' ";
+  if (curve.reference)
+    text << "linewidth 1 dashtype 2";
+  else
+    text << "linewidth 2 dashtype " << k / std::size(colours) + 1;
+  return text.str();
+}
+
+// The names of curves in rows, from a height downwards: gnuplot's own key would be as narrow as a panel. All lengths
+// are in pixels.
+class Key {
+ public:
+  static constexpr double row = 24;
+
+  Key(const std::vector<Curve>& curves, double width) : curves_(curves) {
+    for (std::size_t k = 0; k < curves.size(); ++k) {
+      const double wide = width_of(curves[k]);
+      if (rows_.empty() || rows_.back().width + wide > width) rows_.push_back({k, 0});
+      rows_.back().width += wide;
+    }
+  }
+  double height() const { return row * double(rows_.size()); }
+  void draw(std::ostream& script, double centre, double from, double width, double height) const {
+    double x = 0, y = from;
+    for (std::size_t k = 0, next = 0; k < curves_.size(); ++k) {
+      if (next < rows_.size() && rows_[next].first == k) x = centre - rows_[next++].width / 2, y -= row;
+      script << "set arrow from screen " << x / width << ',' << y / height << " to screen " << (x + line) / width << ','
+             << y / height << " nohead " << style_of(curves_[k], k) << "\nset label " << quoted(curves_[k].name)
+             << " noenhanced left at screen " << (x + line + 6) / width << ',' << y / height
+             << " textcolor '#333333'\n";
+      x += width_of(curves_[k]);
+    }
+  }
+
+ private:
+  struct Row {
+    std::size_t first;  // of its curves
+    double width;
+  };
+  static constexpr double line = 26, letter = 8;
+  static double width_of(const Curve& curve) {
+    return line + 26 + letter * double(unroll::nn::characters(curve.name).size());
+  }
+
+  const std::vector<Curve>& curves_;
+  std::vector<Row> rows_;
+};
+
 }  // namespace
 
 void require_picture(const std::string& path) {
@@ -106,48 +159,48 @@ void require_picture(const std::string& path) {
 
 void draw(const std::string& path, std::vector<Panel> panels) {
   std::erase_if(panels, [](const Panel& panel) { return finite(panel.curves, &Curve::y).empty(); });
-  const int width = std::max(640, 440 * static_cast<int>(panels.size()));
-  // Panels with the same curves have one key, below them: gnuplot's own would be as narrow as a panel.
-  const auto same_curves = [&](const Panel& panel) {
-    return std::equal(panel.curves.begin(), panel.curves.end(), panels[0].curves.begin(), panels[0].curves.end(),
-                      [](const Curve& a, const Curve& b) { return a.name == b.name; });
-  };
-  const bool one_key = panels.size() > 1 && std::all_of(panels.begin(), panels.end(), same_curves);
+  if (panels.empty()) return;
+  constexpr double left = 90, right = 20, top = 40, axis = 60, plot = 290;
+  const std::size_t all = panels.size(), width = all > 1 ? 440 * all : 640;
+  const bool one_key = std::ranges::all_of(panels, [&](const Panel& panel) { return same_names(panel, panels[0]); });
+  const double each = (double(width) - double(all) * (left + right)) / double(all);
+  std::vector<Key> keys;
+  double key = 0;
+  for (const Panel& panel : panels)
+    key = std::max(key, keys.emplace_back(panel.curves, double(one_key ? width : width / all)).height());
+  const double below = axis + key, height = top + plot + below;
   run(path, [&](const std::string& output) {
     std::ostringstream script;
-    script
-        << begin(path, output, width, 400)
-        // Powers of ten need enhanced text; names must not be taken for it.
-        << "set termoption enhanced\nset key noenhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
-        << "set datafile missing 'nan'\nset autoscale xfix\n";
-    if (panels.size() > 1)
-      script << "set multiplot layout 1," << panels.size() << " margins " << 90.0 / width << ",0.98,0.24,0.9 spacing "
-             << 105.0 / width << "\n";
-    for (std::size_t k = 0; one_key && k < panels[0].curves.size(); ++k)
-      script << "set label " << quoted("━━ " + panels[0].curves[k].name) << " noenhanced center at screen "
-             << (double(k) + 0.5) / double(panels[0].curves.size()) << ",0.04 textcolor '"
-             << colours[k % std::size(colours)] << "'\n";
-    if (one_key) script << "unset key\n";
-    std::size_t block = 0;
-    for (const Panel& panel : panels) {
+    script << begin(path, output, int(width), int(height))
+           // Powers of ten need enhanced text; names must not be taken for it.
+           << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
+           << "set datafile missing 'nan'\nset autoscale xfix\nset multiplot\n";
+    for (std::size_t k = 0, block = 0; k < all; ++k) {
+      const Panel& panel = panels[k];
+      const double begin = left + double(k) * (each + left + right);
       std::ostringstream plots;
-      for (std::size_t k = 0; k < panel.curves.size(); ++k) {
-        const Curve& curve = panel.curves[k];
+      for (std::size_t n = 0; n < panel.curves.size(); ++n, ++block) {
+        const Curve& curve = panel.curves[n];
         script << "$d" << block << " << END\n";
         for (std::size_t i = 0; i < curve.x.size(); ++i)
           script << curve.x[i] << ' ' << (std::isfinite(curve.y[i]) ? curve.y[i] : std::nan("")) << '\n';
         script << "END\n";
-        plots << (k ? ", " : "plot ") << "$d" << block++ << " using 1:2 with "
-              << (curve.reference || curve.x.size() > 60 ? "lines" : "linespoints pointtype 7 pointsize 0.5")
-              << (curve.reference ? " linewidth 1 dashtype 2" : " linewidth 2") << " linecolor '"
-              << (curve.reference ? "#888888" : colours[k % std::size(colours)]) << "' title " << quoted(curve.name);
+        plots << (n ? ", " : "plot ") << "$d" << block << " using 1:2 with "
+              << (curve.reference || curve.x.size() > 60 ? "lines " : "linespoints pointtype 7 pointsize 0.5 ")
+              << style_of(curve, n);
       }
-      script << "set title " << quoted(panel.title) << " noenhanced\nset xlabel " << quoted(panel.x)
-             << " noenhanced\nset ylabel " << quoted(panel.y) << " noenhanced\n"
+      if (!one_key || k == 0)
+        keys[k].draw(script, one_key ? double(width) / 2 : begin + each / 2, key + Key::row / 2, double(width), height);
+      script << "set lmargin at screen " << begin / double(width) << "\nset rmargin at screen "
+             << (begin + each) / double(width) << "\nset bmargin at screen " << below / height
+             << "\nset tmargin at screen " << 1 - top / height << "\nset title " << quoted(panel.title)
+             << " noenhanced\nset xlabel " << quoted(panel.x) << " noenhanced\nset ylabel " << quoted(panel.y)
+             << " noenhanced\n"
              << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
                                    : "unset logscale y\nset format y '%g'\nset mytics default\n")
              << range_of("x", finite(panel.curves, &Curve::x), false)
-             << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str() << "\nunset label\n";
+             << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str()
+             << "\nunset label\nunset arrow\n";
     }
     return script.str();
   });
