@@ -15,9 +15,9 @@
 using namespace unroll;
 
 struct Options {
-  TrainingOptions training{.epochs = 6, .batch = 64, .learning_rate = 3e-3};
+  TrainingOptions training{.epochs = 8, .batch = 64, .learning_rate = 3e-3};
   std::vector<std::string> cells{"rnn", "gru", "lstm"};
-  std::size_t hidden = 16, sentences = 6000, nearest = 2, known = 10, farthest = 48, tests = 400;
+  std::size_t hidden = 12, sentences = 6000, nearest = 2, known = 10, farthest = 100, tests = 400;
   std::string picture;
 };
 
@@ -72,7 +72,8 @@ void run(CLI::App& app, const Options& o) {
   for (std::size_t k = 0; k < o.sentences; ++k)
     learned.add(o.nearest + random.below(o.known - o.nearest + 1), vocabulary, random);
   std::map<std::size_t, AgreementSentences> tests;  // by distance
-  for (std::size_t distance = o.nearest; distance <= o.farthest; distance += 2)
+  const std::size_t apart = (o.farthest - o.nearest) / 25 + 1;
+  for (std::size_t distance = o.nearest; distance <= o.farthest; distance += apart)
     for (std::size_t k = 0; k < o.tests; ++k) tests[distance].add(distance, vocabulary, random);
 
   Readers readers(o, vocabulary.size(), random);

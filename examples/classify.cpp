@@ -108,7 +108,6 @@ bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadat
 /// Prints the most likely classes of a text.
 void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
               const std::string& text) {
-  require(!pieces(text, false, "--classify").empty(), "--classify", "the text is empty");
   const EncodedTexts one({classes, {text}, {0}}, vocabulary);
   const Array<float> p = softmax(scores_of(model, one, {0})).value();
   std::vector<std::size_t> order(classes.size());
@@ -125,7 +124,10 @@ void run(CLI::App& app, Options& o) {
   const bool trained = trains(app), asked = app.count("--classify") > 0;
   o.network.bidirectional = o.pooling != "last";
 
-  Random random(t.seed);
+  if (asked) require(!pieces(o.classify, false, "--classify").empty(), "--classify", "the text is empty");
+  // What is held out must be what was held out when the model learned.
+  const std::string split_seed = saved.contains("split") ? saved.at("split") : std::to_string(t.seed);
+  Random random(std::stoull(split_seed));
   LabelledTexts all;
   if (!o.data.empty())
     all = read_labelled(o.data);
@@ -135,16 +137,19 @@ void run(CLI::App& app, Options& o) {
   require(o.picture.empty() || all.size() > 0, "--picture", "it draws what --data was taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);
   const auto [learned, held_out] = split(all, random);
+  if (!t.load.empty()) random = Random(t.seed);
   std::vector<std::string> seen;
   for (const std::string& text : learned.texts)
     for (const std::string& character : nn::characters(text)) seen.push_back(character);
   const nn::Vocabulary vocabulary = described ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(seen, 1);
   const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : all.classes;
-  require(all.size() == 0 || all.classes == classes, o.data, "it has other classes than ", t.resume, t.load);
+  require(all.size() == 0 || all.classes == classes, o.data.empty() ? "--data" : o.data, "it has other classes than ",
+          t.resume, t.load);
 
   Classifier model(o, vocabulary.size(), classes.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   nn::Metadata description = model_options(app);
+  description["split"] = split_seed;
   description["vocabulary"] = joined(vocabulary, false);
   for (const std::string& name : classes) description["classes"] += name + "\n";
   const EncodedTexts examples(learned, vocabulary), others(held_out, vocabulary);

@@ -87,6 +87,7 @@ double accuracy(const Marker<T>& model, const Batch<T>& batch) {
 }
 
 void check(std::uint64_t seed) {
+  std::cout << "seed " << seed << std::endl;
   Random random(seed);
   Marker<double> model(3, random);
   const auto batch = draw<double>(4, random);
@@ -120,7 +121,7 @@ int main(int argc, char** argv) {
   std::size_t steps = 1000;
   std::uint64_t seed = 1;
   options.add_option("--steps", steps, "batches to train on")->capture_default_str()->check(natural);
-  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(natural);
+  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(seed_number);
   return run_program(options, argc, argv, [&] {
     check(seed);
     train(steps, seed);

@@ -73,6 +73,7 @@ Variable<T> error(const Counter<T>& model, const Series<T>& series) {
 }
 
 void check(std::uint64_t seed) {
+  std::cout << "seed " << seed << std::endl;
   Random random(seed);
   Counter<double> model(3, random);
   const auto series = draw<double>(2, random);
@@ -105,7 +106,7 @@ int main(int argc, char** argv) {
   std::size_t steps = 1000;
   std::uint64_t seed = 1;
   options.add_option("--steps", steps, "batches to train on")->capture_default_str()->check(natural);
-  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(natural);
+  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(seed_number);
   return run_program(options, argc, argv, [&] {
     check(seed);
     train(steps, seed);

@@ -49,8 +49,8 @@ int main(int argc, char** argv) {
   std::int64_t steps = 3;
   std::uint64_t seed = 1;
   options.add_option("--cell", cell, "to unroll")->capture_default_str()->check(CLI::IsMember({"rnn", "lstm", "gru"}));
-  options.add_option("--steps", steps, "of time")->capture_default_str()->check(positive);
-  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(natural);
+  options.add_option("--steps", steps, "of time")->capture_default_str()->check(between(1, 1000));
+  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(seed_number);
   options
       .add_option("--output", output, "a picture .svg, .png or .pdf, or .dot; the text on standard output if not given")
       ->type_name("FILE");

@@ -67,7 +67,9 @@ void run(CLI::App& app, const Options& o) {
   const Text shown = beginning(text, o.characters),
              learned = beginning(o.text.empty() ? pieces(toy, false, "text") : text, 50000);
   const nn::Vocabulary vocabulary =
-      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(learned, 1);
+      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false)
+      : t.load.empty()             ? vocabulary_of(learned, 1)
+                       : vocabulary_of(beginning(text, text.size() * 9 / 10), 1);  // as language_model has it
   LanguageModel model(o.model, vocabulary.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   if (trains(app) && !train(app, t, o.model, model, description_of(app, o.model, vocabulary), random,

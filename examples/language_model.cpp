@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <nn/nn.hpp>
 
 #include "support/format.hpp"
@@ -42,7 +43,9 @@ void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const 
     const auto [scores, next] = model(tokens, state);
     state = next;
     const auto last = static_cast<std::int64_t>(tokens.shape()[0]);
-    const std::int64_t id = draw(slice(scores, 0, last - 1, last).value(), o.sampling, random);
+    Array<float> of_next = slice(scores, 0, last - 1, last).value();
+    of_next.flat(std::size_t(vocabulary.unknown())) = -std::numeric_limits<float>::infinity();  // it cannot be written
+    const std::int64_t id = draw(of_next, o.sampling, random);
     const std::string& piece = vocabulary.word(id);
     std::cout << (piece == "<eos>" ? "\n" : words ? piece + " " : piece) << std::flush;
     tokens = id + xt::zeros<std::int64_t>({1, 1});
@@ -79,6 +82,7 @@ void run(CLI::App& app, Options& o) {
     if (o.scale > 0) parameter.assign(random.uniform<float>(parameter.shape(), -o.scale, o.scale));
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   const nn::Metadata description = description_of(app, o.model, vocabulary);
+  if (!trained) std::cout << "seed " << t.seed << std::endl;
   if (trained && !train(app, t, o.model, model, description, random, learned_ids, held_out_ids)) return;
 
   for (const auto& [what, ids] : {std::pair("held out", held_out_ids), std::pair("test", test_ids)}) {
@@ -126,6 +130,7 @@ void add_options(CLI::App& app, Options& o) {
   add_option(app, training_group, "--scale", o.scale, "start with parameters in ± this; 0 for the layers' own")
       ->check(between(0, 100));
   add_training_options(app, o.training);
+  app.get_option("--resume")->excludes("--preset");
   app.get_option("--batch")->group(evaluation_group);
 }
 

@@ -168,6 +168,8 @@ void run(CLI::App& app, Options& o) {
   }
   require(trained || !sentences.empty() || !corpora.test.empty(), "--load",
           "there is nothing to tag; give --tag, --tag-file or --test");
+  require(trained || o.files.vectors.empty(), "--vectors",
+          "a tagger that is trained can begin with them; give --epochs");
   require(o.picture.empty() || !corpora.test.empty(), "--picture",
           "it draws what --test was taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);

@@ -1,7 +1,8 @@
 #include "options.hpp"
 
 #include <charconv>
-#include <cmath>
+#include <optional>
+#include <system_error>
 
 using namespace unroll;
 
@@ -10,18 +11,39 @@ std::string text_of(double number) {
   return {text, std::to_chars(text, text + sizeof text, number).ptr};
 }
 
+namespace {
+
+// Sizes up to this one have products that can be counted.
+constexpr double most_of_all = 1e7;
+
+std::optional<std::uint64_t> whole(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
 const CLI::Validator positive(
     [](const std::string& text) {
       double number = 0;
-      const bool accepted = CLI::detail::lexical_cast(text, number) && number > 0 && std::isfinite(number);
-      return accepted ? std::string() : "'" + text + "'; it must be a number above 0";
+      const bool accepted = CLI::detail::lexical_cast(text, number) && 0 < number && number <= most_of_all;
+      return accepted ? std::string() : "'" + text + "'; it must be a number above 0, at most " + text_of(most_of_all);
     },
     "POSITIVE");
 
 const CLI::Validator natural(
     [](const std::string& text) {
-      const bool accepted = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-      return accepted ? std::string() : "'" + text + "'; it must be a whole number, at least 0";
+      const std::optional<std::uint64_t> number = whole(text);
+      return number && double(*number) <= most_of_all
+                 ? std::string()
+                 : "'" + text + "'; it must be a whole number from 0 to " + text_of(most_of_all);
+    },
+    "");
+
+const CLI::Validator seed_number(
+    [](const std::string& text) {
+      return whole(text) ? std::string() : "'" + text + "'; it must be a whole number from 0 to 18446744073709551615";
     },
     "");
 
@@ -51,7 +73,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   add("--clip", o.clip, "the largest norm of a gradient; 0 for any")->check(between(0, 1e9));
   add("--shares", o.shares, "parts of a batch, each of them a thread's; the result depends on how many there are")
       ->check(positive);
-  add("--seed", o.seed, "of all random numbers")->check(natural);
+  add("--seed", o.seed, "of all random numbers")->check(seed_number);
   app.add_option("--threads", o.threads, "at work, one for each core if not given; the result is the same")
       ->check(positive);
   add_file(app, "--save", o.save, "where to put the model");

@@ -35,8 +35,8 @@ CLI::Option* add_file(CLI::App& app, const std::string& name, std::string& path,
 /// Adds those of TrainingOptions.
 void add_training_options(CLI::App& app, TrainingOptions& options);
 
-/// Accept finite numbers above 0, and whole ones from 0 on.
-extern const CLI::Validator positive, natural;
+/// Accept numbers above 0, whole ones from 0 on, and seeds.
+extern const CLI::Validator positive, natural, seed_number;
 /// Accepts the numbers from one to another.
 CLI::Validator between(double least, double most);
 

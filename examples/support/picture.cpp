@@ -105,6 +105,16 @@ std::string style_of(const Curve& curve, std::size_t k) {
   return text.str();
 }
 
+// A label beside an axis: not too long, and no format for gnuplot.
+std::string tic(const std::string& label) {
+  constexpr std::size_t most = 24;
+  const std::vector<std::string> characters = unroll::nn::characters(label);
+  std::string result;
+  for (std::size_t k = 0; k < std::min(most, characters.size()); ++k)
+    result += characters.size() > most && k + 1 == most ? "…" : characters[k] == "%" ? "%%" : characters[k];
+  return result;
+}
+
 // The names of curves in rows, from a height downwards: gnuplot's own key would be as narrow as a panel. All lengths
 // are in pixels.
 class Key {
@@ -208,19 +218,27 @@ void draw(const std::string& path, std::vector<Panel> panels) {
 
 void draw(const std::string& path, const ColouredMatrix& matrix) {
   const std::size_t rows = matrix.rows.size(), columns = matrix.columns.size();
+  const auto longest = [](const std::vector<std::string>& labels) {
+    std::size_t most = 1;
+    for (const std::string& label : labels) most = std::max(most, unroll::nn::characters(tic(label)).size());
+    return 8 * double(most);
+  };
   const int cell =
       static_cast<int>(std::clamp<std::size_t>(600 / std::max<std::size_t>(std::max(rows, columns), 1), 14, 48));
   const bool upright = std::ranges::all_of(
       matrix.columns, [](const std::string& label) { return unroll::nn::characters(label).size() <= 2; });
-  const int width = 220 + cell * static_cast<int>(columns);
-  const int height = (upright ? 130 : 170) + cell * static_cast<int>(rows);
+  const double left = 60 + longest(matrix.rows), below = 60 + (upright ? 16 : longest(matrix.columns));
+  const double across = double(cell) * double(columns), down = double(cell) * double(rows);
+  const double width = std::max(left + across + 100, 16 + 9 * double(matrix.title.size())), height = 50 + down + below;
   run(path, [&](const std::string& output) {
     std::ostringstream script, x, y;
     double most = 0;
     for (const double value : matrix.values) most = std::max(most, value);
-    for (std::size_t k = 0; k < columns; ++k) x << (k ? ", " : "") << quoted(matrix.columns[k]) << ' ' << k;
-    for (std::size_t k = 0; k < rows; ++k) y << (k ? ", " : "") << quoted(matrix.rows[k]) << ' ' << k;
-    script << begin(path, output, width, height) << "$d << END\n";
+    for (std::size_t k = 0; k < columns; ++k) x << (k ? ", " : "") << quoted(tic(matrix.columns[k])) << ' ' << k;
+    for (std::size_t k = 0; k < rows; ++k) y << (k ? ", " : "") << quoted(tic(matrix.rows[k])) << ' ' << k;
+    script << begin(path, output, int(width), int(height)) << "set lmargin at screen " << left / width
+           << "\nset rmargin at screen " << (left + across) / width << "\nset bmargin at screen " << below / height
+           << "\nset tmargin at screen " << (below + down) / height << "\n$d << END\n";
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < columns; ++j) script << j << ' ' << i << ' ' << matrix.values(i, j) << '\n';
     script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
@@ -228,8 +246,7 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
            << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
            << "]\nset cbtics scale 0\nset colorbox noborder\nset xrange [-0.5:" << double(columns) - 0.5
            << "]\nset yrange [" << double(rows) - 0.5 << ":-0.5]\nset xtics (" << x.str()
-           << (upright ? ")" : ") rotate by 90 right") << " scale 0\nset ytics (" << y.str()
-           << ") scale 0\nset size ratio -1\nunset key\n"
+           << (upright ? ")" : ") rotate by 90 right") << " scale 0\nset ytics (" << y.str() << ") scale 0\n"
            << "plot $d using 1:2:3 with image pixels";
     // What rounds to nothing is left out.
     const char* const format = most > 2 ? "%.0f" : "%.2f";

@@ -16,6 +16,7 @@ void require_utf8(const std::vector<nn::Sentence>& sentences, const std::string&
     for (const nn::Token& token : sentences[k].tokens) {
       try {
         nn::characters(token.form);
+        nn::characters(token.upos);
       } catch (const Error& error) {
         fail(path, "sentence ", k + 1, ", word ", token.id, ": ", error.what());
       }

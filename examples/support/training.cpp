@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <nn/atomic_file.hpp>
 #include <set>
 
@@ -17,16 +16,19 @@ namespace {
 
 // What is written may not be what is read or written by another option; but a training may go on in its own checkpoint.
 void refuse_same_files(const CLI::App& app) {
-  static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint"};
-  std::map<std::string, std::string> names;  // of options, by file
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string& name = option->get_name();
-    if (option->get_type_name() != "FILE" || option->count() == 0 || name == "--resume") continue;
-    const std::string path = std::filesystem::weakly_canonical(option->results()[0]).string();
-    const auto [other, added] = names.emplace(path, name);
-    require(added || (!written.contains(name) && !written.contains(other->second)), name, option->results()[0],
-            " is the file of ", other->second, ", too; it must be another one");
-  }
+  namespace fs = std::filesystem;
+  static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint", "--output"};
+  std::vector<std::pair<std::string, fs::path>> files;  // by option
+  for (const CLI::Option* option : app.get_options())
+    if (option->get_type_name() == "FILE" && option->count() > 0)
+      files.emplace_back(option->get_name(), fs::weakly_canonical(fs::absolute(option->results()[0])));
+  for (const auto& [name, path] : files)
+    for (const auto& [other, theirs] : files) {
+      const bool same = path == theirs || (fs::is_directory(theirs) && path.parent_path() == theirs);
+      const bool goes_on = name == "--checkpoint" && other == "--resume";
+      require(name == other || !same || !written.contains(name) || goes_on, name, app.get_option(name)->results()[0],
+              " is a file of ", other, ", too; it must be another one");
+    }
 }
 
 }  // namespace
@@ -69,6 +71,7 @@ bool Training::run(const Epoch& epoch) {
     setup_.out << (ended() ? formatted("the training has ended after %zu epochs", epoch_) : "going on in " + place())
                << std::endl;
   }
+  const double begun = done();
   const Interrupt interrupt;
   while (!ended() && !interrupt.pressed()) {
     if (position_ == 0) begin_epoch(epoch.batches());
@@ -81,7 +84,7 @@ bool Training::run(const Epoch& epoch) {
       count_ += loss.count;
       const std::string mean = formatted("  loss %.4f", loss_ / count_);
       line = formatted("epoch %zu/%zu", epoch_ + 1, options_.epochs) + mean;
-      progress_.advance(loss.count, done(), place() + mean);
+      progress_.advance(loss.count, (done() - begun) / (1 - begun), place() + mean);
       if (options_.every && position_ % options_.every == 0 && position_ < ends_.size()) write_checkpoint();
     }
     if (position_ < ends_.size()) break;
@@ -90,15 +93,15 @@ bool Training::run(const Epoch& epoch) {
       line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);
-    write_log();
     write_checkpoint();
+    write_log();
   }
   save();
-  if (ended()) return true;
-  write_checkpoint();
+  if (!interrupt.pressed()) return true;
+  if (!ended()) write_checkpoint();
   progress_.clear();
-  setup_.out << "interrupted in " << place();
-  if (!options_.checkpoint.empty()) setup_.out << "; go on with --resume " << options_.checkpoint;
+  setup_.out << (ended() ? "interrupted at the end" : "interrupted in " + place());
+  if (!ended() && !options_.checkpoint.empty()) setup_.out << "; go on with --resume " << options_.checkpoint;
   setup_.out << std::endl;
   return false;
 }
@@ -170,7 +173,11 @@ void Training::write_log() const {
     Curve& curve = (loss ? losses : others).curves.emplace_back(Curve{name, {}, {}});
     for (std::size_t row = 0; row < log_.size(); row += width()) curve.add(log_[row], log_[row + column]);
   }
-  draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
+  try {
+    draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "; the training goes on" << std::endl;
+  }
 }
 
 void Training::write_checkpoint() const {
