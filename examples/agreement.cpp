@@ -111,7 +111,10 @@ void run(CLI::App& app, const Options& o) {
     return means;
   };
   if (!o.training.load.empty()) nn::load_safetensors(o.training.load, readers);
-  if (trains(app) && !training.run({batches, step, measure})) return;
+  if (!trains(app))
+    std::cout << "seed " << o.training.seed << std::endl;
+  else if (!training.run({batches, step, measure}))
+    return;
   measure();
 
   Panel panel{"The right reflexive, by its distance from the subject", "words between them", "accuracy, %", {}};

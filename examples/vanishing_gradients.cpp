@@ -56,8 +56,10 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
   std::vector<Variable<double>> h;
   for (const auto& state : states) h.push_back(state[0]);
   Curve norms;
-  for (const auto& gradient : tape.gradient(model.loss(states, data.target), h))
-    norms.add(double(norms.x.size() + 1), norm(gradient).item());
+  for (const auto& gradient : tape.gradient(model.loss(states, data.target), h)) {
+    const double most = xt::amax(xt::abs(gradient.value()))();  // even double has no numbers for its square
+    norms.add(double(norms.x.size() + 1), most > 0 ? most * norm(gradient / most).item() : 0);
+  }
   return norms;
 }
 
@@ -166,7 +168,10 @@ void run(CLI::App& app, const Options& o) {
     return means;
   };
   if (!t.load.empty()) nn::load_safetensors(t.load, learners);
-  if (trains(app) && !training.run({batches, step, measure})) return;
+  if (!trains(app))
+    std::cout << "seed " << t.seed << std::endl;
+  else if (!training.run({batches, step, measure}))
+    return;
   for (std::size_t k = 0; k < measured.size(); ++k) {
     const Learner& one = learners.all[k];
     measured[k].after = one.norms(sequences.at(one.time));

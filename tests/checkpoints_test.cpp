@@ -173,7 +173,7 @@ TEST_CASE("a note may differ, a long value is shown where it differs") {
   checkpoint(end + "é" + end, "20").load(path);
   CHECK(epoch == 5);
   nn::Checkpoint other = checkpoint(end + "è" + end, "10");
-  CHECK(error_of([&] { other.load(path); }) ==
-        path + ": 'vocabulary' is '...hijklmnopqrstuvwxyzé" + letters + "abcdefghijklm...'; this training has " +
-            "'...hijklmnopqrstuvwxyzè" + letters + "abcdefghijklm...'");
+  CHECK(error_of([&] { other.load(path); }) == path + ": 'vocabulary' is '...hijklmnopqrstuvwxyzé" + letters +
+                                                   "abcdefghijklm...'; this training has " +
+                                                   "'...hijklmnopqrstuvwxyzè" + letters + "abcdefghijklm...'");
 }
