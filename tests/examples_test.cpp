@@ -158,4 +158,15 @@ TEST_CASE("options: a file's values are taken unless others were given, and equa
           parse({"--size", "0.0020000001"}, path, some);
         }) == "--size: 0.0020000001; " + path + " has 0.002");
   CHECK(error_of([&] { parse({"--names", "b"}, path, some); }) == "--names: [b]; " + path + " has [b,c]");
+
+  TrainingOptions training;
+  training.resume = path;
+  nn::write_safetensors(path, {}, {{"trained by", "program"}, {"epochs", "7"}, {"batch", "5"}});
+  parse({}, "", training);
+  CHECK(training.epochs == 7);
+  CHECK(training.batch == 5);
+  parse({"--epochs", "9"}, "", training);
+  CHECK(training.epochs == 9);
+  CHECK(error_of([&] { parse({"--batch", "6"}, "", training); }) == "--batch: 6; " + path + " has 5");
+  CHECK(error_of([&] { parse({}, path, some); }) == path + ": it is a checkpoint; --resume goes on from it");
 }
