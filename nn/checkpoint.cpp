@@ -53,12 +53,6 @@ void Checkpoint::add(const std::string& name, const Module<T>& model) {
                [p = parameter](const StoredTensor& tensor) mutable { p.assign(tensor.to<T>()); }});
 }
 
-template <class T>
-void Checkpoint::add(const std::string& name, Optimizer<T>& optimizer) {
-  fix(name, optimizer.name());
-  optimizer.visit_state([&](const std::string& inner, auto& value) { add(name + "." + inner, value); });
-}
-
 void Checkpoint::add(const std::string& name, Random& random) {
   add_entry({name, false,
              [&] {
@@ -140,8 +134,6 @@ void Checkpoint::load(const std::string& path) {
 
 template void Checkpoint::add(const std::string&, const Module<float>&);
 template void Checkpoint::add(const std::string&, const Module<double>&);
-template void Checkpoint::add(const std::string&, Optimizer<float>&);
-template void Checkpoint::add(const std::string&, Optimizer<double>&);
 template void Checkpoint::add(const std::string&, Array<float>&);
 template void Checkpoint::add(const std::string&, Array<double>&);
 

@@ -27,14 +27,14 @@ class Checkpoint {
 
   template <class T>
   void add(const std::string& name, const Module<T>& model);
-  template <class T>
-  void add(const std::string& name, Optimizer<T>& optimizer);
-  /// What has a state of its own: anything with visit_state(f), which calls f(name, value).
+  /// What has a state of its own: anything with visit_state(f), which calls f(name, value). Its name(), if it has one,
+  /// as an optimiser does, must be the same in a file to load.
   template <class State>
   requires requires(State& state) {
     state.visit_state([](const std::string&, auto&) {});
   }
   void add(const std::string& name, State& state) {
+    if constexpr (requires { state.name(); }) fix(name, state.name());
     state.visit_state([&](const std::string& inner, auto& value) { add(name + "." + inner, value); });
   }
   void add(const std::string& name, Random& random);

@@ -126,6 +126,16 @@ TEST_CASE("a checkpoint of another training is refused with the first difference
   CHECK(refused(other.checkpoint) == "'optimizer' is 'adam'; this training has 'adamw'");
   CHECK(other.model.scores.weight.value() == before);
 
+  nn::Adam<float> ours(run.model.parameters());
+  nn::AdamW<float> theirs(run.model.parameters());
+  const Directory directory;
+  const std::string of_adam = directory.file("adam.safetensors");
+  nn::Checkpoint concrete, another;
+  concrete.add("optimizer", ours);
+  concrete.save(of_adam);
+  another.add("optimizer", theirs);
+  CHECK(error_of([&] { another.load(of_adam); }) == of_adam + ": 'optimizer' is 'adam'; this training has 'adamw'");
+
   Random random(1);
   Model larger(random, 6);
   nn::Checkpoint checkpoint;
