@@ -1,14 +1,12 @@
 // draw_graph: the graph that a tape records of a recurrent cell, unrolled over its steps and drawn by Graphviz
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <memory>
 #include <nn/atomic_file.hpp>
 #include <nn/nn.hpp>
 
 #include "support/options.hpp"
 #include "support/program.hpp"
+#include "support/renderer.hpp"
 
 using namespace unroll;
 
@@ -26,21 +24,6 @@ std::string unrolled(std::int64_t steps, std::uint64_t seed) {
     state = cell.step(cell.input(x), state);
   }
   return to_dot(tape);
-}
-
-/// Writes what Graphviz draws, in a format that it knows.
-void render(const std::string& graph, const std::string& format, std::ostream& out) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> text(std::tmpfile(), std::fclose);
-  require(text && std::fputs(graph.c_str(), text.get()) >= 0 && std::fflush(text.get()) == 0, "temporary file",
-          "it cannot be written");
-  const std::string resolution = format == "png" ? " -Gdpi=192" : "";
-  FILE* const picture =
-      popen(("dot -T" + format + resolution + " /dev/fd/" + std::to_string(fileno(text.get()))).c_str(), "r");
-  require(picture, "Graphviz", "it cannot be started");
-  char buffer[4096];
-  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, picture))
-    out.write(buffer, static_cast<std::streamsize>(size));
-  require(pclose(picture) == 0, "Graphviz", "it could not draw the graph");
 }
 
 int main(int argc, char** argv) {
@@ -64,12 +47,14 @@ int main(int argc, char** argv) {
     const std::string graph = cell == "lstm"  ? unrolled<nn::LSTMCell<float>>(steps, seed)
                               : cell == "gru" ? unrolled<nn::GRUCell<float>>(steps, seed)
                                               : unrolled<nn::ElmanCell<float>>(steps, seed);
-    const bool missing = drawn && std::system("command -v dot >/dev/null") != 0;
+    const bool missing = drawn && !has_program("dot");
     if (output.empty() || missing) std::cout << graph;
     require(!missing, output, "not drawn, there is no Graphviz; install it with: sudo apt-get install graphviz; ",
             "the graph is on standard output");
     if (!output.empty())
-      nn::write_atomically(
-          output, [&](std::ostream& out) { drawn ? render(graph, ending.substr(1), out) : void(out << graph); });
+      nn::write_atomically(output, [&](std::ostream& out) {
+        drawn ? render("dot -T" + ending.substr(1) + (ending == ".png" ? " -Gdpi=192" : ""), graph, out)
+              : void(out << graph);
+      });
   });
 }

@@ -1,28 +1,18 @@
 #include "picture.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
-#include <memory>
 #include <nn/atomic_file.hpp>
 #include <nn/utf8.hpp>
 #include <sstream>
 
 #include "program.hpp"
+#include "renderer.hpp"
 
 namespace {
-
-bool has_gnuplot() {
-  static const bool found = std::system("command -v gnuplot >/dev/null") == 0;
-  return found;
-}
 
 std::string ending(const std::string& path) { return std::filesystem::path(path).extension().string(); }
 
@@ -33,7 +23,7 @@ std::string quoted(const std::string& text) {
 }
 
 // What gnuplot has to say first, for a picture of this size in pixels.
-std::string begin(const std::string& path, const std::string& output, int width, int height) {
+std::string begin(const std::string& path, int width, int height) {
   std::ostringstream script;
   const std::string kind = ending(path);
   const auto size = [&](double unit) {
@@ -45,25 +35,14 @@ std::string begin(const std::string& path, const std::string& output, int width,
     script << "set terminal svg size " << size(1) << " dynamic font 'Helvetica,13' background 'white'\n";
   if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
-  script << "set output " << quoted(output) << "\nset termoption noenhanced\nset encoding utf8\n"
+  script << "set termoption noenhanced\nset encoding utf8\n"
          << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nunset key\n";
   return script.str();
 }
 
-// Runs gnuplot on a script that ends in a file, and moves that file to its place.
-void run(const std::string& path, const std::function<std::string(const std::string& output)>& script) {
-  if (!has_gnuplot()) return;
-  const std::string output =
-      (std::filesystem::temp_directory_path() / ("unroll-" + std::to_string(getpid()) + ending(path))).string();
-  const std::unique_ptr<const std::string, void (*)(const std::string*)> removed(
-      &output, [](const std::string* file) { std::remove(file->c_str()); });
-  FILE* const gnuplot = popen("gnuplot", "w");
-  unroll::require(gnuplot, path, "gnuplot cannot be started");
-  const std::string text = script(output);
-  std::fwrite(text.data(), 1, text.size(), gnuplot);
-  unroll::require(pclose(gnuplot) == 0, path, "gnuplot could not draw it");
-  unroll::nn::write_atomically(path,
-                               [&](std::ostream& out) { out << std::ifstream(output, std::ios::binary).rdbuf(); });
+void draw(const std::string& path, const std::string& script) {
+  if (has_program("gnuplot"))
+    unroll::nn::write_atomically(path, [&](std::ostream& out) { render("gnuplot", script, out); });
 }
 
 // The colours of Okabe and Ito (2008), which nobody takes for each other.
@@ -162,7 +141,7 @@ void require_picture(const std::string& path) {
   unroll::require(kind == ".png" || kind == ".svg" || kind == ".pdf", path,
                   "a picture's name ends in .png, .svg or .pdf");
   require_writable(path, {});
-  if (!has_gnuplot())
+  if (!has_program("gnuplot"))
     std::cerr << path << ": not drawn, there is no gnuplot; install it with: sudo apt-get install gnuplot-nox"
               << std::endl;
 }
@@ -179,41 +158,39 @@ void draw(const std::string& path, std::vector<Panel> panels) {
   for (const Panel& panel : panels)
     key = std::max(key, keys.emplace_back(panel.curves, double(one_key ? width : width / all)).height());
   const double below = axis + key, height = top + plot + below;
-  run(path, [&](const std::string& output) {
-    std::ostringstream script;
-    script << begin(path, output, int(width), int(height))
-           // Powers of ten need enhanced text; names must not be taken for it.
-           << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
-           << "set datafile missing 'nan'\nset autoscale xfix\nset multiplot\n";
-    for (std::size_t k = 0, block = 0; k < all; ++k) {
-      const Panel& panel = panels[k];
-      const double begin = left + double(k) * (each + left + right);
-      std::ostringstream plots;
-      for (std::size_t n = 0; n < panel.curves.size(); ++n, ++block) {
-        const Curve& curve = panel.curves[n];
-        script << "$d" << block << " << END\n";
-        for (std::size_t i = 0; i < curve.x.size(); ++i)
-          script << curve.x[i] << ' ' << (std::isfinite(curve.y[i]) ? curve.y[i] : std::nan("")) << '\n';
-        script << "END\n";
-        plots << (n ? ", " : "plot ") << "$d" << block << " using 1:2 with "
-              << (curve.reference || curve.x.size() > 60 ? "lines " : "linespoints pointtype 7 pointsize 0.5 ")
-              << style_of(curve, n);
-      }
-      if (!one_key || k == 0)
-        keys[k].draw(script, one_key ? double(width) / 2 : begin + each / 2, key + Key::row / 2, double(width), height);
-      script << "set lmargin at screen " << begin / double(width) << "\nset rmargin at screen "
-             << (begin + each) / double(width) << "\nset bmargin at screen " << below / height
-             << "\nset tmargin at screen " << 1 - top / height << "\nset title " << quoted(panel.title)
-             << " noenhanced\nset xlabel " << quoted(panel.x) << " noenhanced\nset ylabel " << quoted(panel.y)
-             << " noenhanced\n"
-             << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
-                                   : "unset logscale y\nset format y '%g'\nset mytics default\n")
-             << range_of("x", finite(panel.curves, &Curve::x), false)
-             << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str()
-             << "\nunset label\nunset arrow\n";
+  std::ostringstream script;
+  script << begin(path, int(width), int(height))
+         // Powers of ten need enhanced text; names must not be taken for it.
+         << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
+         << "set datafile missing 'nan'\nset autoscale xfix\nset multiplot\n";
+  for (std::size_t k = 0, block = 0; k < all; ++k) {
+    const Panel& panel = panels[k];
+    const double begin = left + double(k) * (each + left + right);
+    std::ostringstream plots;
+    for (std::size_t n = 0; n < panel.curves.size(); ++n, ++block) {
+      const Curve& curve = panel.curves[n];
+      script << "$d" << block << " << END\n";
+      for (std::size_t i = 0; i < curve.x.size(); ++i)
+        script << curve.x[i] << ' ' << (std::isfinite(curve.y[i]) ? curve.y[i] : std::nan("")) << '\n';
+      script << "END\n";
+      plots << (n ? ", " : "plot ") << "$d" << block << " using 1:2 with "
+            << (curve.reference || curve.x.size() > 60 ? "lines " : "linespoints pointtype 7 pointsize 0.5 ")
+            << style_of(curve, n);
     }
-    return script.str();
-  });
+    if (!one_key || k == 0)
+      keys[k].draw(script, one_key ? double(width) / 2 : begin + each / 2, key + Key::row / 2, double(width), height);
+    script << "set lmargin at screen " << begin / double(width) << "\nset rmargin at screen "
+           << (begin + each) / double(width) << "\nset bmargin at screen " << below / height
+           << "\nset tmargin at screen " << 1 - top / height << "\nset title " << quoted(panel.title)
+           << " noenhanced\nset xlabel " << quoted(panel.x) << " noenhanced\nset ylabel " << quoted(panel.y)
+           << " noenhanced\n"
+           << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
+                                 : "unset logscale y\nset format y '%g'\nset mytics default\n")
+           << range_of("x", finite(panel.curves, &Curve::x), false)
+           << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str()
+           << "\nunset label\nunset arrow\n";
+  }
+  draw(path, script.str());
 }
 
 void draw(const std::string& path, const ColouredMatrix& matrix) {
@@ -230,31 +207,29 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
   const double left = 60 + longest(matrix.rows), below = 60 + (upright ? 16 : longest(matrix.columns));
   const double across = double(cell) * double(columns), down = double(cell) * double(rows);
   const double width = std::max(left + across + 100, 16 + 9 * double(matrix.title.size())), height = 50 + down + below;
-  run(path, [&](const std::string& output) {
-    std::ostringstream script, x, y;
-    double most = 0;
-    for (const double value : matrix.values) most = std::max(most, value);
-    for (std::size_t k = 0; k < columns; ++k) x << (k ? ", " : "") << quoted(tic(matrix.columns[k])) << ' ' << k;
-    for (std::size_t k = 0; k < rows; ++k) y << (k ? ", " : "") << quoted(tic(matrix.rows[k])) << ' ' << k;
-    script << begin(path, output, int(width), int(height)) << "set lmargin at screen " << left / width
-           << "\nset rmargin at screen " << (left + across) / width << "\nset bmargin at screen " << below / height
-           << "\nset tmargin at screen " << (below + down) / height << "\n$d << END\n";
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < columns; ++j) script << j << ' ' << i << ' ' << matrix.values(i, j) << '\n';
-    script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
-           << quoted(matrix.y)
-           << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
-           << "]\nset cbtics scale 0\nset colorbox noborder\nset xrange [-0.5:" << double(columns) - 0.5
-           << "]\nset yrange [" << double(rows) - 0.5 << ":-0.5]\nset xtics (" << x.str()
-           << (upright ? ")" : ") rotate by 90 right") << " scale 0\nset ytics (" << y.str() << ") scale 0\n"
-           << "plot $d using 1:2:3 with image pixels";
-    // What rounds to nothing is left out.
-    const char* const format = most > 2 ? "%.0f" : "%.2f";
-    const double least = most > 2 ? 0.5 : 0.005;
-    if (matrix.numbers && cell >= 24)
-      script << ", $d using 1:2:($3 < " << least << " ? '' : sprintf('" << format << "', $3)):($3 > " << most / 2
-             << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
-    script << '\n';
-    return script.str();
-  });
+  std::ostringstream script, x, y;
+  double most = 0;
+  for (const double value : matrix.values) most = std::max(most, value);
+  for (std::size_t k = 0; k < columns; ++k) x << (k ? ", " : "") << quoted(tic(matrix.columns[k])) << ' ' << k;
+  for (std::size_t k = 0; k < rows; ++k) y << (k ? ", " : "") << quoted(tic(matrix.rows[k])) << ' ' << k;
+  script << begin(path, int(width), int(height)) << "set lmargin at screen " << left / width
+         << "\nset rmargin at screen " << (left + across) / width << "\nset bmargin at screen " << below / height
+         << "\nset tmargin at screen " << (below + down) / height << "\n$d << END\n";
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) script << j << ' ' << i << ' ' << matrix.values(i, j) << '\n';
+  script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
+         << quoted(matrix.y)
+         << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
+         << "]\nset cbtics scale 0\nset colorbox noborder\nset xrange [-0.5:" << double(columns) - 0.5
+         << "]\nset yrange [" << double(rows) - 0.5 << ":-0.5]\nset xtics (" << x.str()
+         << (upright ? ")" : ") rotate by 90 right") << " scale 0\nset ytics (" << y.str() << ") scale 0\n"
+         << "plot $d using 1:2:3 with image pixels";
+  // What rounds to nothing is left out.
+  const char* const format = most > 2 ? "%.0f" : "%.2f";
+  const double least = most > 2 ? 0.5 : 0.005;
+  if (matrix.numbers && cell >= 24)
+    script << ", $d using 1:2:($3 < " << least << " ? '' : sprintf('" << format << "', $3)):($3 > " << most / 2
+           << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
+  script << '\n';
+  draw(path, script.str());
 }

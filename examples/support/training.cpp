@@ -176,7 +176,7 @@ void Training::write_log() const {
   try {
     draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
   } catch (const std::exception& error) {
-    std::cerr << error.what() << "; the training goes on" << std::endl;
+    std::cerr << options_.plot << ": " << error.what() << std::endl;
   }
 }
 
