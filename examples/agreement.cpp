@@ -1,8 +1,9 @@
 // agreement: how far back a network remembers its subject: he ... himself, but she ... herself
+#include <deque>
 #include <iostream>
-#include <list>
 #include <map>
 #include <nn/nn.hpp>
+#include <numeric>
 
 #include "support/agreement_grammar.hpp"
 #include "support/fingerprint.hpp"
@@ -43,7 +44,7 @@ struct Reader : nn::Module<float> {
 
 /// One reader for each cell. They learn side by side and share nothing.
 struct Readers : nn::Module<float> {
-  std::list<Reader> all;
+  std::deque<Reader> all;
 
   Readers(const Options& o, std::size_t words, Random& random) {
     for (const std::string& cell : o.cells) add(cell, all.emplace_back(cell, o, words, random));
@@ -89,11 +90,11 @@ void run(CLI::App& app, const Options& o) {
                      .columns = o.cells});
   const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
   const auto step = [&](const Training::Batch& rows) -> Training::Loss {
-    const double loss = training.descend(o.cells.size(), [&](std::size_t k) {
-      const Reader& reader = *std::next(readers.all.begin(), std::ptrdiff_t(k));
-      return nn::cross_entropy(reader(learned, rows), pick(learned.subjects, rows)) / float(o.cells.size());
+    const std::vector<double> losses = training.descend_each(readers.all.size(), [&](std::size_t k) {
+      return nn::cross_entropy(readers.all[k](learned, rows), pick(learned.subjects, rows));
     });
-    return {loss * double(rows.size()), double(rows.size())};
+    const double mean = std::accumulate(losses.begin(), losses.end(), 0.0) / double(losses.size());
+    return {mean * double(rows.size()), double(rows.size())};
   };
   std::map<std::size_t, std::vector<double>> found;
   const auto measure = [&] {

@@ -1,4 +1,5 @@
 // vanishing_gradients: how far back in time the gradients of RNN, GRU and LSTM reach, and what that lets them learn
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -58,7 +59,7 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
   Curve norms;
   for (const auto& gradient : tape.gradient(model.loss(states, data.target), h)) {
     const double most = xt::amax(xt::abs(gradient.value()))();  // even double has no numbers for its square
-    norms.add(double(norms.x.size() + 1), most > 0 ? most * norm(gradient / most).item() : 0);
+    norms.add(double(norms.x.size() + 1), most == 0 ? 0 : most * norm(gradient / most).item());
   }
   return norms;
 }
@@ -99,21 +100,6 @@ struct Learners : nn::Module<float> {
     }
     for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].model);
   }
-
-  /// A step of each model against the gradient of its loss, by several threads; adds to their errors.
-  void descend(const std::map<std::size_t, AddingProblem<float>>& data, nn::Optimizer<float>& optimizer,
-               const TrainingOptions& o, std::vector<double>& errors) const {
-    std::vector<Gradients<float>> gradients(all.size());
-    in_parallel(all.size(), o.threads, [&](std::size_t k) {
-      Tape<float> tape;
-      const Variable<float> loss = all[k].loss(data.at(all[k].time));
-      gradients[k] = tape.backward(loss);
-      if (o.clip > 0) nn::clip_norm(gradients[k], o.clip);
-      errors[k] += double(loss.item());
-    });
-    for (std::size_t k = 1; k < all.size(); ++k) gradients[0] += gradients[k];
-    optimizer.step(gradients[0]);
-  }
 };
 
 void run(CLI::App& app, const Options& o) {
@@ -122,6 +108,8 @@ void run(CLI::App& app, const Options& o) {
   require_distinct("--lengths", o.lengths);
   if (!o.picture.empty()) require_picture(o.picture);
   Learners learners(o);
+  if (!t.load.empty()) nn::load_safetensors(t.load, learners);
+  const bool trained = trains(app);
   Random random(t.seed), tests = random.split();
   std::map<std::size_t, AddingProblem<double>> sequences;
   std::map<std::size_t, AddingProblem<float>> unseen;
@@ -132,7 +120,8 @@ void run(CLI::App& app, const Options& o) {
   std::vector<Measured> measured;
   std::vector<std::string> columns;
   for (const Learner& one : learners.all) {
-    measured.push_back({.model = one.name, .time = one.time, .before = one.norms(sequences.at(one.time))});
+    const Curve now = trained ? one.norms(sequences.at(one.time)) : Curve();
+    measured.push_back({.model = one.name, .time = one.time, .before = now});
     columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : ""));
   }
 
@@ -158,17 +147,17 @@ void run(CLI::App& app, const Options& o) {
     std::map<std::size_t, AddingProblem<float>> data;
     for (const std::size_t time : o.lengths) data.emplace(time, AddingProblem<float>(time, t.batch, random));
     optimizer.learning_rate = schedule(training.epoch() * o.steps + number[0]);
-    const double before = std::accumulate(errors.begin(), errors.end(), 0.0);
-    learners.descend(data, optimizer, t, errors);
-    return {(std::accumulate(errors.begin(), errors.end(), 0.0) - before) / double(errors.size()), 1};
+    const std::vector<double> losses = training.descend_each(
+        learners.all.size(), [&](std::size_t k) { return learners.all[k].loss(data.at(learners.all[k].time)); });
+    std::ranges::transform(errors, losses, errors.begin(), std::plus());
+    return {std::accumulate(losses.begin(), losses.end(), 0.0) / double(losses.size()), 1};
   };
   const auto measure = [&] {
     std::vector<double> means;
     for (double& error : errors) means.push_back(std::exchange(error, 0) / double(o.steps));
     return means;
   };
-  if (!t.load.empty()) nn::load_safetensors(t.load, learners);
-  if (!trains(app))
+  if (!trained)
     std::cout << "seed " << t.seed << std::endl;
   else if (!training.run({batches, step, measure}))
     return;

@@ -26,6 +26,7 @@ void print_norms(std::ostream& out, const std::vector<Measured>& all, std::size_
   for (const auto& [when, curve] : norms) {
     const char* first = when;
     for (const Measured& one : of_length(all, time)) {
+      if ((one.*curve).y.empty()) continue;  // a model that was loaded and not trained has no time before
       out << formatted("\n%-8s%-20s", std::exchange(first, ""), one.model.c_str());
       for (std::size_t k = 0; k < columns; ++k) out << formatted("%10.0e", (one.*curve).y[index(k)]);
     }

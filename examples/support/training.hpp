@@ -68,6 +68,23 @@ class Training {
     setup_.optimizer.step(gradients);
     return double(mean);
   }
+  /// A step of each of some models that share nothing against the gradient of its own loss, after clipping that; their
+  /// losses. The optimiser has the parameters of all.
+  template <class LossOfModel>
+  std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
+    std::vector<unroll::Gradients<float>> gradients(models);
+    std::vector<double> losses(models);
+    unroll::in_parallel(models, options_.threads, [&](std::size_t k) {
+      unroll::Tape<float> tape;
+      const unroll::Variable<float> of_model = loss(k);
+      gradients[k] = tape.backward(of_model);
+      if (options_.clip > 0) unroll::nn::clip_norm(gradients[k], options_.clip);
+      losses[k] = double(of_model.item());
+    });
+    for (std::size_t k = 1; k < models; ++k) gradients[0] += gradients[k];
+    setup_.optimizer.step(gradients[0]);
+    return losses;
+  }
   /// The rows of a batch dealt out to its shares.
   std::vector<Batch> shares_of(const Batch& batch) const;
   std::size_t epoch() const { return epoch_; }
