@@ -64,12 +64,14 @@ void run(CLI::App& app, const Options& o) {
   Random grammar(1), random(t.seed);
   const std::string toy = toy_text(1500, grammar);
   const Text text = o.text.empty() ? pieces(toy_text(80, grammar), false, "text") : read_pieces(o.text, o.model);
-  const Text shown = beginning(text, o.characters),
-             learned = beginning(o.text.empty() ? pieces(toy, false, "text") : text, 50000);
+  // What is shown was held out: the last tenth of a text, as language_model has it, or other sentences of the toy
+  // language.
+  const std::size_t cut = o.text.empty() ? 0 : text.size() * 9 / 10;
+  const Text known = o.text.empty() ? pieces(toy, false, "text") : beginning(text, cut),
+             shown = beginning({text.begin() + std::ptrdiff_t(cut), text.end()}, o.characters),
+             learned = beginning(known, 50000);
   const nn::Vocabulary vocabulary =
-      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false)
-      : t.load.empty()             ? vocabulary_of(learned, 1)
-                       : vocabulary_of(beginning(text, text.size() * 9 / 10), 1);  // as language_model has it
+      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(known, 1);
   LanguageModel model(o.model, vocabulary.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   if (trains(app) && !train(app, t, o.model, model, description_of(app, o.model, vocabulary), random,
@@ -96,7 +98,7 @@ int main(int argc, char** argv) {
       "learns a small model of the text, or of a toy language.",
       "inspect");
   Options o;
-  add_file(app, "--text", o.text, "to be read; sentences of the toy language if not given");
+  add_file(app, "--text", o.text, "whose last tenth is read; sentences of the toy language if not given");
   add_file(app, "--output", o.output, "the page")->capture_default_str();
   app.add_option("--characters", o.characters, "of the text to be shown at most")
       ->capture_default_str()

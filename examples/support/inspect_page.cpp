@@ -89,7 +89,8 @@ Expected expected(const Inspection& inspection, std::size_t t) {
   Expected result;
   for (auto id = order.begin(); id != middle; ++id)
     result.likely.insert(result.likely.end(), {double(*id), permille(*id)});
-  if (t + 1 < inspection.ids.size()) result.came = permille(static_cast<std::size_t>(inspection.ids[t + 1]));
+  if (t + 1 < inspection.ids.size())
+    result.came = 1e3 * double(inspection.probabilities(t, 0, static_cast<std::size_t>(inspection.ids[t + 1])));
   return result;
 }
 

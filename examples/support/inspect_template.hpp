@@ -273,7 +273,7 @@ function plot(gate, index) {
   });
 }
 
-const bits = data.came.slice(0, -1).reduce((sum, permille) => sum - Math.log2(Math.max(permille, 0.05) / 1000), 0);
+const bits = data.came.slice(0, -1).reduce((sum, permille) => sum - Math.log2(Math.max(permille, 1e-30) / 1000), 0);
 $("about").textContent = `${{lstm: "LSTM", gru: "GRU", rnn: "Elman network"}[data.cell]} of ${data.layers.length} × ` +
   `${hidden} units, reading ${text.length} characters` + (text.length < 2 ? "" :
   `; it predicts each from those before it, at ${(bits / (text.length - 1)).toFixed(2)} bits a character`);
