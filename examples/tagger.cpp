@@ -168,8 +168,6 @@ void run(CLI::App& app, Options& o) {
   }
   require(trained || !sentences.empty() || !corpora.test.empty(), "--load",
           "there is nothing to tag; give --tag, --tag-file or --test");
-  require(trained || o.files.vectors.empty(), "--vectors",
-          "a tagger that is trained can begin with them; give --epochs");
   require(o.picture.empty() || !corpora.test.empty(), "--picture",
           "it draws what --test was taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);
@@ -223,6 +221,7 @@ void add_options(CLI::App& app, Options& o) {
   add(training_group, "--patience", o.patience, "epochs to wait for a better one")->check(positive);
   add(training_group, "--sentences", o.sentences, "train on the first of them only; 0 for all")->check(natural);
   add_training_options(app, o.training);
+  app.get_option("--vectors")->excludes("--load");
 }
 
 int main(int argc, char** argv) {

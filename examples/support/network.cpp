@@ -43,6 +43,8 @@ auto Network::operator()(const Variable<float>& x, const std::optional<Indices>&
   return std::visit(
       [&]<class Layer>(const Layer& layer) -> Result {
         std::optional<typename Layer::State> start;
+        require(initial.empty() || initial.size() == states(), "network", "a state of ", initial.size(),
+                " arrays; the cell has ", states());
         if (!initial.empty()) std::copy(initial.begin(), initial.end(), start.emplace().begin());
         const auto result = layer(x, lengths, start);
         return {result.output, {result.state.begin(), result.state.end()}};

@@ -47,7 +47,7 @@ double accuracy(const std::vector<unroll::nn::Sentence>& sentences, const Tags& 
   Share right;
   for (std::size_t k = 0; k < sentences.size(); ++k)
     for (std::size_t t = 0; t < tags[k].size(); ++t) right.count(tags[k][t] == sentences[k].tokens[t].upos);
-  return right.percent();
+  return right.percent() / 100;
 }
 
 void print_scores(std::ostream& out, const std::vector<unroll::nn::Sentence>& sentences, const Tags& tags,
