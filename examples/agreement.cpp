@@ -154,8 +154,8 @@ int main(int argc, char** argv) {
   add(model_group, "--hidden", o.hidden, "units of each")->check(positive);
   add(training_group, "--sentences", o.sentences, "to learn")->check(positive);
   add(evaluation_group, "--nearest", o.nearest, "words between subject and reflexive, at least")->check(positive);
-  add(evaluation_group, "--known", o.known, "such words at most in sentences to learn")->check(positive);
-  add(evaluation_group, "--farthest", o.farthest, "such words at most in sentences for tests")->check(positive);
+  add(evaluation_group, "--known", o.known, "the same at most, in sentences to learn")->check(positive);
+  add(evaluation_group, "--farthest", o.farthest, "the same at most, in sentences for tests")->check(positive);
   add(evaluation_group, "--tests", o.tests, "sentences for tests, for each distance")->check(positive);
   add_training_options(app, o.training);
   app.remove_option(app.get_option("--shares"));  // one for each cell

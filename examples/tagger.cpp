@@ -219,7 +219,8 @@ void add_options(CLI::App& app, Options& o) {
   add(model_group, "--crf", o.crf, "whether a conditional random field chooses the tags together");
   add(training_group, "--dropout", o.dropout, "the share that drops out")->check(between(0, 0.95));
   add(training_group, "--patience", o.patience, "epochs to wait for a better one")->check(positive);
-  add(training_group, "--sentences", o.sentences, "train on the first of them only; 0 for all")->check(natural);
+  add(training_group, "--sentences", o.sentences, "how many sentences of --train to learn from; 0 for all")
+      ->check(natural);
   add_training_options(app, o.training);
   app.get_option("--vectors")->excludes("--load");
 }

@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   Options o;
   add_file(app, "--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
   add_option(app, model_group, "--hidden", o.hidden, "units of each model")->check(positive);
-  add_option(app, model_group, "--lengths", o.lengths, "of the sequences; gradients are shown of the last")
+  add_option(app, model_group, "--lengths", o.lengths, "of the sequences; gradients are shown for the last")
       ->check(between(2, 10000));
   add_option(app, training_group, "--steps", o.steps, "batches in an epoch")->check(positive);
   add_training_options(app, o.training);

@@ -44,7 +44,7 @@ void add_language_model_options(CLI::App& app, LanguageModelOptions& o) {
   };
   add(model_group, "--unit", o.unit, "what is predicted")->check(CLI::IsMember({"character", "word"}));
   add_network_options(app, o.network);
-  add(model_group, "--tied", o.tied, "whether the scores have the table of the embeddings");
+  add(model_group, "--tied", o.tied, "whether the embedding matrix is the output matrix, too: true or false");
   add(evaluation_group, "--steps", o.steps, "of truncated backpropagation through time")->check(positive);
   add(training_group, "--optimizer", o.optimizer, "adam or sgd")->check(CLI::IsMember({"adam", "sgd"}));
   add(training_group, "--schedule", o.schedule, "of the learning rate")

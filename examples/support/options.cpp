@@ -69,7 +69,7 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
   };
   add("--epochs", o.epochs, "how often to go over the data")->check(positive);
   add("--batch", o.batch, "examples in a batch")->check(positive);
-  add("--learning-rate", o.learning_rate, "of the first batch")->check(positive);
+  add("--learning-rate", o.learning_rate, "the largest, where it changes with time")->check(positive);
   add("--clip", o.clip, "the largest norm of a gradient; 0 for any")->check(between(0, 1e9));
   add("--shares", o.shares, "parts of a batch, each of them a thread's; the result depends on how many there are")
       ->check(positive);
@@ -81,9 +81,11 @@ void add_training_options(CLI::App& app, TrainingOptions& o) {
       app, "--load", o.load,
       "weights to begin with, saved here or, under the same names, by PyTorch; they are trained if --epochs is given");
   add_file(app, "--log", o.log, "where to put a table of all epochs, as CSV");
-  add_file(app, "--plot", o.plot, "where to draw the same, as png, svg or pdf");
+  add_file(app, "--plot", o.plot, "where to draw the learning curves, as png, svg or pdf");
   add_file(app, "--checkpoint", o.checkpoint, "where to put, after each epoch, all that it takes to go on");
-  app.add_option("--every", o.every, "batches after which to do so, too")->check(positive)->needs("--checkpoint");
+  app.add_option("--every", o.every, "also write the checkpoint every so many batches")
+      ->check(positive)
+      ->needs("--checkpoint");
   add_file(app, "--resume", o.resume,
            "a checkpoint to go on from, with its options and the same data; --epochs may be given anew")
       ->excludes(load);
