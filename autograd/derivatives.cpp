@@ -152,20 +152,31 @@ Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& 
   return jacobian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v});
 }
 
-template <class T>
-struct Instances {
-  using One = Array<T>;
-  using Several = std::vector<One>;
-  static constexpr One (*of_one[])(const Map<T>&, const One&) = {jacobian<T>, hessian<T>};
-  static constexpr One (*along_one[])(const Map<T>&, const One&, const One&) = {hessian_vector<T>, jacobian_vector<T>};
-  static constexpr Several (*rows)(const MapOfMany<T>&, const Several&) = jacobian<T>;
-  static constexpr std::vector<Several> (*blocks)(const MapOfMany<T>&, const Several&) = hessian<T>;
-  static constexpr Several (*products)(const MapOfMany<T>&, const Several&, const Several&) = hessian_vector<T>;
-  static constexpr Several (*of_parameters)(const std::function<Variable<T>()>&, const std::vector<Parameter<T>>&,
-                                            const Several&) = hessian_vector<T>;
-  static constexpr One (*product)(const MapOfMany<T>&, const Several&, const Several&) = jacobian_vector<T>;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Array<float> jacobian(const Map<float>&, const Array<float>&);
+template Array<double> jacobian(const Map<double>&, const Array<double>&);
+template std::vector<Array<float>> jacobian(const MapOfMany<float>&, const std::vector<Array<float>>&);
+template std::vector<Array<double>> jacobian(const MapOfMany<double>&, const std::vector<Array<double>>&);
+template Array<float> hessian(const Map<float>&, const Array<float>&);
+template Array<double> hessian(const Map<double>&, const Array<double>&);
+template std::vector<std::vector<Array<float>>> hessian(const MapOfMany<float>&, const std::vector<Array<float>>&);
+template std::vector<std::vector<Array<double>>> hessian(const MapOfMany<double>&, const std::vector<Array<double>>&);
+template Array<float> hessian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
+template Array<double> hessian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
+template std::vector<Array<float>> hessian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
+                                                  const std::vector<Array<float>>&);
+template std::vector<Array<double>> hessian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
+                                                   const std::vector<Array<double>>&);
+template std::vector<Array<float>> hessian_vector(const std::function<Variable<float>()>&,
+                                                  const std::vector<Parameter<float>>&,
+                                                  const std::vector<Array<float>>&);
+template std::vector<Array<double>> hessian_vector(const std::function<Variable<double>()>&,
+                                                   const std::vector<Parameter<double>>&,
+                                                   const std::vector<Array<double>>&);
+template Array<float> jacobian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
+template Array<double> jacobian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
+template Array<float> jacobian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
+                                      const std::vector<Array<float>>&);
+template Array<double> jacobian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
+                                       const std::vector<Array<double>>&);
 
 }  // namespace unroll

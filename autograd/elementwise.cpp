@@ -240,22 +240,71 @@ Variable<T> packed_copy(const Variable<T>& x) {
   return Variable<T>(evaluate<T>("copy", vector_loops<T>(functions::copy).value, &functions::copy, {&operand, 1}));
 }
 
-template <class T>
-struct Instances {
-  using Unary = Variable<T> (*)(const Variable<T>&);
-  using Binary = Variable<T> (*)(const Variable<T>&, const Variable<T>&);
-  using Ternary = Variable<T> (*)(const Variable<T>&, const Variable<T>&, const Variable<T>&);
-  static constexpr Unary unary[] = {negate, exp, log, tanh, sigmoid, softplus, log1p,      expm1,
-                                    sqrt,   abs, erf, sin,  cos,     relu,     contiguous, packed_copy};
-  static constexpr Binary binary[] = {add, subtract, multiply, divide,     exp_difference, scaled_tanh,
-                                      pow, maximum,  less,     less_equal, equal};
-  static constexpr Ternary ternary[] = {fma, lerp, scaled_exp, where};
-};
 template Shared<Tensor<float>> evaluate(const char*, Loop<float>, const void*, Handles<float>);
 template Shared<Tensor<double>> evaluate(const char*, Loop<double>, const void*, Handles<double>);
 template void accumulate(Adjoint<float>&, Loop<float>, const void*, Handles<float>, bool);
 template void accumulate(Adjoint<double>&, Loop<double>, const void*, Handles<double>, bool);
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> negate(const Variable<float>&);
+template Variable<double> negate(const Variable<double>&);
+template Variable<float> exp(const Variable<float>&);
+template Variable<double> exp(const Variable<double>&);
+template Variable<float> log(const Variable<float>&);
+template Variable<double> log(const Variable<double>&);
+template Variable<float> log1p(const Variable<float>&);
+template Variable<double> log1p(const Variable<double>&);
+template Variable<float> expm1(const Variable<float>&);
+template Variable<double> expm1(const Variable<double>&);
+template Variable<float> sqrt(const Variable<float>&);
+template Variable<double> sqrt(const Variable<double>&);
+template Variable<float> abs(const Variable<float>&);
+template Variable<double> abs(const Variable<double>&);
+template Variable<float> erf(const Variable<float>&);
+template Variable<double> erf(const Variable<double>&);
+template Variable<float> sin(const Variable<float>&);
+template Variable<double> sin(const Variable<double>&);
+template Variable<float> cos(const Variable<float>&);
+template Variable<double> cos(const Variable<double>&);
+template Variable<float> tanh(const Variable<float>&);
+template Variable<double> tanh(const Variable<double>&);
+template Variable<float> sigmoid(const Variable<float>&);
+template Variable<double> sigmoid(const Variable<double>&);
+template Variable<float> softplus(const Variable<float>&);
+template Variable<double> softplus(const Variable<double>&);
+template Variable<float> relu(const Variable<float>&);
+template Variable<double> relu(const Variable<double>&);
+template Variable<float> contiguous(const Variable<float>&);
+template Variable<double> contiguous(const Variable<double>&);
+template Variable<float> packed_copy(const Variable<float>&);
+template Variable<double> packed_copy(const Variable<double>&);
+template Variable<float> add(const Variable<float>&, const Variable<float>&);
+template Variable<double> add(const Variable<double>&, const Variable<double>&);
+template Variable<float> subtract(const Variable<float>&, const Variable<float>&);
+template Variable<double> subtract(const Variable<double>&, const Variable<double>&);
+template Variable<float> multiply(const Variable<float>&, const Variable<float>&);
+template Variable<double> multiply(const Variable<double>&, const Variable<double>&);
+template Variable<float> divide(const Variable<float>&, const Variable<float>&);
+template Variable<double> divide(const Variable<double>&, const Variable<double>&);
+template Variable<float> maximum(const Variable<float>&, const Variable<float>&);
+template Variable<double> maximum(const Variable<double>&, const Variable<double>&);
+template Variable<float> pow(const Variable<float>&, const Variable<float>&);
+template Variable<double> pow(const Variable<double>&, const Variable<double>&);
+template Variable<float> less(const Variable<float>&, const Variable<float>&);
+template Variable<double> less(const Variable<double>&, const Variable<double>&);
+template Variable<float> less_equal(const Variable<float>&, const Variable<float>&);
+template Variable<double> less_equal(const Variable<double>&, const Variable<double>&);
+template Variable<float> equal(const Variable<float>&, const Variable<float>&);
+template Variable<double> equal(const Variable<double>&, const Variable<double>&);
+template Variable<float> exp_difference(const Variable<float>&, const Variable<float>&);
+template Variable<double> exp_difference(const Variable<double>&, const Variable<double>&);
+template Variable<float> scaled_tanh(const Variable<float>&, const Variable<float>&);
+template Variable<double> scaled_tanh(const Variable<double>&, const Variable<double>&);
+template Variable<float> fma(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> fma(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+template Variable<float> lerp(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> lerp(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+template Variable<float> where(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> where(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+template Variable<float> scaled_exp(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> scaled_exp(const Variable<double>&, const Variable<double>&, const Variable<double>&);
 
 }  // namespace unroll

@@ -206,17 +206,29 @@ Variable<T> log_softmax(const Variable<T>& x, int axis) {
   return z - logsumexp(z, axis, true);
 }
 
-template <class T>
-struct Instances {
-  using Reduction = Variable<T> (*)(const Variable<T>&, const Axes&, bool);
-  using AlongAxis = Variable<T> (*)(const Variable<T>&, int);
-  static constexpr Reduction reductions[] = {sum, mean, max, prod, norm, logsumexp};
-  static constexpr auto moment = &variance<T>;
-  static constexpr AlongAxis along_axis[] = {softmax, log_softmax, cumulative_sum};
-  static constexpr auto to = &sum_to<T>;
-  static constexpr auto above = &logsumexp_above<T>;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> sum(const Variable<float>&, const Axes&, bool);
+template Variable<double> sum(const Variable<double>&, const Axes&, bool);
+template Variable<float> mean(const Variable<float>&, const Axes&, bool);
+template Variable<double> mean(const Variable<double>&, const Axes&, bool);
+template Variable<float> max(const Variable<float>&, const Axes&, bool);
+template Variable<double> max(const Variable<double>&, const Axes&, bool);
+template Variable<float> prod(const Variable<float>&, const Axes&, bool);
+template Variable<double> prod(const Variable<double>&, const Axes&, bool);
+template Variable<float> norm(const Variable<float>&, const Axes&, bool);
+template Variable<double> norm(const Variable<double>&, const Axes&, bool);
+template Variable<float> logsumexp(const Variable<float>&, const Axes&, bool);
+template Variable<double> logsumexp(const Variable<double>&, const Axes&, bool);
+template Variable<float> variance(const Variable<float>&, const Axes&, bool, std::size_t);
+template Variable<double> variance(const Variable<double>&, const Axes&, bool, std::size_t);
+template Variable<float> logsumexp_above(const Variable<float>&, const Variable<float>&);
+template Variable<double> logsumexp_above(const Variable<double>&, const Variable<double>&);
+template Variable<float> softmax(const Variable<float>&, int);
+template Variable<double> softmax(const Variable<double>&, int);
+template Variable<float> log_softmax(const Variable<float>&, int);
+template Variable<double> log_softmax(const Variable<double>&, int);
+template Variable<float> cumulative_sum(const Variable<float>&, int);
+template Variable<double> cumulative_sum(const Variable<double>&, int);
+template Variable<float> sum_to(const Variable<float>&, const Shape&);
+template Variable<double> sum_to(const Variable<double>&, const Shape&);
 
 }  // namespace unroll

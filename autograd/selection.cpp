@@ -246,18 +246,21 @@ Indices argmax(const Variable<T>& x, int axis) {
   return best;
 }
 
-template <class T>
-struct Instances {
-  static constexpr auto marked = &one_hot<T>;
-  static constexpr auto largest = &top_k<T>;
-  static constexpr auto best = &argmax<T>;
-  static constexpr auto taken = &take<T>;
-  static constexpr auto scattered = &scatter<T>;
-  static constexpr auto added = &scatter_into<T>;
-  static constexpr auto taken_along = &take_along<T>;
-  static constexpr auto scattered_along = &scatter_along<T>;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> one_hot(const Indices&, std::size_t);
+template Variable<double> one_hot(const Indices&, std::size_t);
+template TopK<float> top_k(const Variable<float>&, std::size_t, int);
+template TopK<double> top_k(const Variable<double>&, std::size_t, int);
+template Indices argmax(const Variable<float>&, int);
+template Indices argmax(const Variable<double>&, int);
+template Variable<float> take(const Variable<float>&, const Indices&, const char*);
+template Variable<double> take(const Variable<double>&, const Indices&, const char*);
+template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
+template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
+template void scatter_into(float*, std::size_t, std::size_t, const Variable<float>&, const Indices&);
+template void scatter_into(double*, std::size_t, std::size_t, const Variable<double>&, const Indices&);
+template Variable<float> take_along(const Variable<float>&, const Indices&, int);
+template Variable<double> take_along(const Variable<double>&, const Indices&, int);
+template Variable<float> scatter_along(const Variable<float>&, const Indices&, int, const Shape&);
+template Variable<double> scatter_along(const Variable<double>&, const Indices&, int, const Shape&);
 
 }  // namespace unroll

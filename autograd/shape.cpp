@@ -296,26 +296,35 @@ Variable<T> flip(const Variable<T>& x, const Axes& axes) {
   return primitive("flip", {x}, Variable<T>(y), [axes](const Variable<T>& g) { return flip(g, axes); });
 }
 
-template <class T>
-struct Instances {
-  using V = Variable<T>;
-  using Many = std::vector<V>;
-  static constexpr V (*part)(const V&, const Shape&, std::size_t, std::size_t, std::size_t) = part_of;
-  static constexpr V (*assembled)(const Shape&, const std::vector<std::pair<Part, V>>&) = assemble;
-  static constexpr V (*detached)(const V&) = detach;
-  static constexpr V (*constant)(const Shape&, T) = full;
-  static constexpr V (*reshaped)(const V&, const Sizes&) = reshape;
-  static constexpr V (*transposed)(const V&, const std::vector<int>&) = transpose;
-  static constexpr V (*repeated)(const V&, const Shape&) = broadcast_to;
-  static constexpr V (*sliced)(const V&, int, std::int64_t, std::int64_t) = slice;
-  static constexpr V (*stepped)(const V&, int, std::int64_t, std::int64_t, std::size_t) = slice;
-  static constexpr auto padded = &pad<T>;
-  static constexpr Many (*parts)(const V&, const std::vector<std::size_t>&, int) = split;
-  static constexpr Many (*unstacked)(const V&, int) = unstack;
-  static constexpr V (*joined[])(const Many&, int) = {concatenate, stack};
-  static constexpr V (*flipped)(const V&, const Axes&) = flip;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> part_of(const Variable<float>&, const Shape&, std::size_t, std::size_t, std::size_t);
+template Variable<double> part_of(const Variable<double>&, const Shape&, std::size_t, std::size_t, std::size_t);
+template Variable<float> assemble(const Shape&, const std::vector<std::pair<Part, Variable<float>>>&);
+template Variable<double> assemble(const Shape&, const std::vector<std::pair<Part, Variable<double>>>&);
+template Variable<float> detach(const Variable<float>&);
+template Variable<double> detach(const Variable<double>&);
+template Variable<float> full(const Shape&, float);
+template Variable<double> full(const Shape&, double);
+template Variable<float> reshape(const Variable<float>&, const Sizes&);
+template Variable<double> reshape(const Variable<double>&, const Sizes&);
+template Variable<float> transpose(const Variable<float>&, const std::vector<int>&);
+template Variable<double> transpose(const Variable<double>&, const std::vector<int>&);
+template Variable<float> broadcast_to(const Variable<float>&, const Shape&);
+template Variable<double> broadcast_to(const Variable<double>&, const Shape&);
+template Variable<float> slice(const Variable<float>&, int, std::int64_t, std::int64_t);
+template Variable<double> slice(const Variable<double>&, int, std::int64_t, std::int64_t);
+template Variable<float> slice(const Variable<float>&, int, std::int64_t, std::int64_t, std::size_t);
+template Variable<double> slice(const Variable<double>&, int, std::int64_t, std::int64_t, std::size_t);
+template Variable<float> pad(const Variable<float>&, const std::vector<std::pair<std::size_t, std::size_t>>&, float);
+template Variable<double> pad(const Variable<double>&, const std::vector<std::pair<std::size_t, std::size_t>>&, double);
+template std::vector<Variable<float>> split(const Variable<float>&, const std::vector<std::size_t>&, int);
+template std::vector<Variable<double>> split(const Variable<double>&, const std::vector<std::size_t>&, int);
+template std::vector<Variable<float>> unstack(const Variable<float>&, int);
+template std::vector<Variable<double>> unstack(const Variable<double>&, int);
+template Variable<float> concatenate(const std::vector<Variable<float>>&, int);
+template Variable<double> concatenate(const std::vector<Variable<double>>&, int);
+template Variable<float> stack(const std::vector<Variable<float>>&, int);
+template Variable<double> stack(const std::vector<Variable<double>>&, int);
+template Variable<float> flip(const Variable<float>&, const Axes&);
+template Variable<double> flip(const Variable<double>&, const Axes&);
 
 }  // namespace unroll

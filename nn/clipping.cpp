@@ -40,13 +40,11 @@ void clip_value(Gradients<T>& gradients, double limit) {
   gradients.transform([limit](const Variable<T>& g) { return clamp(g, -limit, limit); });
 }
 
-template <class T>
-struct Instances {
-  static constexpr auto norm = &clip_norm<T>;
-  static constexpr auto value = &clip_value<T>;
-  static constexpr auto finite = &require_finite<T>;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template double clip_norm(Gradients<float>&, double);
+template double clip_norm(Gradients<double>&, double);
+template void clip_value(Gradients<float>&, double);
+template void clip_value(Gradients<double>&, double);
+template void require_finite(const char*, const Gradients<float>&);
+template void require_finite(const char*, const Gradients<double>&);
 
 }  // namespace unroll::nn

@@ -138,15 +138,17 @@ Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<V
   return reduced(sum(t * difference, -1), options.reduction);
 }
 
-template <class T>
-struct Instances {
-  using Loss = Variable<T> (*)(const Variable<T>&, const Variable<T>&, const LossOptions&);
-  static constexpr auto total = &cross_entropy_total<T>;
-  static constexpr auto loss = &cross_entropy<T>;
-  static constexpr Loss losses[] = {&binary_cross_entropy<T>, &mean_squared_error<T>, &mean_absolute_error<T>,
-                                    &kl_divergence<T>};
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Total<float> cross_entropy_total(const Variable<float>&, const Indices&, const CrossEntropyOptions<float>&);
+template Total<double> cross_entropy_total(const Variable<double>&, const Indices&, const CrossEntropyOptions<double>&);
+template Variable<float> cross_entropy(const Variable<float>&, const Indices&, const CrossEntropyOptions<float>&);
+template Variable<double> cross_entropy(const Variable<double>&, const Indices&, const CrossEntropyOptions<double>&);
+template Variable<float> binary_cross_entropy(const Variable<float>&, const Variable<float>&, const LossOptions&);
+template Variable<double> binary_cross_entropy(const Variable<double>&, const Variable<double>&, const LossOptions&);
+template Variable<float> mean_squared_error(const Variable<float>&, const Variable<float>&, const LossOptions&);
+template Variable<double> mean_squared_error(const Variable<double>&, const Variable<double>&, const LossOptions&);
+template Variable<float> mean_absolute_error(const Variable<float>&, const Variable<float>&, const LossOptions&);
+template Variable<double> mean_absolute_error(const Variable<double>&, const Variable<double>&, const LossOptions&);
+template Variable<float> kl_divergence(const Variable<float>&, const Variable<float>&, const LossOptions&);
+template Variable<double> kl_divergence(const Variable<double>&, const Variable<double>&, const LossOptions&);
 
 }  // namespace unroll::nn

@@ -72,12 +72,13 @@ Variable<T> Packing::unsort(const Variable<T>& x) const {
   return even_ ? x : take(x, inverse_);
 }
 
-template <class T>
-struct Instances {
-  using Map = Variable<T> (Packing::*)(const Variable<T>&) const;
-  static constexpr Map maps[] = {&Packing::pack<T>, &Packing::unpack<T>, &Packing::sort<T>, &Packing::unsort<T>};
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> Packing::pack(const Variable<float>&) const;
+template Variable<double> Packing::pack(const Variable<double>&) const;
+template Variable<float> Packing::unpack(const Variable<float>&) const;
+template Variable<double> Packing::unpack(const Variable<double>&) const;
+template Variable<float> Packing::sort(const Variable<float>&) const;
+template Variable<double> Packing::sort(const Variable<double>&) const;
+template Variable<float> Packing::unsort(const Variable<float>&) const;
+template Variable<double> Packing::unsort(const Variable<double>&) const;
 
 }  // namespace unroll::nn

@@ -60,13 +60,11 @@ Variable<T> both_ends(const Variable<T>& h) {
   return concatenate({last[0], last[1]}, -1);
 }
 
-template <class T>
-struct Instances {
-  static constexpr auto last = &last_step<T>;
-  static constexpr auto mean = &mean_over_time<T>;
-  static constexpr auto ends = &both_ends<T>;
-};
-template struct Instances<float>;
-template struct Instances<double>;
+template Variable<float> last_step(const Variable<float>&, const Indices&);
+template Variable<double> last_step(const Variable<double>&, const Indices&);
+template Variable<float> mean_over_time(const Variable<float>&, const Indices&);
+template Variable<double> mean_over_time(const Variable<double>&, const Indices&);
+template Variable<float> both_ends(const Variable<float>&);
+template Variable<double> both_ends(const Variable<double>&);
 
 }  // namespace unroll::nn
