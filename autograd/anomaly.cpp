@@ -10,11 +10,14 @@ namespace unroll {
 
 namespace {
 
-// "nan at (0, 2)", or nothing if all is finite.
+// "nan at (0, 2)", or nothing if there is no anomaly.
 template <class T>
-std::string first_anomaly(const Variable<T>& x) {
+std::string first_anomaly(const Variable<T>& x, const AnomalyOptions& counts) {
   const auto& elements = x.value().storage();
-  const auto bad = std::find_if(elements.begin(), elements.end(), [](T element) { return !std::isfinite(element); });
+  const auto bad = std::find_if(elements.begin(), elements.end(), [&](T element) {
+    if (std::isnan(element)) return counts.nan;
+    return std::isinf(element) && (element > 0 ? counts.infinity : counts.minus_infinity);
+  });
   if (bad == elements.end()) return {};
   std::ostringstream text;
   text << *bad << " at " << x.shape().position(static_cast<std::size_t>(bad - elements.begin()));
@@ -25,7 +28,7 @@ std::string first_anomaly(const Variable<T>& x) {
 
 template <class T>
 void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
-  const std::string found = first_anomaly(result);
+  const std::string found = first_anomaly(result, options_);
   if (found.empty()) return;
   Tape<T>& tape = *Tape<T>::innermost();
   std::ostringstream text;
@@ -44,7 +47,7 @@ void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
 
 template <class T>
 void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) {
-  const std::string found = first_anomaly(into.value());
+  const std::string found = first_anomaly(into.value(), {options_.nan, options_.infinity, options_.infinity});
   if (found.empty()) return;
   fail(node.name, "the gradient by operand ", operand, " of shape ", into.shape(), " holds ", found,
        "; it must be finite (recorded in ", node.path ? node.path->text() : "no scope", ")");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <new>
 
 #include "memory.hpp"
 #include "shape.hpp"
@@ -30,7 +31,7 @@ class Buffer {
   Buffer() = default;
   /// `size` elements, not initialised.
   explicit Buffer(std::size_t size)
-      : block_(Block::make(size * sizeof(T))), data_(static_cast<T*>(block_->data())), size_(size) {}
+      : block_(Block::make(bytes_of(size))), data_(static_cast<T*>(block_->data())), size_(size) {}
   Buffer(std::size_t size, const T& value) : Buffer(size) { std::fill(begin(), end(), value); }
   template <std::input_iterator Iterator>
   Buffer(Iterator first, Iterator last) : Buffer(static_cast<std::size_t>(std::distance(first, last))) {
@@ -93,6 +94,12 @@ class Buffer {
   }
 
  private:
+  static std::size_t bytes_of(std::size_t size) {
+    if (size > Shape::most_elements) [[unlikely]]
+      throw std::bad_array_new_length();
+    return size * sizeof(T);
+  }
+
   Block* block_ = nullptr;
   T* data_ = nullptr;
   std::size_t size_ = 0;
@@ -108,6 +115,7 @@ using Indices = Array<std::int64_t>;
 /// An array of this shape whose elements are not initialised.
 template <class T>
 Array<T> uninitialised(const Shape& shape) {
+  shape.checked_elements();
   return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
 }
 

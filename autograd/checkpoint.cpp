@@ -39,10 +39,12 @@ class Replay {
 template <class T>
 class CheckpointNode final : public Node<T> {
  public:
-  CheckpointNode(const Variable<T>& result, const Segment<T>& f, const Many<T>& inputs, const Many<T>& operands,
-                 std::vector<std::uint32_t> indices, Random* random, const Random::State& state)
+  CheckpointNode(const Variable<T>& result, const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs,
+                 const Many<T>& operands, std::vector<std::uint32_t> indices, Random* random,
+                 const Random::State& state)
       : Node<T>("checkpoint", result.shape(), indices),
         f_(f),
+        shapes_(std::move(shapes)),
         inputs_(inputs),
         operands_(operands),
         indices_(std::move(indices)),
@@ -65,7 +67,9 @@ class CheckpointNode final : public Node<T> {
     const Replay replay(random_, state_);
     Tape<T> tape(random_);
     for (const Variable<T>& operand : operands_) tape.capture(operand);
-    const Gradients<T> gradients = tape.backward(sum(flattened(f_(inputs_)) * g));
+    const Variable<T> y = outputs_again();
+    if (tape.index_of(y) == Node<T>::constant) return no_slopes();
+    const Gradients<T> gradients = tape.backward(sum(y * g));
     Many<T> slopes;
     for (std::size_t k = 0; k < operands_.size(); ++k) slopes.push_back(gradients.whole(gradients.entries()[k]));
     return slopes;
@@ -75,10 +79,29 @@ class CheckpointNode final : public Node<T> {
     const Replay replay(random_, state_);
     Tape<T>& tape = *Tape<T>::innermost();
     const std::size_t first = tape.size();  // operands may depend on each other
-    return tape.gradient(flattened(f_(inputs_)), operands_, g, first);
+    const Variable<T> y = outputs_again();
+    return tape.index_of(y) == Node<T>::constant ? no_slopes() : tape.gradient(y, operands_, g, first);
+  }
+
+  // Of outputs that depend on nothing.
+  Many<T> no_slopes() const {
+    Many<T> slopes;
+    for (const Variable<T>& operand : operands_) slopes.push_back(zeros<T>(operand.shape()));
+    return slopes;
+  }
+
+  Variable<T> outputs_again() const {
+    const Many<T> outputs = f_(inputs_);
+    std::vector<Shape> shapes;
+    for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
+    require(shapes == shapes_, "checkpoint",
+            "the function gave other shapes when it was called again; it must not "
+            "depend on what changes");
+    return flattened(outputs);
   }
 
   const Segment<T> f_;
+  const std::vector<Shape> shapes_;  // of its outputs
   const Many<T> inputs_, operands_;
   const std::vector<std::uint32_t> indices_;
   Random* const random_;
@@ -92,24 +115,30 @@ class CheckpointNode final : public Node<T> {
 template <class T>
 std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vector<Variable<T>>& inputs) {
   Tape<T>* const tape = Tape<T>::innermost();
-  if (!tape) return f(inputs);
+  if (!tape || !tape->records()) return f(inputs);
   const Scope scope("checkpoint");
   Random* const random = tape->random();
   const Random::State state = random ? random->state() : Random::State{};
   Many<T> outputs, operands;
   {
+    const Innermost<Tape<T>> alone(nullptr);
     Tape<T> inner(random);
-    inner.capture();
+    inner.capture_from(*tape);
     outputs = f(inputs);
+    for (const Variable<T>& output : outputs)
+      inner.index_of(output);  // one that f only passes on is an operand as well
     for (std::uint32_t k = 0; k < inner.size(); ++k)
-      if (const auto* leaf = dynamic_cast<const Leaf<T>*>(&inner.node(k))) operands.push_back(leaf->handle);
+      if (const auto* leaf = dynamic_cast<const Leaf<T>*>(&inner.node(k)))
+        if (tape->index_of(leaf->handle) != Node<T>::constant) operands.push_back(leaf->handle);
   }
   require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
   std::vector<std::uint32_t> indices;
   for (const Variable<T>& operand : operands) indices.push_back(tape->index_of(operand));
   if (operands.empty()) return outputs;
-  const Variable<T> all = tape->template record<CheckpointNode<T>>(flattened(outputs).shared(), f, inputs, operands,
-                                                                   std::move(indices), random, state);
+  std::vector<Shape> shapes;
+  for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
+  const Variable<T> all = tape->template record<CheckpointNode<T>>(flattened(outputs).shared(), f, std::move(shapes),
+                                                                   inputs, operands, std::move(indices), random, state);
   std::int64_t begin = 0;
   for (Variable<T>& output : outputs) {
     const std::int64_t end = begin + static_cast<std::int64_t>(output.size());

@@ -36,7 +36,8 @@ typename Gradients<T>::Entry of_rows(const Variable<T>& of, const std::vector<Ro
 
 template <class T>
 void Gradients<T>::add(const Leaf<T>& leaf) {
-  const bool reached = bool(leaf.adjoint.value);
+  if (!leaf.reported) return;
+  const bool reached = leaf.adjoint.value.has_value();
   if (leaf.deferred.rows.empty())
     entries_.push_back({leaf.handle, reached ? leaf.adjoint.value : zeros<T>(leaf.shape), reached});
   else
@@ -70,7 +71,7 @@ const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const {
   static std::mutex mutex;  // several threads may read the same gradients
   const std::lock_guard lock(mutex);
   Variable<T>& all = const_cast<Entry*>(entry)->all_rows;
-  if (!all) all = whole(*entry);
+  if (!all.has_value()) all = whole(*entry);
   return all.value();
 }
 

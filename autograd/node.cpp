@@ -9,7 +9,8 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (deferred_ && deferred_->products.empty() && !sum_.value && !part_) return deferred_->rows.push_back(term);
+  if (deferred_ && deferred_->products.empty() && !sum_.value.has_value() && !part_)
+    return deferred_->rows.push_back(term);
   const Memory memory = open(false);
   scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
 }
@@ -29,6 +30,7 @@ template <class T>
 void Adjoint<T>::finish() {
   fill_untouched();
   if (!deferred_ || deferred_->products.empty()) return;
+  add_rows_kept();
   const std::vector<ProductTerm<T>> products = std::exchange(deferred_->products, {});
   deferred_->height = 0;
   Adjoint whole(sum_, whole_, nullptr, whole_);  // this may be that of a part
@@ -58,10 +60,9 @@ void Adjoint<T>::fill_untouched() {
   if (sum_.untouched) clear(*sum_.value.shared(), sum_.pitch, 0, std::exchange(sum_.untouched, 0));
 }
 
-// Adds all that was kept for later.
+// Rows are only kept while there is nothing else.
 template <class T>
-void Adjoint<T>::add_deferred() {
-  finish();
+void Adjoint<T>::add_rows_kept() {
   if (deferred_->rows.empty()) return;
   sum_.value = zeros<T>(whole_);
   Tensor<T>& sum = *sum_.value.shared();
@@ -69,11 +70,18 @@ void Adjoint<T>::add_deferred() {
     scatter_into(sum.buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
 }
 
+// Adds all that was kept for later.
+template <class T>
+void Adjoint<T>::add_deferred() {
+  finish();
+  add_rows_kept();
+}
+
 template <class T>
 Variable<T> Adjoint<T>::value() {
   settle();
   fill_untouched();
-  if (!part_ || !sum_.value) return sum_.value;
+  if (!part_ || !sum_.value.has_value()) return sum_.value;
   const Variable<T> whole = contiguous(sum_.value);
   return Variable<T>(Shared<Tensor<T>>(
       new Tensor<T>(shape_, part_->run, part_->pitch, whole.tensor().buffer.share(part_->offset, shape_.elements()))));
@@ -83,7 +91,7 @@ template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   settle();
   const Columns own = columns();
-  if (!sum_.value) {
+  if (!sum_.value.has_value()) {
     sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(part_ ? whole_ : shape_)));
     sum_.untouched = sum_.pitch = own.pitch;
   }
@@ -108,10 +116,10 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
   if (Tape<T>::innermost()) {
     const bool larger = broadcast("adjoint", x.shape(), shape_) == x.shape();
     const Variable<T> term = larger ? sum_to(x, shape_) : broadcast_to(x, shape_);
-    sum_.value = sum_.value ? sum_.value + term : term;
-  } else if (!sum_.value && x.shape() == shape_ && !x.tensor().identity && !part_) {
+    sum_.value = sum_.value.has_value() ? sum_.value + term : term;
+  } else if (!sum_.value.has_value() && x.shape() == shape_ && !x.tensor().identity && !part_) {
     sum_.value = Variable<T>(x.shared());
-  } else if (!sum_.value && x.shape() == shape_ && !x.tensor().identity && x.tensor().contiguous() &&
+  } else if (!sum_.value.has_value() && x.shape() == shape_ && !x.tensor().identity && x.tensor().contiguous() &&
              x.size() == whole_.elements()) {
     sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(whole_, x.tensor().buffer.share(0, x.size()))));
   } else {
@@ -127,7 +135,7 @@ void Adjoint<T>::pass(Variable<T>& x, bool last) {
   const Columns own = columns();
   const std::size_t all = whole_.elements(), end = own.first + own.count;
   const bool alone = !last && part_ && own.count > 0 && own.pitch == all && own.count < all &&
-                     (!sum_.value || (sum_.pitch == all && end <= sum_.untouched)) && x.shape() == shape_ &&
+                     (!sum_.value.has_value() || (sum_.pitch == all && end <= sum_.untouched)) && x.shape() == shape_ &&
                      !Tape<T>::innermost();
   *this += x;
   if (!alone) return;

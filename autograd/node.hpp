@@ -65,7 +65,7 @@ class Adjoint {
   /// there: what keeps x need not copy it again.
   void pass(Variable<T>& x, bool last);
   /// Whether nothing has been added, and the memory of an array of this shape can become that of the adjoint.
-  bool takes_memory() const { return !sum_.value && !part_ && !deferred_; }
+  bool takes_memory() const { return !sum_.value.has_value() && !part_ && !deferred_; }
   /// Takes over an array of this shape.
   void take(Variable<T>& x) { sum_.value = std::move(x); }
 
@@ -93,6 +93,7 @@ class Adjoint {
   void settle() {
     if (deferred_) add_deferred();
   }
+  void add_rows_kept();
   void add_deferred();
   void fill_untouched();
 
@@ -147,12 +148,14 @@ class Node {
 template <class T>
 class Leaf final : public Node<T> {
  public:
-  Leaf(const Variable<T>& result, const Variable<T>* known)
+  Leaf(const Variable<T>& result, const Variable<T>* known, bool asked = true)
       : Node<T>("leaf", result.shape(), {}),
         handle(known ? *known : result),
+        reported(asked),
         version(handle.tensor().identity ? handle.tensor().identity->version : 0) {}
 
   const Variable<T> handle;
+  const bool reported;  // among the gradients of the tape, not only of one within it
   const std::uint64_t version;
   Deferred<T> deferred;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "innermost.hpp"
 #include "node.hpp"
 
 namespace unroll {
@@ -8,13 +9,8 @@ namespace unroll {
 template <class T>
 class Observer {
  public:
-  Observer() : outer_(std::exchange(innermost, this)) {}
-  virtual ~Observer() {
-    Observer** link = &innermost;
-    while (*link != this) link = &(*link)->outer_;
-    *link = outer_;
-  }
-  Observer(const Observer&) = delete;
+  Observer() = default;
+  virtual ~Observer() = default;
 
   virtual void recorded(const Node<T>&, const Variable<T>& /*result*/) {}
   /// `named` was called for the result of this node.
@@ -24,14 +20,14 @@ class Observer {
   /// Its rule has added to the adjoint of this operand.
   virtual void pulled(const Node<T>&, std::size_t /*operand*/, Adjoint<T>&) {}
 
+  static Observer* innermost() { return Innermost<Observer>::object(); }
   template <class Event>
   static void tell(const Event& event) {
-    for (Observer* observer = innermost; observer; observer = observer->outer_) event(*observer);
+    for (Observer* observer = innermost(); observer; observer = observer->place_.outer()) event(*observer);
   }
-  static inline constinit thread_local Observer* innermost = nullptr;
 
  private:
-  Observer* outer_;
+  Innermost<Observer> place_{this};
 };
 
 }  // namespace unroll

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "parameter.hpp"
@@ -144,8 +147,9 @@ Variable<T> clamp(const Variable<T>& x, double low, double high) {
 /// y = max(x, 0); its derivative at 0 is 0
 template <class T>
 Variable<T> relu(const Variable<T>& x);
-/// y = a where the condition is not 0, else b; what is not selected may be NaN and gets gradient 0. The condition is
-/// constant.
+/// y = a where the condition is not 0, else b; what is not selected may be NaN or infinite, and gets gradient 0. The
+/// condition is constant. An operation before that is not finite for an element that is not selected makes NaN of that
+/// 0, as √ does of 0 · ∞: select what goes into it as well, where(x > 0, sqrt(where(x > 0, x, 1)), 0).
 template <class T>
 Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b);
 /// 1 where a < b, else 0; constant
@@ -157,6 +161,26 @@ Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b);
 /// 1 where a = b, else 0; constant
 template <class T>
 Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a ≠ b, else 0; constant
+template <class T>
+Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) {
+  return 1 - equal(a, b);
+}
+/// 1 where x is 0, else 0; constant. Here and below, what is not 0 is true, NaN as well.
+template <class T>
+Variable<T> logical_not(const Variable<T>& x) {
+  return equal(x, 0);
+}
+/// 1 where neither a nor b is 0, else 0; constant
+template <class T>
+Variable<T> logical_and(const Variable<T>& a, const Variable<T>& b) {
+  return not_equal(a, 0) * not_equal(b, 0);
+}
+/// 1 where a or b is not 0, else 0; constant
+template <class T>
+Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
+  return maximum(not_equal(a, 0), not_equal(b, 0));
+}
 /// y = e^(a − b)
 template <class T>
 Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
@@ -196,6 +220,24 @@ auto operator>(A&& a, B&& b) { return less(as_variable<A, B>(b), as_variable<A, 
 template <class A, class B>
 requires Operands<A, B>
 auto operator>=(A&& a, B&& b) { return less_equal(as_variable<A, B>(b), as_variable<A, B>(a)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator==(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator!=(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+/// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0)
+template <class A, class B>
+requires Operands<A, B>
+auto operator&&(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+/// Element by element, so both sides are computed.
+template <class A, class B>
+requires Operands<A, B>
+auto operator||(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <VariableLike X>
+auto operator!(const X& x) {
+  return logical_not(as_variable<X>(x));
+}
 template <VariableLike X>
 auto operator-(const X& x) {
   return negate(as_variable<X>(x));
@@ -217,6 +259,15 @@ auto pow(A&& a, B&& b) { return pow(as_variable<A, B>(a), as_variable<A, B>(b));
 template <class A, class B>
 requires MixedOperands<A, B>
 auto equal(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto not_equal(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto logical_and(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto logical_or(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
 
 // What rules that choose are written with (functions.hpp).
 template <class T>
@@ -253,13 +304,29 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
 
 // Reductions
 
+template <class I>
+concept Integer = std::integral<I> && !std::same_as<I, bool>;
+
+/// One axis of an array; a negative one is counted from the end. No other number can be meant: max(x, 0.0) does not
+/// compile.
+struct Axis {
+  template <Integer I>
+  constexpr Axis(I axis) : value(std::cmp_greater(axis, most) ? most : static_cast<std::int64_t>(axis)) {}
+  friend std::ostream& operator<<(std::ostream& out, Axis axis) { return out << axis.value; }
+  static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  std::int64_t value;
+};
+
 /// Some axes of an array, or all.
 class Axes {
  public:
   Axes() = default;
-  Axes(int axis) : axes_{axis}, all_(false) {}
-  Axes(std::initializer_list<int> axes) : axes_(axes), all_(false) {}
-  Axes(std::vector<int> axes) : axes_(std::move(axes)), all_(false) {}
+  Axes(Axis axis) : axes_{axis}, all_(false) {}
+  template <Integer I>
+  Axes(I axis) : Axes(Axis(axis)) {}
+  Axes(std::initializer_list<Axis> axes) : axes_(axes), all_(false) {}
+  template <Integer I>
+  Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
 
   /// The shape with these axes of size 1.
   Shape kept(const char* where, const Shape& shape) const;
@@ -268,53 +335,69 @@ class Axes {
 
  private:
   std::vector<bool> mask(const char* where, const Shape& shape) const;
-  std::vector<int> axes_;
+  std::vector<Axis> axes_;
   bool all_ = true;
 };
 
 /// The axis counted from the front; throws if there is none such.
-std::size_t normal_axis(const char* where, int axis, std::size_t rank);
+std::size_t normal_axis(const char* where, Axis axis, std::size_t rank);
+
+/// Whether axes that are reduced stay, with size 1; true or false, but no number: in variance(x, -1, 1) it might be
+/// meant for a correction.
+struct Keep {
+  template <std::same_as<bool> B>
+  constexpr Keep(B keep) : value(keep) {}
+  constexpr operator bool() const { return value; }
+  bool value;
+};
 
 /// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
 template <class T>
-Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Σx / n over the axes; throws over nothing.
 template <class T>
-Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = max x over the axes; equal maxima share the gradient evenly; NaN if there is one; throws over nothing.
 template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> max(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// The larger of two is maximum(a, b), the smaller is minimum(a, b); max and min reduce one array over its axes.
+template <class T, class B>
+requires(!std::convertible_to<B, Axes>) Variable<T> max(const Variable<T>& a, const B& b)
+= delete;
+template <class T, class B>
+requires(!std::convertible_to<B, Axes>) Variable<T> min(const Variable<T>& a, const B& b)
+= delete;
 /// y = min x over the axes, as max.
 template <class T>
-Variable<T> min(const Variable<T>& x, const Axes& axes = {}, bool keep = false) {
+Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false) {
   const Scope scope("min");
   return -max(-x, axes, keep);
 }
 /// y = Πx over the axes; 1 over nothing. Its derivatives are right where elements are 0.
 template <class T>
-Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Σ(x − mean x)² / (n − correction) over the axes; throws where that is not positive.
 template <class T>
-Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, bool keep = false, std::size_t correction = 0);
+Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, Keep keep = false, std::size_t correction = 0);
 /// y = √Σx² over the axes; its derivative at 0 is 0
 template <class T>
-Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y_k = Σ_{i ≤ k} x_i along an axis
 template <class T>
-Variable<T> cumulative_sum(const Variable<T>& x, int axis = -1);
+Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
 /// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
 template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, bool keep = false);
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
 /// large x is.
 template <class T>
 Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
 /// y = eˣ / Σeˣ along an axis
 template <class T>
-Variable<T> softmax(const Variable<T>& x, int axis = -1);
+Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
 /// y = x − ln Σeˣ along an axis
 template <class T>
-Variable<T> log_softmax(const Variable<T>& x, int axis = -1);
+Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
 /// x summed over the axes along which `shape` would have to be broadcast to x.
 template <class T>
 Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
@@ -326,8 +409,8 @@ class Sizes {
  public:
   struct Size {
     std::int64_t value;
-    template <std::integral I>
-    Size(I size) : value(static_cast<std::int64_t>(size)) {}
+    template <Integer I>
+    Size(I size) : value(Axis(size).value) {}
   };
   Sizes(const Shape& shape) : Sizes(std::vector<Size>(shape.begin(), shape.end())) {}
   Sizes(std::initializer_list<Size> sizes) : sizes_(sizes) {}
@@ -351,16 +434,16 @@ Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 /// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
 /// from the end.
 template <class T>
-Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end);
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
 /// Every step-th index of that, the first one first.
 template <class T>
-Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end, std::size_t step);
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step);
 /// x cut into parts of these sizes along an axis.
 template <class T>
-std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis = -1);
+std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);
 /// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x);
 template <std::size_t n, class T>
-std::array<Variable<T>, n> split(const Variable<T>& x, int axis = -1) {
+std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis = -1) {
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
   require(size % n == 0, "split", "the axis has size ", size, "; it must be a multiple of ", n);
   std::array<Variable<T>, n> parts;
@@ -370,19 +453,19 @@ std::array<Variable<T>, n> split(const Variable<T>& x, int axis = -1) {
 }
 /// The parts of x at each index of an axis, without that axis.
 template <class T>
-std::vector<Variable<T>> unstack(const Variable<T>& x, int axis = 0);
+std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
 /// Arrays one after the other along an axis.
 template <class T>
-Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis = 0);
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
 template <class T>
-Variable<T> concatenate(std::initializer_list<Variable<T>> xs, int axis = 0) {
+Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return concatenate(std::vector<Variable<T>>(xs), axis);
 }
 /// Arrays of one shape along a new axis.
 template <class T>
-Variable<T> stack(const std::vector<Variable<T>>& xs, int axis = 0);
+Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis = 0);
 template <class T>
-Variable<T> stack(std::initializer_list<Variable<T>> xs, int axis = 0) {
+Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return stack(std::vector<Variable<T>>(xs), axis);
 }
 /// x with so many elements {before, after} it along each axis.
@@ -403,10 +486,10 @@ Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t co
 /// y[..., i, ...] = x[..., indices[..., i, ...], ...]: elements of x by index along an axis.
 /// shape: that of the indices, which equals that of x except along the axis
 template <class T>
-Variable<T> take_along(const Variable<T>& x, const Indices& indices, int axis = -1);
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis = -1);
 /// Zeros of a shape with the elements of g added where take_along would take them.
 template <class T>
-Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis, const Shape& shape);
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape);
 
 /// 1 at each index along a new last axis of size `count`, else 0; constant.
 template <class T>
@@ -420,10 +503,10 @@ struct TopK {
 /// The k largest elements along an axis, the largest first, of equal ones the first one first; NaN is the largest.
 /// shapes: that of x, with size k along the axis
 template <class T>
-TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis = -1);
+TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
 /// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest.
 template <class T>
-Indices argmax(const Variable<T>& x, int axis = -1);
+Indices argmax(const Variable<T>& x, Axis axis = -1);
 
 // Constants
 

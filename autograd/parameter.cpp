@@ -8,6 +8,7 @@ namespace unroll {
 struct Clones {
   std::unordered_map<const Tensor<float>*, Parameter<float>> of_float;
   std::unordered_map<const Tensor<double>*, Parameter<double>> of_double;
+  std::unordered_map<std::shared_ptr<void>, std::shared_ptr<void>> of_other;
   Clones* outer = nullptr;
 
   auto& of(const Tensor<float>*) { return of_float; }
@@ -22,20 +23,41 @@ Cloning::Cloning() : clones_(new Clones) { clones_->outer = std::exchange(clones
 Cloning::~Cloning() { clones = clones_->outer; }
 bool Cloning::active() { return clones != nullptr; }
 
+std::shared_ptr<void> Cloning::counterpart(const std::shared_ptr<void>& original) {
+  std::shared_ptr<void>& clone = clones->of_other[original];
+  if (!clone) clone = std::make_shared<char>();
+  return clone;
+}
+
 template <class T>
 Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
   this->tensor_->identity = std::make_unique<Identity>(std::move(name));
+  this->kind_ = HandleKind::parameter;
 }
 
 template <class T>
 Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
-  if (!clones || !other) return;
+  this->kind_ = clones ? other.kind_ : HandleKind::parameter;
+  if (!clones || !other.has_value()) return;
   Parameter& clone = clones->of(other.tensor_.get())[other.tensor_.get()];
-  if (!clone) {
+  if (!clone.has_value()) {
     clone = Parameter(Array<T>(other.value()), other.name());
     clone.freeze(other.frozen());
   }
   this->tensor_ = clone.tensor_;
+}
+
+template <class T>
+Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
+  // A module that is assigned to lets go of its parameters first, and its members are assigned members then.
+  const bool replaced = this->kind_ == HandleKind::member && other.kind_ != HandleKind::member;
+  require(!replaced || this->tensor_.get() == other.tensor_.get(), "parameter", "a new one for ",
+          this->has_value() ? "'" + name() + "'" : "an empty handle",
+          ", which a module has registered; change its "
+          "values by assign(), or give the module's constructor a parameter to share");
+  this->tensor_ = std::move(other.tensor_);
+  if (!replaced) this->kind_ = other.kind_;
+  return *this;
 }
 
 template <class T>

@@ -6,17 +6,23 @@
 
 namespace unroll {
 
-/// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter.
+/// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter, Variables
+/// among them: what follows no change is detach(parameter).
 template <class T>
 class Parameter : public Variable<T> {
  public:
   /// An empty handle: all it can do is be assigned to.
-  Parameter() = default;
+  Parameter() { this->kind_ = HandleKind::parameter; }
   explicit Parameter(Array<T> array, std::string name = {});
   Parameter(const Parameter& other);
-  Parameter(Parameter&&) noexcept = default;
+  Parameter(Parameter&& other) noexcept {
+    this->tensor_ = std::move(other.tensor_);
+    this->kind_ = other.kind_;
+  }
+  /// Makes this a handle to the other parameter. Throws where a module has registered this one, since the new one would
+  /// be trained by nobody.
   Parameter& operator=(const Parameter& other) { return *this = Parameter(other); }
-  Parameter& operator=(Parameter&&) noexcept = default;
+  Parameter& operator=(Parameter&& other);
 
   /// Replaces the array; the shape must stay. A sweep of a tape that recorded the old one throws.
   void assign(Array<T> array);
@@ -31,13 +37,12 @@ class Parameter : public Variable<T> {
   /// A frozen parameter is a constant to tapes that have not recorded it yet.
   void freeze(bool frozen = true) { identity().frozen = frozen; }
   bool frozen() const { return identity().frozen; }
+  /// Called by the module that registers this handle: from now on, it is replaced with its module alone.
+  void join_module() { this->kind_ = HandleKind::member; }
 
  private:
   std::span<T> own_elements();
-  Identity& identity() const {
-    require(bool(this->tensor_), "parameter", "the handle is empty; assign a parameter to it first");
-    return *this->tensor_->identity;
-  }
+  Identity& identity() const { return *this->tensor().identity; }
 };
 
 /// While it lives, a parameter that this thread copies becomes a parameter of its own; ties between them are kept.
@@ -47,6 +52,8 @@ class Cloning {
   ~Cloning();
   Cloning(const Cloning&) = delete;
   static bool active();
+  /// What stands in the clone for an object that stands for a part of the original.
+  static std::shared_ptr<void> counterpart(const std::shared_ptr<void>& original);
 
  private:
   std::unique_ptr<struct Clones> clones_;

@@ -176,7 +176,7 @@ Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 template <class T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
   const Scope scope("linear");
-  if (!bias) return matmul(x, weight, {.b = true});
+  if (!bias.has_value()) return matmul(x, weight, {.b = true});
   const Shape &sx = x.shape(), &sw = weight.shape();
   require(!sx.empty() && sw.size() == 2 && sx.back() == sw[1], "linear", "x of shape ", sx, " and a weight of shape ",
           sw, "; the last sizes must be equal");

@@ -8,17 +8,17 @@
 
 namespace unroll {
 
-std::size_t normal_axis(const char* where, int axis, std::size_t rank) {
-  const int n = static_cast<int>(rank);
+std::size_t normal_axis(const char* where, Axis axis, std::size_t rank) {
+  const auto n = static_cast<std::int64_t>(rank);
   require(n > 0, where, "axis ", axis, " of an array with 0 axes; there is none");
-  require(-n <= axis && axis < n, where, "axis ", axis, " of an array with ", n, " axes; it must be between ", -n,
-          " and ", n - 1);
-  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
+  require(-n <= axis.value && axis.value < n, where, "axis ", axis, " of an array with ", n,
+          " axes; it must be between ", -n, " and ", n - 1);
+  return static_cast<std::size_t>(axis.value < 0 ? axis.value + n : axis.value);
 }
 
 std::vector<bool> Axes::mask(const char* where, const Shape& shape) const {
   std::vector<bool> chosen(shape.size(), all_);
-  for (int axis : axes_) {
+  for (Axis axis : axes_) {
     auto chosen_already = chosen[normal_axis(where, axis, shape.size())];
     require(!chosen_already, where, "axis ", axis, " is given twice");
     chosen_already = true;
@@ -61,7 +61,7 @@ Variable<T> maximum_to(const Variable<T>& x, const Shape& shape) {
 }
 
 template <class T>
-Variable<T> with_axes(const Variable<T>& kept, const char* where, const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> with_axes(const Variable<T>& kept, const char* where, const Variable<T>& x, const Axes& axes, Keep keep) {
   return keep ? kept : reshape(kept, axes.dropped(where, x.shape()));
 }
 
@@ -80,13 +80,13 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
 }
 
 template <class T>
-Variable<T> sum(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> sum(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("sum");
   return with_axes(sum_to(x, axes.kept("sum", x.shape())), "sum", x, axes, keep);
 }
 
 template <class T>
-Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> mean(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("mean");
   const std::size_t left = axes.kept("mean", x.shape()).elements();
   require(x.size() > 0 || left == 0, "mean", "the shape is ", x.shape(), "; there is nothing to average");
@@ -95,7 +95,7 @@ Variable<T> mean(const Variable<T>& x, const Axes& axes, bool keep) {
 
 /// y = max x                                     x̄ = ȳ / n for the n elements that equal y, else 0
 template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("max");
   const Shape shape = axes.kept("max", x.shape());
   require(x.size() > 0 || shape.elements() == 0, "max", "the shape is ", x.shape(),
@@ -109,7 +109,7 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, bool keep) {
 }
 
 template <class T>
-Variable<T> prod(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> prod(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("prod");
   const Shape& shape = x.shape();
   const Shape kept = axes.kept("prod", shape);
@@ -129,7 +129,7 @@ Variable<T> prod(const Variable<T>& x, const Axes& axes, bool keep) {
 }
 
 template <class T>
-Variable<T> variance(const Variable<T>& x, const Axes& axes, bool keep, std::size_t correction) {
+Variable<T> variance(const Variable<T>& x, const Axes& axes, Keep keep, std::size_t correction) {
   const Scope scope("variance");
   const std::size_t left = axes.kept("variance", x.shape()).elements();
   const std::size_t n = x.size() / std::max<std::size_t>(left, 1);
@@ -140,7 +140,7 @@ Variable<T> variance(const Variable<T>& x, const Axes& axes, bool keep, std::siz
 }
 
 template <class T>
-Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> norm(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("norm");
   const Variable<T> squares = sum(square(x), axes, keep);
   return where(squares, sqrt(nonzero_or_one(squares)), 0);
@@ -148,7 +148,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, bool keep) {
 
 /// y_k = Σ_{i ≤ k} x_i                           x̄_k = Σ_{i ≥ k} ȳ_i
 template <class T>
-Variable<T> cumulative_sum(const Variable<T>& x, int axis) {
+Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
   const std::size_t k = normal_axis("cumulative_sum", axis, x.shape().size());
   const std::size_t inner = x.shape().product(k + 1, x.shape().size()), outer = inner * x.shape()[k];
   const Variable<T> y = packed_copy(x);
@@ -175,7 +175,7 @@ Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
 }
 
 template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, bool keep) {
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("logsumexp");
   const Variable<T> largest = maximum_to(x, axes.kept("logsumexp", x.shape()));
   const Variable<T> shift = where(equal(largest - largest, 0), largest, 0);  // 0 instead of an infinity
@@ -186,48 +186,48 @@ namespace {
 
 // x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
 template <class T>
-Variable<T> shifted(const char* where, const Variable<T>& x, int axis) {
+Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
   return x - maximum_to(x, Axes(axis).kept(where, x.shape()));
 }
 
 }  // namespace
 
 template <class T>
-Variable<T> softmax(const Variable<T>& x, int axis) {
+Variable<T> softmax(const Variable<T>& x, Axis axis) {
   const Scope scope("softmax");
   const Variable<T> z = shifted("softmax", x, axis);
   return exp_difference(z, logsumexp(z, axis, true));
 }
 
 template <class T>
-Variable<T> log_softmax(const Variable<T>& x, int axis) {
+Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
   const Scope scope("log_softmax");
   const Variable<T> z = shifted("log_softmax", x, axis);
   return z - logsumexp(z, axis, true);
 }
 
-template Variable<float> sum(const Variable<float>&, const Axes&, bool);
-template Variable<double> sum(const Variable<double>&, const Axes&, bool);
-template Variable<float> mean(const Variable<float>&, const Axes&, bool);
-template Variable<double> mean(const Variable<double>&, const Axes&, bool);
-template Variable<float> max(const Variable<float>&, const Axes&, bool);
-template Variable<double> max(const Variable<double>&, const Axes&, bool);
-template Variable<float> prod(const Variable<float>&, const Axes&, bool);
-template Variable<double> prod(const Variable<double>&, const Axes&, bool);
-template Variable<float> norm(const Variable<float>&, const Axes&, bool);
-template Variable<double> norm(const Variable<double>&, const Axes&, bool);
-template Variable<float> logsumexp(const Variable<float>&, const Axes&, bool);
-template Variable<double> logsumexp(const Variable<double>&, const Axes&, bool);
-template Variable<float> variance(const Variable<float>&, const Axes&, bool, std::size_t);
-template Variable<double> variance(const Variable<double>&, const Axes&, bool, std::size_t);
+template Variable<float> sum(const Variable<float>&, const Axes&, Keep);
+template Variable<double> sum(const Variable<double>&, const Axes&, Keep);
+template Variable<float> mean(const Variable<float>&, const Axes&, Keep);
+template Variable<double> mean(const Variable<double>&, const Axes&, Keep);
+template Variable<float> max(const Variable<float>&, const Axes&, Keep);
+template Variable<double> max(const Variable<double>&, const Axes&, Keep);
+template Variable<float> prod(const Variable<float>&, const Axes&, Keep);
+template Variable<double> prod(const Variable<double>&, const Axes&, Keep);
+template Variable<float> norm(const Variable<float>&, const Axes&, Keep);
+template Variable<double> norm(const Variable<double>&, const Axes&, Keep);
+template Variable<float> logsumexp(const Variable<float>&, const Axes&, Keep);
+template Variable<double> logsumexp(const Variable<double>&, const Axes&, Keep);
+template Variable<float> variance(const Variable<float>&, const Axes&, Keep, std::size_t);
+template Variable<double> variance(const Variable<double>&, const Axes&, Keep, std::size_t);
 template Variable<float> logsumexp_above(const Variable<float>&, const Variable<float>&);
 template Variable<double> logsumexp_above(const Variable<double>&, const Variable<double>&);
-template Variable<float> softmax(const Variable<float>&, int);
-template Variable<double> softmax(const Variable<double>&, int);
-template Variable<float> log_softmax(const Variable<float>&, int);
-template Variable<double> log_softmax(const Variable<double>&, int);
-template Variable<float> cumulative_sum(const Variable<float>&, int);
-template Variable<double> cumulative_sum(const Variable<double>&, int);
+template Variable<float> softmax(const Variable<float>&, Axis);
+template Variable<double> softmax(const Variable<double>&, Axis);
+template Variable<float> log_softmax(const Variable<float>&, Axis);
+template Variable<double> log_softmax(const Variable<double>&, Axis);
+template Variable<float> cumulative_sum(const Variable<float>&, Axis);
+template Variable<double> cumulative_sum(const Variable<double>&, Axis);
 template Variable<float> sum_to(const Variable<float>&, const Shape&);
 template Variable<double> sum_to(const Variable<double>&, const Shape&);
 

@@ -6,51 +6,58 @@
 
 namespace unroll {
 
-namespace {
-thread_local Scope* innermost_scope = nullptr;
-}
-
 std::string Path::text(bool numbers) const {
   const std::string own = numbers && number >= 0 ? name + " " + std::to_string(number) : name;
   return outer ? outer->text(numbers) + "/" + own : own;
 }
 
+template <class T>
+Scope::Mark<T>::Mark() {
+  const Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape) return;
+  serial = tape->first_serial();
+  size = tape->size();
+}
+
+// The tape may have ended since.
+template <class T>
+void Scope::Mark<T>::roll_back() const {
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (serial && tape && tape->first_serial() == serial) tape->roll_back(size);
+}
+
 Scope::Scope(std::string name, std::int64_t number)
-    : name_(std::move(name)),
-      number_(number),
-      outer_(std::exchange(innermost_scope, this)),
-      exceptions_(std::uncaught_exceptions()),
-      floats_(Tape<float>::innermost()),
-      doubles_(Tape<double>::innermost()),
-      float_size_(floats_ ? floats_->size() : 0),
-      double_size_(doubles_ ? doubles_->size() : 0) {}
+    : name_(std::move(name)), number_(number), exceptions_(std::uncaught_exceptions()) {}
 
 Scope::~Scope() {
-  innermost_scope = outer_;
   if (std::uncaught_exceptions() == exceptions_) return;
-  if (floats_) floats_->roll_back(float_size_);
-  if (doubles_) doubles_->roll_back(double_size_);
+  floats_.roll_back();
+  doubles_.roll_back();
 }
 
-void Scope::forget(const void* tape) {
-  for (Scope* scope = innermost_scope; scope; scope = scope->outer_) {
-    if (scope->floats_ == tape) scope->floats_ = nullptr;
-    if (scope->doubles_ == tape) scope->doubles_ = nullptr;
-  }
+namespace {
+thread_local const auto outermost = std::make_shared<decltype(Path::inner)>();
 }
+
+std::shared_ptr<const void> Scope::paths() { return outermost; }
 
 const Path* Scope::interned() {
-  thread_local decltype(Path::inner) outermost;
   if (path_) return path_;
-  const Path* const outer = outer_ ? outer_->interned() : nullptr;
-  std::unique_ptr<Path>& path = (outer ? outer->inner : outermost)[{number_, name_}];
+  const Path* const outer = place_.outer() ? place_.outer()->interned() : nullptr;
+  std::unique_ptr<Path>& path = (outer ? outer->inner : *outermost)[{number_, name_}];
   if (!path) path.reset(new Path{outer, name_, number_});
   return path_ = path.get();
 }
 
-const Path* Scope::here() { return innermost_scope ? innermost_scope->interned() : nullptr; }
+const Path* Scope::here() {
+  Scope* const innermost = Innermost<Scope>::object();
+  return innermost ? innermost->interned() : nullptr;
+}
 
-std::string Scope::path() { return innermost_scope ? here()->text() : ""; }
+std::string Scope::path() {
+  const Path* const innermost = here();
+  return innermost ? innermost->text() : "";
+}
 
 void throw_error(std::string_view where, const std::string& what) {
   std::string path = Scope::path();

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+
+#include "innermost.hpp"
 
 namespace unroll {
 
 template <class T>
 class Tape;
 
-/// Where something is recorded: a scope and those around it. It lives as long as its thread.
+/// Where something is recorded: a scope and those around it. It lives as long as its thread, and as long as the tapes
+/// that the thread made.
 struct Path {
   const Path* outer;
   std::string name;
@@ -31,20 +35,27 @@ class Scope {
   static std::string path();
   /// The same, to be kept; null when there is none.
   static const Path* here();
-  /// Called by a tape that ends: open scopes have nothing to take back from it.
-  static void forget(const void* tape);
+  /// What keeps the paths of this thread.
+  static std::shared_ptr<const void> paths();
 
  private:
+  // Where a tape was when the scope was opened.
+  template <class T>
+  struct Mark {
+    Mark();
+    void roll_back() const;
+    std::uint64_t serial = 0;  // the tape's first one; 0 for no tape
+    std::size_t size = 0;
+  };
   const Path* interned();
 
   std::string name_;
   std::int64_t number_;
-  Scope* outer_;
   const Path* path_ = nullptr;  // found when it is first asked for
   int exceptions_;
-  Tape<float>* floats_;
-  Tape<double>* doubles_;
-  std::size_t float_size_ = 0, double_size_ = 0;
+  Mark<float> floats_;
+  Mark<double> doubles_;
+  Innermost<Scope> place_{this};
 };
 
 }  // namespace unroll

@@ -95,7 +95,7 @@ void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis
   }
 }
 
-std::size_t check_along(const char* where, const Shape& shape, const Indices& indices, int axis) {
+std::size_t check_along(const char* where, const Shape& shape, const Indices& indices, Axis axis) {
   const std::size_t k = normal_axis(where, axis, shape.size());
   Shape others(indices.shape());
   require(others.size() == shape.size(), where, "indices of shape ", others, " for an array of shape ", shape,
@@ -108,11 +108,11 @@ std::size_t check_along(const char* where, const Shape& shape, const Indices& in
 }
 
 template <class T>
-Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, int axis);
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis);
 
 /// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
 template <class T>
-Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices, int axis, const Shape& shape) {
+Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis, const Shape& shape) {
   const std::size_t k = check_along("scatter_along", shape, *indices, axis);
   require(x.shape() == Shape(indices->shape()), "scatter_along", "values of shape ", x.shape(),
           " for indices of shape ", Shape(indices->shape()), "; they must be equal");
@@ -130,7 +130,7 @@ template <class T>
 struct ScatterAlong {
   Variable<T> x;
   SharedIndices indices;
-  int axis;
+  Axis axis;
 
   void add_to(Adjoint<T>& into) const {
     if (Tape<T>::innermost()) {
@@ -148,7 +148,7 @@ struct ScatterAlong {
 
 /// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
 template <class T>
-Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, int axis) {
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis) {
   const std::size_t k = check_along("take_along", x.shape(), *indices, axis);
   const Variable<T> values = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
@@ -172,12 +172,12 @@ Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t co
 }
 
 template <class T>
-Variable<T> take_along(const Variable<T>& x, const Indices& indices, int axis) {
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis) {
   return take_elements(x, std::make_shared<Indices>(indices), axis);
 }
 
 template <class T>
-Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, int axis, const Shape& shape) {
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape) {
   return scatter_elements(g, std::make_shared<Indices>(indices), axis, shape);
 }
 
@@ -194,7 +194,7 @@ Variable<T> one_hot(const Indices& indices, std::size_t count) {
 }
 
 template <class T>
-TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis) {
+TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
   const std::size_t along = normal_axis("top_k", axis, x.shape().size()), size = x.shape()[along];
   require(k <= size, "top_k", k, " of an axis of size ", size, "; there are not so many");
   const std::size_t inner = x.shape().product(along + 1, x.shape().size());
@@ -222,7 +222,7 @@ TopK<T> top_k(const Variable<T>& x, std::size_t k, int axis) {
 }
 
 template <class T>
-Indices argmax(const Variable<T>& x, int axis) {
+Indices argmax(const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
   const std::size_t along = normal_axis("argmax", axis, shape.size()), size = shape[along];
   require(size > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
@@ -248,19 +248,19 @@ Indices argmax(const Variable<T>& x, int axis) {
 
 template Variable<float> one_hot(const Indices&, std::size_t);
 template Variable<double> one_hot(const Indices&, std::size_t);
-template TopK<float> top_k(const Variable<float>&, std::size_t, int);
-template TopK<double> top_k(const Variable<double>&, std::size_t, int);
-template Indices argmax(const Variable<float>&, int);
-template Indices argmax(const Variable<double>&, int);
+template TopK<float> top_k(const Variable<float>&, std::size_t, Axis);
+template TopK<double> top_k(const Variable<double>&, std::size_t, Axis);
+template Indices argmax(const Variable<float>&, Axis);
+template Indices argmax(const Variable<double>&, Axis);
 template Variable<float> take(const Variable<float>&, const Indices&, const char*);
 template Variable<double> take(const Variable<double>&, const Indices&, const char*);
 template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
 template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
 template void scatter_into(float*, std::size_t, std::size_t, const Variable<float>&, const Indices&);
 template void scatter_into(double*, std::size_t, std::size_t, const Variable<double>&, const Indices&);
-template Variable<float> take_along(const Variable<float>&, const Indices&, int);
-template Variable<double> take_along(const Variable<double>&, const Indices&, int);
-template Variable<float> scatter_along(const Variable<float>&, const Indices&, int, const Shape&);
-template Variable<double> scatter_along(const Variable<double>&, const Indices&, int, const Shape&);
+template Variable<float> take_along(const Variable<float>&, const Indices&, Axis);
+template Variable<double> take_along(const Variable<double>&, const Indices&, Axis);
+template Variable<float> scatter_along(const Variable<float>&, const Indices&, Axis, const Shape&);
+template Variable<double> scatter_along(const Variable<double>&, const Indices&, Axis, const Shape&);
 
 }  // namespace unroll

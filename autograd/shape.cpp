@@ -86,15 +86,15 @@ Variable<T> full(const Shape& shape, T value) {
 
 Shape Sizes::of(std::size_t elements) const {
   Shape shape;
-  std::size_t known = 1, open = Shape::most;
+  std::size_t open = Shape::most;
   for (std::size_t k = 0; k < sizes_.size(); ++k) {
     const std::int64_t size = sizes_[k].value;
     require(size >= 0 || (size == -1 && open == Shape::most), "reshape", "size ", size, " at axis ", k,
             "; a size is not negative, except for one -1");
     if (size < 0) open = k;
     shape.push_back(size < 0 ? 1 : static_cast<std::size_t>(size));
-    known *= shape.back();
   }
+  const std::size_t known = shape.checked_elements();
   if (open < Shape::most) {
     require(known > 0 && elements % known == 0, "reshape", elements,
             " elements do not fill an axis of -1 beside sizes of ", known, " together");
@@ -159,7 +159,7 @@ Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
 }
 
 template <class T>
-Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end) {
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end) {
   const std::size_t k = normal_axis("slice", axis, x.shape().size());
   const auto size = static_cast<std::int64_t>(x.shape()[k]);
   const std::int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
@@ -181,7 +181,7 @@ Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64
 }
 
 template <class T>
-Variable<T> slice(const Variable<T>& x, int axis, std::int64_t begin, std::int64_t end, std::size_t step) {
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step) {
   require(step > 0, "slice", "a step of 0; it must be at least 1");
   const Variable<T> part = slice(x, axis, begin, end);
   if (step == 1) return part;
@@ -214,7 +214,7 @@ Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, s
 }
 
 template <class T>
-std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, int axis) {
+std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis) {
   const Scope scope("split");
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
   const std::size_t total = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0));
@@ -230,7 +230,7 @@ std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size
 }
 
 template <class T>
-std::vector<Variable<T>> unstack(const Variable<T>& x, int axis) {
+std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis) {
   const Scope scope("unstack");
   const std::size_t k = normal_axis("unstack", axis, x.shape().size());
   Shape shape = x.shape();
@@ -242,7 +242,7 @@ std::vector<Variable<T>> unstack(const Variable<T>& x, int axis) {
 
 /// y = x_1, x_2, ... along an axis                x̄_k = its part of ȳ
 template <class T>
-Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
   require(!xs.empty(), "concatenate", "there are no arrays; there must be at least one");
   const std::size_t k = normal_axis("concatenate", axis, xs[0].shape().size());
   Shape shape = xs[0].shape();
@@ -267,7 +267,7 @@ Variable<T> concatenate(const std::vector<Variable<T>>& xs, int axis) {
 }
 
 template <class T>
-Variable<T> stack(const std::vector<Variable<T>>& xs, int axis) {
+Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis) {
   const Scope scope("stack");
   require(!xs.empty(), "stack", "there are no arrays; there must be at least one");
   Shape shape = xs[0].shape();
@@ -310,20 +310,20 @@ template Variable<float> transpose(const Variable<float>&, const std::vector<int
 template Variable<double> transpose(const Variable<double>&, const std::vector<int>&);
 template Variable<float> broadcast_to(const Variable<float>&, const Shape&);
 template Variable<double> broadcast_to(const Variable<double>&, const Shape&);
-template Variable<float> slice(const Variable<float>&, int, std::int64_t, std::int64_t);
-template Variable<double> slice(const Variable<double>&, int, std::int64_t, std::int64_t);
-template Variable<float> slice(const Variable<float>&, int, std::int64_t, std::int64_t, std::size_t);
-template Variable<double> slice(const Variable<double>&, int, std::int64_t, std::int64_t, std::size_t);
+template Variable<float> slice(const Variable<float>&, Axis, std::int64_t, std::int64_t);
+template Variable<double> slice(const Variable<double>&, Axis, std::int64_t, std::int64_t);
+template Variable<float> slice(const Variable<float>&, Axis, std::int64_t, std::int64_t, std::size_t);
+template Variable<double> slice(const Variable<double>&, Axis, std::int64_t, std::int64_t, std::size_t);
 template Variable<float> pad(const Variable<float>&, const std::vector<std::pair<std::size_t, std::size_t>>&, float);
 template Variable<double> pad(const Variable<double>&, const std::vector<std::pair<std::size_t, std::size_t>>&, double);
-template std::vector<Variable<float>> split(const Variable<float>&, const std::vector<std::size_t>&, int);
-template std::vector<Variable<double>> split(const Variable<double>&, const std::vector<std::size_t>&, int);
-template std::vector<Variable<float>> unstack(const Variable<float>&, int);
-template std::vector<Variable<double>> unstack(const Variable<double>&, int);
-template Variable<float> concatenate(const std::vector<Variable<float>>&, int);
-template Variable<double> concatenate(const std::vector<Variable<double>>&, int);
-template Variable<float> stack(const std::vector<Variable<float>>&, int);
-template Variable<double> stack(const std::vector<Variable<double>>&, int);
+template std::vector<Variable<float>> split(const Variable<float>&, const std::vector<std::size_t>&, Axis);
+template std::vector<Variable<double>> split(const Variable<double>&, const std::vector<std::size_t>&, Axis);
+template std::vector<Variable<float>> unstack(const Variable<float>&, Axis);
+template std::vector<Variable<double>> unstack(const Variable<double>&, Axis);
+template Variable<float> concatenate(const std::vector<Variable<float>>&, Axis);
+template Variable<double> concatenate(const std::vector<Variable<double>>&, Axis);
+template Variable<float> stack(const std::vector<Variable<float>>&, Axis);
+template Variable<double> stack(const std::vector<Variable<double>>&, Axis);
 template Variable<float> flip(const Variable<float>&, const Axes&);
 template Variable<double> flip(const Variable<double>&, const Axes&);
 

@@ -12,12 +12,17 @@
 
 namespace unroll {
 
+class Shape;
+/// Prints as (3, 4).
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
+
 /// The sizes of an array along its axes, held inline; at most Shape::most axes.
 class Shape {
  public:
   using value_type = std::size_t;
   using size_type = std::size_t;
   static constexpr std::size_t most = 6;
+  static constexpr std::size_t most_elements = std::size_t(1) << 59;  ///< of 8 bytes, in half of what can be addressed
 
   Shape() = default;
   Shape(const Shape& other) { *this = other; }
@@ -66,6 +71,17 @@ class Shape {
     return n;
   }
   std::size_t elements() const { return product(0, rank_); }
+  /// The same for a shape to be given memory: throws where that, or the memory of its rows if one size is 0, cannot be.
+  std::size_t checked_elements() const {
+    std::size_t n = 1;
+    bool fits = true, empty = false;
+    for (std::size_t k = 0; k < rank_; ++k) {
+      empty |= sizes_[k] == 0;
+      fits &= !__builtin_mul_overflow(n, sizes_[k] ? sizes_[k] : 1, &n) && n <= most_elements;
+    }
+    require(fits, "shape", *this, " has more elements than memory can hold; at most ", most_elements);
+    return empty ? 0 : n;
+  }
   /// The index along each axis of the k-th element in row-major order.
   Shape position(std::size_t k) const {
     Shape index = *this;
@@ -84,7 +100,6 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
-/// Prints as (3, 4).
 inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
   for (std::size_t k = 0; k < shape.size(); ++k) out << (k ? ", " : "") << shape[k];

@@ -1,8 +1,6 @@
 #include "tape.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <exception>
 
 #include "kernels.hpp"
 #include "ops.hpp"
@@ -21,84 +19,106 @@ std::uint64_t next_serial() {
 }  // namespace
 
 template <class T>
-Tape<T>::Tape(Random* random) : random_(random), outer_(std::exchange(recording_, this)) {
-  begin_serial();
+Tape<T>::Tape(Random* random)
+    : random_(random),
+      recording_(innermost() && innermost()->records() ? innermost()->recording_ : std::make_shared<Recording>()),
+      begin_(recording_->nodes.size()),
+      within_(!recording_->serials.empty()) {
+  if (!within_) recording_->begin_serial();
 }
 
 template <class T>
-void Tape<T>::begin_serial() {
-  serials_.push_back({next_serial(), ~std::size_t(0)});
-  current_ = serials_.back().serial;
+void Tape<T>::Recording::begin_serial() {
+  serials.push_back({next_serial(), ~std::size_t(0)});
+  serial = serials.back().serial;
 }
 
 template <class T>
-Tape<T>::~Tape() {
-  for (Tape** link = &recording_; *link; link = &(*link)->outer_) {
-    if (*link != this) continue;
-    *link = outer_;
-    break;
-  }
-  Scope::forget(this);
-  clear(0);
+void Tape<T>::Recording::clear(std::size_t from) {
+  for (std::size_t k = nodes.size(); k-- > from;)
+    if (nodes[k]) nodes[k]->~Node();
+  nodes.resize(std::min(from, nodes.size()));
 }
 
 template <class T>
-void Tape<T>::clear(std::size_t from) {
-  for (std::size_t k = nodes_.size(); k-- > from;)
-    if (nodes_[k]) nodes_[k]->~Node();
-  nodes_.resize(from);
-}
-
-template <class T>
-Variable<T> Tape<T>::watch(const Variable<T>& x) {
-  return record<Leaf<T>>(detach(x).shared(), nullptr);
-}
-
-template <class T>
-bool Tape<T>::owns(const Slot& slot) const {
-  for (std::size_t k = serials_.size(); k-- > 0;)
-    if (serials_[k].serial == slot.tape) return slot.index < serials_[k].limit;
+bool Tape<T>::Recording::owns(const Slot& slot) const {
+  for (std::size_t k = serials.size(); k-- > 0;)
+    if (serials[k].serial == slot.tape) return slot.index < serials[k].limit;
   return false;
 }
 
 template <class T>
+void Tape<T>::Recording::refuse_swept(const Slot& slot) const {
+  for (const Serial& known : serials)
+    require(known.serial != slot.tape || !known.swept, "tape",
+            "a value that an inner tape recorded before its backward() freed it, used within the outer tape; take its "
+            "gradient() instead, or detach() the value if it is a constant");
+}
+
+template <class T>
+Variable<T> Tape<T>::watch(const Variable<T>& x) {
+  require(!spent(), "watch", "this tape is spent; record on a new one");
+  if (!within_) return record<Leaf<T>>(detach(x).shared(), nullptr);
+  const Innermost<Tape> resumed(this);
+  const std::uint32_t known = index_of(x);
+  const bool own = known >= begin_ && recording_->owns(x.slot());
+  if (known != Node<T>::constant && !own)
+    watched_.push_back(primitive("watch", {x}, detach(x), Pass{}));
+  else
+    watched_.push_back(record<Leaf<T>>(detach(x).shared(), nullptr, false));
+  return watched_.back();
+}
+
+template <class T>
 std::uint32_t Tape<T>::find(const Variable<T>& x) {
-  if (spent_) return Node<T>::constant;
+  Recording& all = *recording_;
+  if (all.serial == nowhere) return Node<T>::constant;
   const Identity* identity = x.tensor().identity.get();
-  if (!identity && owns(x.slot())) return x.slot().index;
-  if (!identity && !captures_) return Node<T>::constant;
-  if (const auto found = parameters_.find(x.shared().get()); found != parameters_.end()) return found->second;
-  if (identity ? identity->frozen : !outer_ || outer_->index_of(x) == Node<T>::constant) return Node<T>::constant;
-  return capture(x);
+  if (!identity) {
+    if (all.owns(x.slot())) return x.slot().index;
+    all.refuse_swept(x.slot());
+    if (!all.captures) return Node<T>::constant;
+  }
+  if (const auto found = all.parameters.find(x.shared().get()); found != all.parameters.end()) return found->second;
+  const bool known = identity ? !identity->frozen : all.around && all.around->index_of(x) != Node<T>::constant;
+  return known ? capture(x) : Node<T>::constant;
+}
+
+template <class T>
+void Tape<T>::capture_from(Tape& around) {
+  recording_->captures = true;
+  recording_->around = &around;
 }
 
 template <class T>
 std::uint32_t Tape<T>::capture(const Variable<T>& x) {
-  captures_ |= !x.tensor().identity;
+  recording_->captures |= !x.tensor().identity;
   const std::uint32_t index = record<Leaf<T>>(x.shared(), &x).slot().index;
-  parameters_.emplace(x.shared().get(), index);
+  recording_->parameters.emplace(x.shared().get(), index);
   return index;
 }
 
 template <class T>
 void Tape<T>::roll_back(std::size_t size) {
-  if (size >= nodes_.size()) return;
-  clear(size);
-  std::erase_if(parameters_, [&](const auto& entry) { return entry.second >= size; });
-  for (Serial& serial : serials_) serial.limit = std::min(serial.limit, size);
-  begin_serial();
+  Recording& all = *recording_;
+  if (size >= all.nodes.size()) return;
+  all.clear(size);
+  std::erase_if(all.parameters, [&](const auto& entry) { return entry.second >= size; });
+  for (Serial& serial : all.serials) serial.limit = std::min(serial.limit, size);
+  all.begin_serial();
 }
 
 template <class T>
 std::uint32_t Tape<T>::recorded_index(const char* where, const char* what, const Variable<T>& y) const {
-  require(!spent_, where, "this tape is spent; record again, or use gradient() for several derivatives");
+  require(!spent(), where, "this tape is spent; record again, or use gradient() for several derivatives");
   if (y.tensor().identity) {
-    const auto found = parameters_.find(y.shared().get());
-    require(found != parameters_.end(), where, "parameter '", y.tensor().identity->name,
+    const auto found = recording_->parameters.find(y.shared().get());
+    require(found != recording_->parameters.end(), where, "parameter '", y.tensor().identity->name,
             "' was not recorded on this tape; nothing that was computed on it depends on the parameter");
     return found->second;
   }
-  require(owns(y.slot()), where, what, " was not recorded on this tape; make it with tape.watch() or use a Parameter");
+  require(recording_->owns(y.slot()), where, what,
+          " was not recorded on this tape; make it with tape.watch() or use a Parameter");
   return y.slot().index;
 }
 
@@ -108,16 +128,17 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
   std::vector<bool> depends(last + 1);
   for (std::uint32_t source : sources)
     if (source <= last) depends[source] = true;
-  for (std::uint32_t k = 0; k <= last; ++k)
-    for (std::uint32_t operand : nodes_[k]->operands())
+  const auto first = std::min_element(sources.begin(), sources.end());
+  for (std::uint32_t k = first == sources.end() ? last : *first; k <= last; ++k)
+    for (std::uint32_t operand : node(k).operands())
       if (operand != Node<T>::constant && depends[operand]) depends[k] = true;
   return depends;
 }
 
 template <class T>
 void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
-  for (const auto& [tensor, index] : parameters_) {
-    if (!tensor->identity || static_cast<const Leaf<T>*>(nodes_[index])->version == tensor->identity->version) continue;
+  for (const auto& [tensor, index] : recording_->parameters) {
+    if (!tensor->identity || static_cast<const Leaf<T>&>(node(index)).version == tensor->identity->version) continue;
     require(!dependent_on({index}, last)[last], where, "parameter '", tensor->identity->name,
             "' was assigned after this tape recorded it; step the optimizer after the sweep");
   }
@@ -125,11 +146,10 @@ void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) con
 
 template <class T>
 Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
-  Node<T>& node = *nodes_[index];
-  const Part* const part = node.part();
-  Node<T>& whole = part ? *nodes_[part->whole] : node;
+  const Part* const part = node(index).part();
+  Node<T>& whole = part ? node(part->whole) : node(index);
   auto* const deferred = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).deferred : nullptr;
-  return {whole.adjoint, node.shape, part, whole.shape, deferred};
+  return {whole.adjoint, node(index).shape, part, whole.shape, deferred};
 }
 
 template <class T>
@@ -139,20 +159,21 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
           "; it must be a scalar - reduce it with sum() or mean()");
   refuse_stale_parameters("backward", last);
   spent_ = true;
-  current_ = nowhere;
-  const Recording paused(nullptr);
+  if (within_) return backward_within(last, loss);
+  recording_->serial = nowhere;
+  const Innermost<Tape> paused(nullptr);
   adjoint_of(last) += ones<T>(loss.shape());
   // Recording order is a topological order, so one pass suffices. It frees what each node holds as it goes.
   Gradients<T> gradients;
-  for (auto k = static_cast<std::uint32_t>(nodes_.size()); k-- > 0;) {
-    Node<T>& node = *nodes_[k];
+  for (auto k = static_cast<std::uint32_t>(size()); k-- > 0;) {
+    Node<T>& node = this->node(k);
     const auto operands = node.operands();
-    if (Observer<T>::innermost && adjoint_of(k).value())
+    if (Observer<T>::innermost() && adjoint_of(k).value().has_value())
       Observer<T>::tell([&](auto& observer) { observer.sweeping(node, adjoint_of(k).value()); });
     if (operands.empty()) {
       adjoint_of(k).finish();
       gradients.add(static_cast<const Leaf<T>&>(node));
-    } else if (node.adjoint.value && !node.part()) {
+    } else if (node.adjoint.value.has_value() && !node.part()) {
       if (node.adjoint.untouched) adjoint_of(k).finish();
       Variable<T> g = std::move(node.adjoint.value);
       std::size_t first = 0;
@@ -161,21 +182,86 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
         if (operands[i] == Node<T>::constant) continue;
         Adjoint<T> into = adjoint_of(operands[i]);
         node.pull(i, g, into, i == first);
-        if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
+        if (Observer<T>::innermost()) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
     }
-    std::exchange(nodes_[k], nullptr)->~Node();
+    std::exchange(recording_->nodes[k], nullptr)->~Node();
   }
   std::reverse(gradients.entries_.begin(), gradients.entries_.end());
-  nodes_.clear();
+  recording_->nodes.clear();
   return gradients;
+}
+
+// The tape around this one needs what it has recorded as it is, and only what is recorded here is freed.
+template <class T>
+Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& loss) {
+  std::vector<std::pair<std::uint32_t, Variable<T>>> leaves;
+  for (const auto& [tensor, index] : recording_->parameters)
+    if (tensor->identity) leaves.emplace_back(index, static_cast<const Leaf<T>&>(node(index)).handle);
+  for (const Variable<T>& x : watched_)
+    if (recording_->owns(x.slot())) leaves.emplace_back(x.slot().index, x);
+  std::sort(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::uint32_t> sources;
+  for (const auto& leaf : leaves) sources.push_back(leaf.first);
+
+  const Innermost<Tape> paused(nullptr);
+  const std::vector<Variable<T>> found = slopes(last, ones<T>(loss.shape()), sources, 0);
+  Gradients<T> gradients;
+  for (std::size_t k = 0; k < leaves.size(); ++k) {
+    const Variable<T>& x = leaves[k].second;
+    const bool reached = found[k].has_value();
+    gradients.entries_.push_back({x, reached ? found[k] : zeros<T>(x.shape()), reached});
+  }
+  for (Serial& serial : recording_->serials) serial.swept |= serial.limit > begin_;
+  roll_back(begin_);
+  return gradients;
+}
+
+// The adjoints of the sources in a sweep from value `last`, empty where it does not come by. Nothing that was recorded
+// is changed by it, and what it computes is recorded itself if a tape records.
+template <class T>
+std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& cotangent,
+                                         const std::vector<std::uint32_t>& sources, std::size_t first) {
+  std::vector<bool> wanted(size());
+  for (std::uint32_t source : sources) wanted[source] = true;
+  const std::vector<bool> depends = dependent_on(sources, last);
+  std::vector<Sum<T>> adjoints(last + 1);
+  std::unordered_map<std::uint32_t, std::vector<std::pair<Part, Variable<T>>>> parts;  // of adjoints, by whole
+  adjoints[last].value = cotangent;
+  for (std::uint32_t k = last + 1; k-- > 0;) {
+    Node<T>& node = this->node(k);
+    Variable<T>& sum = adjoints[k].value;
+    if (const auto found = parts.find(k); found != parts.end()) {
+      const std::size_t size = node.shape.elements();
+      if (sum.has_value()) found->second.push_back({{k, 0, size, size}, sum});
+      sum = assemble(node.shape, found->second);
+      parts.erase(found);
+    }
+    if (k < first || !sum.has_value() || !depends[k]) continue;
+    Variable<T> g = sum;
+    if (const Part* part = node.elements()) {
+      parts[part->whole].push_back({*part, g});
+    } else {
+      const auto operands = node.operands();
+      for (std::size_t i = 0; i < operands.size(); ++i) {
+        if (operands[i] == Node<T>::constant || !depends[operands[i]]) continue;
+        const Shape& shape = this->node(operands[i]).shape;
+        Adjoint<T> into(adjoints[operands[i]], shape, nullptr, shape);
+        node.pull(i, g, into, false);
+      }
+    }
+    if (!wanted[k]) sum = {};
+  }
+  std::vector<Variable<T>> result;
+  for (std::uint32_t source : sources) result.push_back(source <= last ? adjoints[source].value : Variable<T>());
+  return result;
 }
 
 template <class T>
 std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
                                            const Variable<T>& cotangent, std::size_t first) {
   const std::uint32_t last = recorded_index("gradient", "y", y);
-  if (cotangent)
+  if (cotangent.has_value())
     require(cotangent.shape() == y.shape(), "gradient", "the cotangent has shape ", cotangent.shape(), "; y has ",
             y.shape());
   else
@@ -183,42 +269,17 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
             "; it must be a scalar, or a cotangent of its shape must be given");
   std::vector<std::uint32_t> sources;
   for (const Variable<T>& x : xs) sources.push_back(recorded_index("gradient", "x", x));
-  std::vector<bool> wanted(nodes_.size());
-  for (std::uint32_t source : sources) wanted[source] = true;
   refuse_stale_parameters("gradient", last);
 
-  const Recording resumed(this);
+  const Innermost<Tape> resumed(this);
   const Scope scope("gradient");
-  const std::vector<bool> depends = dependent_on(sources, last);
-  std::vector<Sum<T>> adjoints(last + 1);
-  std::unordered_map<std::uint32_t, std::vector<std::pair<Part, Variable<T>>>> parts;  // of adjoints, by whole
-  adjoints[last].value = cotangent ? cotangent : ones<T>(y.shape());
-  for (std::uint32_t k = last + 1; k-- > 0;) {
-    if (const auto found = parts.find(k); found != parts.end()) {
-      const std::size_t size = nodes_[k]->shape.elements();
-      if (adjoints[k].value) found->second.push_back({{k, 0, size, size}, adjoints[k].value});
-      adjoints[k].value = assemble(nodes_[k]->shape, found->second);
-      parts.erase(found);
-    }
-    if (k < first || !adjoints[k].value || !depends[k]) continue;
-    Variable<T> g = adjoints[k].value;
-    if (const Part* part = nodes_[k]->elements()) {
-      parts[part->whole].push_back({*part, g});
-    } else {
-      const auto operands = nodes_[k]->operands();
-      for (std::size_t i = 0; i < operands.size(); ++i) {
-        if (operands[i] == Node<T>::constant || !depends[operands[i]]) continue;
-        Adjoint<T> into(adjoints[operands[i]], nodes_[operands[i]]->shape, nullptr, nodes_[operands[i]]->shape);
-        nodes_[k]->pull(i, g, into, false);
-      }
-    }
-    if (!wanted[k]) adjoints[k].value = {};
-  }
-  std::vector<Variable<T>> result;
-  for (std::uint32_t source : sources) {
-    const bool reached = source <= last && adjoints[source].value;
-    const Variable<T> slope = reached ? adjoints[source].value : zeros<T>(nodes_[source]->shape);
-    result.push_back(owns(slope.slot()) ? slope : watch(slope));  // a constant can be differentiated too: to zeros
+  std::vector<Variable<T>> result =
+      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, first);
+  for (std::size_t k = 0; k < result.size(); ++k) {
+    Variable<T>& slope = result[k];
+    if (!slope.has_value()) slope = zeros<T>(xs[k].shape());
+    // A constant can be differentiated too: to zeros.
+    if (index_of(slope) == Node<T>::constant) slope = record<Leaf<T>>(detach(slope).shared(), nullptr, false);
   }
   return result;
 }

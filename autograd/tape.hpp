@@ -1,10 +1,12 @@
 #pragma once
 
 #include <concepts>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "gradients.hpp"
+#include "innermost.hpp"
 #include "node.hpp"
 #include "observer.hpp"
 #include "parameter.hpp"
@@ -15,13 +17,14 @@ namespace unroll {
 class Random;
 
 /// Records what this thread computes with Variables while it is the innermost tape, until it goes out of scope.
+/// A tape within another one records there, too: what it makes of parameters and of variables of the outer tape can be
+/// differentiated by the outer one as well, its gradients included.
 template <class T>
 class Tape {
  public:
   /// Dropout draws from `random`; on a tape without one it is the identity.
   explicit Tape(Random* random = nullptr);
   explicit Tape(Random& random) : Tape(&random) {}
-  ~Tape();
   Tape(const Tape&) = delete;
 
   /// An input to differentiate by.
@@ -41,74 +44,89 @@ class Tape {
     return gradient(y, std::vector<Variable<T>>(xs.begin(), xs.end()), cotangent);
   }
 
-  /// The number of recorded values.
-  std::size_t size() const { return nodes_.size(); }
-  bool spent() const { return spent_; }
+  /// The number of recorded values, those of the outer tape included.
+  std::size_t size() const { return recording_->nodes.size(); }
+  /// Whether its sweep has been made.
+  bool spent() const { return spent_ || !records(); }
+  /// Whether what is computed now is recorded: by the outer tape, if this one is spent.
+  bool records() const { return recording_->serial != nowhere; }
   Random* random() const { return random_; }
   /// The tape that records now, or null.
-  static Tape* innermost() { return recording_; }
+  static Tape* innermost() { return Innermost<Tape>::object(); }
 
   // What primitives are made of:
 
   /// The index under which this tape has x, recording a parameter when it is first used; `Node::constant` for others.
-  std::uint32_t index_of(const Variable<T>& x) { return x.slot().tape == current_ ? x.slot().index : find(x); }
+  std::uint32_t index_of(const Variable<T>& x) {
+    return x.slot().tape == recording_->serial ? x.slot().index : find(x);
+  }
   /// Records `result` as made by a node of this kind; its constructor is given the recorded result first.
   template <class Kind, class... Arguments>
   Variable<T> record(Shared<Tensor<T>> result, Arguments&&... arguments) {
-    require(!spent_, "watch", "this tape is spent; record on a new one");
-    Variable<T> recorded(std::move(result), {current_, static_cast<std::uint32_t>(nodes_.size())});
-    if (nodes_.size() == nodes_.capacity()) nodes_.reserve(2 * nodes_.size() + 64);
-    nodes_.push_back(new (memory_.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
-    if (Observer<T>::innermost) Observer<T>::tell([&](auto& observer) { observer.recorded(*nodes_.back(), recorded); });
+    Recording& to = *recording_;
+    require(to.serial != nowhere, "watch", "this tape is spent; record on a new one");
+    Variable<T> recorded(std::move(result), {to.serial, static_cast<std::uint32_t>(to.nodes.size())});
+    if (to.nodes.size() == to.nodes.capacity()) to.nodes.reserve(2 * to.nodes.size() + 64);
+    to.nodes.push_back(new (to.memory.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
+    if (Observer<T>::innermost())
+      Observer<T>::tell([&](auto& observer) { observer.recorded(*to.nodes.back(), recorded); });
     return recorded;
   }
-  Node<T>& node(std::uint32_t index) const { return *nodes_[index]; }
-  /// From now on, a variable that the tape around this one has recorded is watched when it is first used.
-  void capture() { captures_ = true; }
+  Node<T>& node(std::uint32_t index) const { return *recording_->nodes[index]; }
+  /// From now on, a variable that this other tape has recorded is watched when it is first used.
+  void capture_from(Tape& around);
   /// Watches x under its own handle, as if it were a parameter.
   std::uint32_t capture(const Variable<T>& x);
   /// Forgets what was recorded since the tape had this size; handles to it become constants.
   void roll_back(std::size_t size);
+  /// Of the first handle that was recorded here: no two tapes have the same, unless one is within the other.
+  std::uint64_t first_serial() const { return recording_->serials[0].serial; }
 
  private:
-  // Handles made under a serial are valid below its limit, which only rolling back lowers.
+  static constexpr std::uint64_t nowhere = ~std::uint64_t(0);
+
+  // Handles made under a serial are valid below its limit, which only rolling back lowers. What an inner tape recorded
+  // before its sweep freed it must not be taken for a constant.
   struct Serial {
     std::uint64_t serial;
     std::size_t limit;
+    bool swept = false;
   };
 
-  // Makes another tape, or none, the innermost one of this thread for a while.
-  class Recording {
-   public:
-    explicit Recording(Tape* tape) : outer_(std::exchange(recording_, tape)) {}
-    ~Recording() { recording_ = outer_; }
-    Recording(const Recording&) = delete;
+  // What a tape and those within it have recorded.
+  struct Recording {
+    ~Recording() { clear(0); }
+    void begin_serial();
+    void clear(std::size_t from);
+    bool owns(const Slot& slot) const;
+    void refuse_swept(const Slot& slot) const;
 
-   private:
-    Tape* outer_;
+    const std::shared_ptr<const void> paths = Scope::paths();  // of the nodes
+    std::uint64_t serial = nowhere;                            // the last one, until the recording is spent
+    std::vector<Serial> serials;
+    Arena memory;
+    std::vector<Node<T>*> nodes;
+    std::unordered_map<const Tensor<T>*, std::uint32_t> parameters;  // and what was captured
+    bool captures = false;
+    Tape* around = nullptr;  // from which it captures
   };
-
-  static constexpr std::uint64_t nowhere = ~std::uint64_t(0);
 
   std::uint32_t find(const Variable<T>& x);
-  void begin_serial();
-  bool owns(const Slot& slot) const;
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;
   void refuse_stale_parameters(const char* where, std::uint32_t last) const;
   std::vector<bool> dependent_on(const std::vector<std::uint32_t>& sources, std::uint32_t last) const;
+  std::vector<Variable<T>> slopes(std::uint32_t last, const Variable<T>& cotangent,
+                                  const std::vector<std::uint32_t>& sources, std::size_t first);
   Adjoint<T> adjoint_of(std::uint32_t index);
-  void clear(std::size_t from);
+  Gradients<T> backward_within(std::uint32_t last, const Variable<T>& loss);
 
-  static inline constinit thread_local Tape* recording_ = nullptr;
-
-  Random* random_;
-  Tape* outer_;
-  std::vector<Serial> serials_;
-  std::uint64_t current_ = nowhere;  // the last serial, while this tape records
-  Arena memory_;
-  std::vector<Node<T>*> nodes_;
-  std::unordered_map<const Tensor<T>*, std::uint32_t> parameters_;  // and what was captured
-  bool spent_ = false, captures_ = false;
+  Random* const random_;
+  const std::shared_ptr<Recording> recording_;
+  const std::size_t begin_;           // of what it records itself
+  const bool within_;                 // another tape
+  std::vector<Variable<T>> watched_;  // within another tape
+  bool spent_ = false;
+  Innermost<Tape> place_{this};
 };
 
 }  // namespace unroll

@@ -9,8 +9,11 @@
 namespace unroll {
 
 template <class T>
-Variable<T>::Variable(Array<T> array) : tensor_(new Tensor<T>(Shape(array.shape()), Buffer<T>())) {
-  tensor_->buffer = std::move(array.storage());
+Variable<T>::Variable(Array<T> array) {
+  const Shape shape(array.shape());
+  require(shape.checked_elements() == array.storage().size(), "variable", "an array of shape ", shape, " that holds ",
+          array.storage().size(), " elements; it was moved from");
+  tensor_ = Shared<Tensor<T>>(new Tensor<T>(shape, std::move(array.storage())));
 }
 
 namespace {
@@ -49,8 +52,28 @@ T Variable<T>::item() const {
 }
 
 template <class T>
+Variable<T>::operator bool() const {
+  require(size() == 1, "condition", "an array of shape ", shape(),
+          "; it must hold one element - where() chooses for each element, has_value() asks whether a handle is empty");
+  return *tensor_->data() != 0;
+}
+
+template <class T>
+void Variable<T>::refuse_empty() const {
+  if (kind_ == HandleKind::member)
+    fail("parameter", "the handle is empty; the module that it belongs to was moved from");
+  fail("variable", "the handle is empty; assign a value to it first");
+}
+
+template <class T>
+void Variable<T>::refuse_assignment() const {
+  const std::string name = tensor_ ? "'" + tensor_->identity->name + "'" : "an empty parameter";
+  fail("variable", "assigned to ", name, ", which is a Parameter; its values are changed by assign()");
+}
+
+template <class T>
 std::ostream& operator<<(std::ostream& out, const Variable<T>& x) {
-  if (!x) return out << "empty";
+  if (!x.has_value()) return out << "empty";
   out << x.value() << " shape " << x.shape();
   if (x.slot().tape) out << " slot " << x.slot().index;
   return out;

@@ -46,9 +46,13 @@ struct Tensor {
   std::atomic<std::uint32_t> references{0};
 
   Tensor(const Shape& sizes, Buffer<T> memory) : Tensor(sizes, sizes.elements(), sizes.elements(), std::move(memory)) {}
+  /// Runs without gaps between them are one.
   Tensor(const Shape& sizes, std::size_t run_length, std::size_t distance, Buffer<T> memory)
-      : shape(sizes), run(run_length), pitch(distance), buffer(std::move(memory)) {}
-  explicit Tensor(const Shape& sizes) : Tensor(sizes, Buffer<T>(sizes.elements())) {}
+      : shape(sizes),
+        run(run_length == distance ? sizes.elements() : run_length),
+        pitch(run_length == distance ? run : distance),
+        buffer(std::move(memory)) {}
+  explicit Tensor(const Shape& sizes) : Tensor(sizes, Buffer<T>(sizes.checked_elements())) {}
   ~Tensor() { delete array.load(std::memory_order_relaxed); }
 
   std::size_t size() const { return shape.elements(); }
@@ -74,8 +78,12 @@ concept Expression = xt::is_xexpression<std::decay_t<E>>::value;
 template <class E>
 concept Scalar = std::is_arithmetic_v<std::decay_t<E>>;
 
+/// What a handle is: one that may be assigned to, a parameter's, or that of a parameter that belongs to a module.
+enum class HandleKind : std::uint32_t { variable, parameter, member };
+
 /// A handle to an immutable array and to the place where a tape recorded it. It owns data, never graph.
-/// A tape that did not record the handle takes it for a constant.
+/// A tape that did not record the handle takes it for a constant. One that was copied from a Parameter follows it when
+/// it is assigned; detach(parameter) keeps what it is now.
 template <class T>
 class Variable {
  public:
@@ -83,6 +91,22 @@ class Variable {
 
   /// An empty handle: all it can do is be assigned to.
   Variable() = default;
+  Variable(const Variable& other) : tensor_(other.tensor_), tape_(other.tape_), index_(other.index_) {}
+  /// Leaves the handle of a parameter as it is.
+  Variable(Variable&& other) noexcept
+      : tensor_(other.kind_ == HandleKind::variable ? std::move(other.tensor_) : other.tensor_),
+        tape_(other.tape_),
+        index_(other.index_) {}
+  /// Throws where this is the base of a Parameter, whose values change by assign() alone.
+  Variable& operator=(const Variable& other) { return *this = Variable(other); }
+  Variable& operator=(Variable&& other) {
+    if (kind_ != HandleKind::variable) [[unlikely]]
+      refuse_assignment();
+    tensor_ = Variable(std::move(other)).tensor_;
+    tape_ = other.tape_;
+    index_ = other.index_;
+    return *this;
+  }
   template <Scalar S>
   Variable(S scalar) : tensor_(new Tensor<T>(Shape{})) {
     *tensor_->buffer.data() = static_cast<T>(scalar);
@@ -91,7 +115,8 @@ class Variable {
   template <Expression E>
   requires(!std::is_same_v<std::decay_t<E>, Array<T>>) Variable(const E& expression)
       : Variable(Array<T>(xt::cast<T>(expression))) {}
-  explicit Variable(Shared<Tensor<T>> tensor, Slot slot = {}) : tensor_(std::move(tensor)), slot_(slot) {}
+  explicit Variable(Shared<Tensor<T>> tensor, Slot slot = {})
+      : tensor_(std::move(tensor)), tape_(slot.tape), index_(slot.index) {}
 
   /// The array; it lives as long as any handle to it.
   const Array<T>& value() const&;
@@ -101,17 +126,27 @@ class Variable {
   /// The one element of an array of size 1.
   T item() const;
 
-  explicit operator bool() const { return bool(tensor_); }
+  /// Whether it is not an empty handle.
+  bool has_value() const { return bool(tensor_); }
+  /// Whether the one element is not 0; throws for an array of more or fewer, and for an empty handle.
+  explicit operator bool() const;
+
   const Tensor<T>& tensor() const {
-    require(bool(tensor_), "variable", "the handle is empty; assign a value to it first");
+    if (!tensor_) [[unlikely]]
+      refuse_empty();
     return *tensor_;
   }
   const Shared<Tensor<T>>& shared() const { return tensor_; }
-  Slot slot() const { return slot_; }
+  Slot slot() const { return {tape_, index_}; }
 
  protected:
+  [[noreturn]] void refuse_empty() const;
+  [[noreturn]] void refuse_assignment() const;
+
   Shared<Tensor<T>> tensor_;
-  Slot slot_;
+  std::uint64_t tape_ = 0;  // with the index, the slot
+  std::uint32_t index_ = 0;
+  HandleKind kind_ = HandleKind::variable;
 };
 
 /// Prints the values, the shape and, when it is recorded, the slot.

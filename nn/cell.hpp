@@ -29,7 +29,7 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
 /// x Wᵀ + b, or LN(x Wᵀ) ⊙ p + b if p is not empty
 template <class T>
 Variable<T> affine(const Variable<T>& x, const Variable<T>& W, const Variable<T>& b, const Variable<T>& p) {
-  return p ? layer_norm(linear(x, W), p, b) : linear(x, W, b);
+  return p.has_value() ? layer_norm(linear(x, W), p, b) : linear(x, W, b);
 }
 
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).

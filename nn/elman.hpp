@@ -22,7 +22,7 @@ class ElmanCell : public GateWeights<T> {
   ElmanCell(const CellSizes& sizes, const Options& options, Random& random)
       : GateWeights<T>(1, sizes, random, options.layer_norm), nonlinearity_(options.nonlinearity) {}
 
-  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b ? b + d : Variable<T>(), this->p); }
+  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b.has_value() ? b + d : Variable<T>(), this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;

@@ -31,7 +31,7 @@ class GRUCell : public GateWeights<T> {
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
     const auto parts = [&](const Variable<T>& of, int axis) {
-      return of ? split(of, sizes_, axis) : std::vector<Variable<T>>(2);
+      return of.has_value() ? split(of, sizes_, axis) : std::vector<Variable<T>>(2);
     };
     const auto x = parts(projected, -1);
     const auto gates = [&](const Variable<T>& h_rz) {

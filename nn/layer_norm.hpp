@@ -12,8 +12,8 @@ Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable
   const Scope scope("layer_norm");
   const auto centred = x - mean(x, -1, true);
   const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);
-  const auto scaled = weight ? normal * weight : normal;
-  return bias ? scaled + bias : scaled;
+  const auto scaled = weight.has_value() ? normal * weight : normal;
+  return bias.has_value() ? scaled + bias : scaled;
 }
 
 struct LayerNormOptions {

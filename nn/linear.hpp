@@ -25,8 +25,8 @@ class Linear : public Module<T> {
   explicit Linear(Parameter<T> given, Parameter<T> given_bias = {})
       : weight(std::move(given)), bias(std::move(given_bias)) {
     require(weight.shape().size() == 2, "linear", "a weight of shape ", weight.shape(), "; it must be (output, input)");
-    require(!bias || bias.shape() == Shape{weight.shape()[0]}, "linear", "a bias of shape ",
-            bias ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(), "; it must be (output,)");
+    require(!bias.has_value() || bias.shape() == Shape{weight.shape()[0]}, "linear", "a bias of shape ",
+            bias.has_value() ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(), "; it must be (output,)");
     add_all();
   }
 
@@ -37,7 +37,7 @@ class Linear : public Module<T> {
  private:
   void add_all() {
     this->add("weight", weight);
-    if (bias) this->add("bias", bias);
+    if (bias.has_value()) this->add("bias", bias);
   }
 };
 

@@ -38,17 +38,17 @@ class LSTMCell : public GateWeights<T> {
   }
   Shape state_sizes() const { return {U.shape()[1], gates_[0]}; }
 
-  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b ? b + d : Variable<T>(), this->p); }
+  Variable<T> input(const Variable<T>& x) const { return affine(x, W, b.has_value() ? b + d : Variable<T>(), this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
-    const auto gate = [](auto name, auto& a, auto& k, auto& c) { return named(name, sigmoid(k ? a + k * c : a)); };
+    const auto gate = [](auto name, auto& a, auto& k, auto& c) { return named(name, sigmoid(k.has_value() ? a + k * c : a)); };
     const auto& [h, c] = state;
     const auto a = split(affine(h, U, projected, this->q), gates_);
     const auto &i = a.front(), &f = a.end()[-3], &g = a.end()[-2], &o = a.end()[-1];
     const auto take = a.size() == 3 ? Variable<T>() : gate("i", i, k_i, c), keep = gate("f", f, k_f, c);
-    const auto next = named("c", fma(take ? take : 1 - keep, named("g", tanh(g)), keep * c));
-    const auto y = scaled_tanh(gate("o", o, k_o, next), r ? layer_norm(next, r, s) : next);
-    return {named("h", R ? linear(y, R) : y), next};
+    const auto next = named("c", fma(take.has_value() ? take : 1 - keep, named("g", tanh(g)), keep * c));
+    const auto y = scaled_tanh(gate("o", o, k_o, next), r.has_value() ? layer_norm(next, r, s) : next);
+    return {named("h", R.has_value() ? linear(y, R) : y), next};
   }
 
  private:

@@ -5,9 +5,23 @@
 namespace unroll::nn {
 
 template <class T>
-void Module<T>::refuse_copy() {
+Module<T>::Module(const Module& other) {
   require(Cloning::active(), "module",
           "copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr");
+  named_ = other.named_;
+  self_ = Cloning::counterpart(other.self_);
+  for (const auto& child : other.children_) children_.push_back(Cloning::counterpart(child));
+}
+
+template <class T>
+Module<T>& Module<T>::operator=(Module&& other) {
+  require(self_.use_count() <= 1, "module", "assigned to while another module has registered ",
+          named_.empty() ? "it" : "its '" + named_[0].first + "'",
+          ", and would go on with the parameters that were here; use copy_from(), or make the whole model anew");
+  named_ = std::exchange(other.named_, {});
+  self_ = std::move(other.self_);
+  children_ = std::exchange(other.children_, {});
+  return *this;
 }
 
 template <class T>
@@ -25,16 +39,18 @@ void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
 template <class T>
 void Module<T>::add(const std::string& name, Parameter<T>& parameter) {
   add_named(name, parameter);
+  parameter.join_module();
 }
 
 template <class T>
 void Module<T>::add(const std::string& name, Parameter<T>& parameter, Array<T> values) {
-  add_named(name, parameter = Parameter<T>(std::move(values)));
+  add(name, parameter = Parameter<T>(std::move(values)));
 }
 
 template <class T>
 void Module<T>::add(const std::string& name, const Module& child) {
   for (const auto& [inner, parameter] : child.named_) add_named(name + "." + inner, parameter);
+  children_.push_back(child.self_);
 }
 
 template <class T>

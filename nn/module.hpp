@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,8 +19,9 @@ class Module {
 
   Module() = default;
   Module(Module&&) noexcept = default;
-  Module& operator=(Module&&) noexcept = default;
-  Module(const Module& other) : named_((refuse_copy(), other.named_)) {}
+  Module(const Module& other);
+  /// Throws where a module that lives has registered this one: it would go on with the parameters that were here.
+  Module& operator=(Module&& other);
 
   /// All parameters under their dotted names, in the order of registration; tied ones under each of their names.
   const Named& named_parameters() const { return named_; }
@@ -36,9 +38,10 @@ class Module {
   void copy_from(const Module<U>& other);
 
  private:
-  static void refuse_copy();
   void add_named(const std::string& name, Parameter<T> parameter);
   Named named_;
+  std::shared_ptr<void> self_ = std::make_shared<char>();  // held by the modules that have registered this one, too
+  std::vector<std::shared_ptr<void>> children_;
 };
 
 /// A model of its own with the same values: ties within it stay ties.

@@ -75,7 +75,7 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
         state[k] = running ? concatenate({state[k], starting[k]}) : starting[k];
     }
     running = sizes[t];
-    if (!projected[t]) project(t);
+    if (!projected[t].has_value()) project(t);
     const Scope scope("step", static_cast<std::int64_t>(t));
     State next = cell.step(std::exchange(projected[t], {}), state);
     for (std::size_t k = 0; k < state.size(); ++k)

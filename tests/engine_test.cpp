@@ -60,33 +60,6 @@ TEST_CASE("a tape records until it goes out of scope; without one nothing is rec
   CHECK(y.item() == doctest::Approx(3 * std::exp(1)));
 }
 
-TEST_CASE("the innermost tape records, and variables of the outer one are constants in it") {
-  Tape<double> outer;
-  const V x = outer.watch(3), y = x * x;
-  V z, w;
-  {
-    Tape<double> inner;
-    w = inner.watch(2);
-    z = y * w * w;
-    CHECK(outer.size() == 2);
-    CHECK(outer.gradient(y, {x})[0].item() == 6);  // on the outer tape, in the life of the inner one
-    CHECK(Tape<double>::innermost() == &inner);
-    const auto gradients = inner.backward(z);
-    CHECK(gradients[w] == A(36));
-    CHECK(!gradients.contains(x));
-  }
-  const auto gradients = outer.backward(x * z + w + y);
-  CHECK(gradients[x] == A(36 + 6));
-}
-
-TEST_CASE("a tape need not end before the one inside it") {
-  std::optional<Tape<double>> outer(std::in_place), inner(std::in_place);
-  outer.reset();
-  CHECK(Tape<double>::innermost() == &*inner);
-  inner.reset();
-  CHECK(Tape<double>::innermost() == nullptr);
-}
-
 TEST_CASE("a scope may be open longer than the tapes in it") {
   std::optional<Tape<double>> tape(std::in_place);
   const Parameter<double> p(A(2.), "p");
