@@ -2,7 +2,7 @@
 
 #include "observer.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// What counts as an anomaly.
 struct AnomalyOptions {

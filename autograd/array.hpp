@@ -9,7 +9,7 @@
 #include "shape.hpp"
 #include "xtensor.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// The storage of an Array: a value (copies are deep) over a Block, which the engine may share.
 template <class T>

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// A matrix in memory: rows of neighbouring elements, `pitch` apart.
 template <class T>

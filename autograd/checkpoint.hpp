@@ -5,7 +5,7 @@
 
 #include "variable.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 using Segment = std::function<std::vector<Variable<T>>(const std::vector<Variable<T>>&)>;

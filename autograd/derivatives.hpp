@@ -5,7 +5,7 @@
 
 #include "parameter.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// A function of one array, and of several.
 template <class T>

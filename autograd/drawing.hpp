@@ -2,7 +2,9 @@
 
 #include <string>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 class Tape;

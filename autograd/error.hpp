@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// What every refusal of this library throws: `where: what was given; what must hold`, then the open scopes.
 class Error : public std::runtime_error {

@@ -6,7 +6,7 @@
 
 #include "loops.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// a where the condition holds, else b.
 template <class X>

@@ -8,7 +8,7 @@
 
 #include "parameter.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 struct GradientCheckOptions {
   int order = 1;               ///< 2: the gradient of the gradient too

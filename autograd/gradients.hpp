@@ -4,7 +4,7 @@
 
 #include "variable.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 class Tape;

@@ -1,6 +1,8 @@
 #pragma once
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// The place of an object among those of its kind that a thread finds while they live. They may end in any order and in
 /// any thread; null hides those outside of it.

@@ -3,7 +3,7 @@
 
 #include "functions.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 struct Kernels {

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// What a rule is given after the adjoint g, in this order. `other` is for two operands: each rule gets the other one.
 namespace keep {

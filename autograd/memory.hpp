@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 struct FreeBlocks;
 

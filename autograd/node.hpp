@@ -8,7 +8,7 @@
 #include "parameter.hpp"
 #include "scope.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// A part of another value's memory, or of its elements.
 struct Part {

@@ -3,7 +3,7 @@
 #include "innermost.hpp"
 #include "node.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// Watches what the tapes of this thread do, while it lives.
 template <class T>

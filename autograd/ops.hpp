@@ -11,7 +11,7 @@
 #include "parameter.hpp"
 #include "scope.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 T element_of(const Variable<T>*);  // only for decltype: the T of a Variable or Parameter

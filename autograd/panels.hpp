@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <utility>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 struct Tensor;

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <functional>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// Calls f(0), ..., f(count − 1) on this thread and others, `threads` of them in all, or one for each core if that is
 /// 0. Matrix products inside run on one thread each, unless count is 1, and so does in_parallel inside of f. Returns

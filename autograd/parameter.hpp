@@ -4,7 +4,7 @@
 
 #include "variable.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter, Variables
 /// among them: what follows no change is detach(parameter).

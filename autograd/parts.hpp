@@ -3,7 +3,7 @@
 
 #include "tape.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// x in memory of its own.
 template <class T>

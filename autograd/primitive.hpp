@@ -7,7 +7,7 @@
 #include "tape.hpp"
 #include "traverse.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// The array of x as a constant, without gaps between its rows.
 template <class T>

@@ -5,7 +5,7 @@
 
 #include "observer.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// Measures what this thread records and sweeps while it lives, by scope path and operation, and prints it as a table.
 /// An operation's time runs from the end of the one before, so it holds what the program does between the two as well.

@@ -4,7 +4,7 @@
 
 #include "array.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// One block of Philox4x32-10, the bijection of counters that Random draws from.
 /// Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3.

@@ -6,8 +6,9 @@
 #include <string>
 
 #include "innermost.hpp"
+#include "visibility.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 class Tape;

@@ -10,7 +10,7 @@
 
 #include "error.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 class Shape;
 /// Prints as (3, 4).

@@ -12,7 +12,7 @@
 #include "parameter.hpp"
 #include "scope.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 class Random;
 

@@ -4,7 +4,7 @@
 
 #include "observer.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// x itself, under this name in traces and drawings. `name` is a literal, or lives as long as the tape.
 template <class T>

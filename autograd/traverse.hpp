@@ -5,7 +5,7 @@
 #include "loops.hpp"
 #include "variable.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 /// Memory seen as an array: runs of `run` neighbouring elements, `pitch` apart.
 template <class T>

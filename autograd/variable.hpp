@@ -5,7 +5,7 @@
 
 #include "array.hpp"
 
-namespace unroll {
+namespace UNROLL_PUBLIC unroll {
 
 template <class T>
 class Tape;

@@ -4,7 +4,10 @@
 #include <iosfwd>
 #include <string>
 
-namespace unroll::nn {
+#include "autograd/visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Replaces the file at `path` by what `write` puts into the stream, entirely or not at all: a temporary file in the
 /// same directory is flushed to the disk and renamed. Keeps the permissions of a file that is there and follows a
@@ -12,4 +15,5 @@ namespace unroll::nn {
 /// the temporary file is removed and the old file is as it was.
 void write_atomically(const std::string& path, const std::function<void(std::ostream&)>& write);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -7,7 +7,8 @@
 #include "autograd/array.hpp"
 #include "autograd/random.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// The label of what has none, padding above all; losses skip it.
 inline constexpr std::int64_t ignored = -100;
@@ -42,4 +43,5 @@ std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vecto
 /// These rows of the sequences as columns, padded at their ends.   shape: [longest of them, rows]
 Indices pad(const Sequences& sequences, const std::vector<std::size_t>& rows, std::int64_t padding);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -6,7 +6,8 @@
 #include "nn/initialisers.hpp"
 #include "nn/layer_norm.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// What every cell is made with; its own options follow.
 struct CellSizes {
@@ -53,4 +54,5 @@ struct GateWeights : Module<T> {
   }
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

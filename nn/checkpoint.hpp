@@ -9,7 +9,8 @@
 #include "nn/optimiser.hpp"
 #include "nn/safetensors.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// All that a training consists of at one moment, in one file: what is registered here is written, and brought back to
 /// exactly what it was. It refers to what is registered, which must live as long.
@@ -69,4 +70,5 @@ class Checkpoint {
   std::vector<Entry> entries_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -2,7 +2,8 @@
 
 #include "autograd/gradients.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Scales the gradients so that their norm, over all of them, is at most this; returns the norm before.
 /// A norm that is not finite is an Error that names a parameter, and nothing changes. Pascanu et al. (2013)
@@ -18,4 +19,5 @@ void clip_value(Gradients<T>& gradients, double limit);
 template <class T>
 void require_finite(const char* where, const Gradients<T>& gradients);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -7,7 +7,10 @@
 #include <string>
 #include <vector>
 
-namespace unroll::nn {
+#include "autograd/visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// A line of a CoNLL-U file, its ten columns as they stand there (universaldependencies.org/format.html).
 struct Token {
@@ -34,4 +37,5 @@ std::vector<Sentence> read_conllu(std::istream& in, const std::string& name);
 /// Writes what read_conllu has read, byte for byte apart from byte order mark, CR LF and missing or extra empty lines.
 void write_conllu(std::ostream& out, const std::vector<Sentence>& sentences);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -4,7 +4,8 @@
 #include "nn/module.hpp"
 #include "nn/packing.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct CRFOptions {
   std::size_t tags = 0;
@@ -43,4 +44,5 @@ class CRF : public Module<T> {
   std::size_t tags_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

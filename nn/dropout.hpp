@@ -2,7 +2,8 @@
 
 #include "nn/module.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// x with elements set to 0 with probability `rate` and the others divided by 1 − rate, by the random stream of the
 /// innermost tape; x itself on a tape without one. `same_along` is an axis along which the choice is the same.
@@ -34,4 +35,5 @@ class Dropout : public Module<T> {
   DropoutOptions options_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

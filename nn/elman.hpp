@@ -2,7 +2,8 @@
 
 #include "nn/cell.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 enum class Nonlinearity { tanh, relu };
 
@@ -35,4 +36,5 @@ class ElmanCell : public GateWeights<T> {
   Nonlinearity nonlinearity_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -3,7 +3,8 @@
 #include "nn/initialisers.hpp"
 #include "nn/module.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct EmbeddingOptions {
   std::size_t count = 0, size = 0;
@@ -39,4 +40,5 @@ class Embedding : public Module<T> {
   }
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -2,7 +2,8 @@
 
 #include "nn/cell.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 enum class Reset { after, before };
 
@@ -55,4 +56,5 @@ class GRUCell : public GateWeights<T> {
   Reset reset_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

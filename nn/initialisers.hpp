@@ -3,7 +3,8 @@
 #include "autograd/array.hpp"
 #include "autograd/random.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// U(−1/√fan_in, 1/√fan_in), as PyTorch's Linear and recurrent layers do.
 template <class T>
@@ -18,4 +19,5 @@ Array<T> glorot_uniform(const Shape& shape, Random& random);
 template <class T>
 Array<T> orthogonal(const Shape& shape, Random& random);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -2,7 +2,8 @@
 
 #include "nn/module.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// y = (x − μ) / √(σ² + ε) ⊙ weight + bias, with the mean μ and the variance σ² of x along its last axis. Weight and
 /// bias broadcast; an empty handle stands for none.  shape: as x
@@ -47,4 +48,5 @@ class LayerNorm : public Module<T> {
   LayerNormOptions options_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -3,7 +3,8 @@
 #include "nn/initialisers.hpp"
 #include "nn/module.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct LinearOptions {
   std::size_t input = 0, output = 0;
@@ -41,4 +42,5 @@ class Linear : public Module<T> {
   }
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

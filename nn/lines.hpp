@@ -9,7 +9,8 @@
 
 #include "autograd/error.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Opens a file for reading, byte for byte; an Error tells why it cannot be opened.
 std::ifstream open_text(const std::filesystem::path& path);
@@ -44,4 +45,5 @@ class Lines {
   std::size_t number_ = 0;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -3,7 +3,8 @@
 #include "autograd/ops.hpp"
 #include "nn/batches.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 enum class Reduction { mean, sum, none };
 
@@ -70,4 +71,5 @@ template <class T>
 Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<Variable<T>>& targets,
                           const LossOptions& options = {});
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

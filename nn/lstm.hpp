@@ -2,7 +2,8 @@
 
 #include "nn/cell.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct LSTMOptions {
   double forget_bias = 0;  ///< added to the forget gate's bias at the start: Jozefowicz et al. (2015) advise 1
@@ -57,4 +58,5 @@ class LSTMCell : public GateWeights<T> {
   std::vector<std::size_t> gates_;  // the sizes of i, f, g, o, or of f, g, o
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -8,7 +8,8 @@
 #include "autograd/ops.hpp"
 #include "autograd/variable.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// What has parameters: layers, and models made of them. Registration holds handles, so a module can be moved; a copy
 /// would share its parameters, so it is only made by clone().
@@ -51,4 +52,5 @@ Model clone(const Model& model) {
   return Model(model);
 }
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

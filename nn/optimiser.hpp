@@ -10,7 +10,8 @@
 #include "autograd/parameter.hpp"
 #include "nn/clipping.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Parameters that an optimiser moves in a way of their own.
 template <class T>
@@ -119,4 +120,5 @@ class Optimizer {
 void require_not_negative(const char* where, const char* what, double given);
 void require_mean_weight(const char* where, const char* what, double given);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

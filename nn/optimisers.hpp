@@ -2,7 +2,8 @@
 
 #include "nn/optimiser.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 // In the equations η is the learning rate, g = ∇ + λ x the gradient with weight decay λ, t the number of steps, and
 // what is remembered starts at 0; each gives what PyTorch's optimiser of that name gives.
@@ -112,4 +113,5 @@ class Adadelta final : public Optimizer<T> {
   AdadeltaOptions options_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

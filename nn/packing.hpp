@@ -5,7 +5,8 @@
 
 #include "autograd/ops.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// The rows of a padded batch [time, batch, ...] without its padding: step by step, and within a step the sequences
 /// that are still running, the longest first. Without lengths, all sequences are as long as the batch.
@@ -39,4 +40,5 @@ class Packing {
   Indices order_, inverse_;  // the sequence at each place, and the place of each sequence
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -8,7 +8,8 @@
 #include "autograd/random.hpp"
 #include "autograd/tape.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct ParallelOptions {
   std::size_t threads = 0;   ///< one for each core if 0; more or fewer change the time alone
@@ -50,4 +51,5 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, con
   return total;
 }
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -2,7 +2,8 @@
 
 #include "autograd/ops.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// The row of each sequence's last step; 0 for length 0.       shapes: (time, batch, size), (batch,) → (batch, size)
 template <class T>
@@ -18,4 +19,5 @@ Variable<T> mean_over_time(const Variable<T>& x, const Indices& lengths);
 template <class T>
 Variable<T> both_ends(const Variable<T>& h);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -10,7 +10,8 @@
 #include "nn/lstm.hpp"
 #include "nn/packing.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Stands for the options of a cell that has none.
 struct NoOptions {};
@@ -267,4 +268,5 @@ using LSTM = Recurrent<LSTMCell<T>>;
 template <class T>
 using GRU = Recurrent<GRUCell<T>>;
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

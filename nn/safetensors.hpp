@@ -6,7 +6,8 @@
 #include "nn/module.hpp"
 #include "nn/stored_tensor.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// What a program says about a file; it is kept in the file's header.
 using Metadata = std::map<std::string, std::string>;
@@ -36,4 +37,5 @@ Metadata load_safetensors(const std::string& path, Module<T>& model);
 template <class T>
 void save_safetensors(const std::string& path, const Module<T>& model, const Metadata& metadata = {});
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

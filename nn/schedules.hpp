@@ -8,7 +8,8 @@
 
 #include "autograd/error.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 struct StepScheduleOptions {
   double start = 1e-3;
@@ -96,4 +97,5 @@ class CosineSchedule {
   CosineScheduleOptions options_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

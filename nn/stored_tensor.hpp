@@ -8,7 +8,8 @@
 
 #include "autograd/array.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// The element types a file may hold; BF16 is the upper half of an F32.
 enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64 };
@@ -41,4 +42,5 @@ bool is_float(Dtype dtype);
 /// Throws unless a tensor of this dtype and shape has so many bytes.
 void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t bytes);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

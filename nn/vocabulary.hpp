@@ -9,7 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
-namespace unroll::nn {
+#include "autograd/visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// The entries a vocabulary begins with; one that is empty does not exist.
 struct VocabularyOptions {
@@ -56,4 +59,5 @@ class Vocabulary {
   bool has_padding_, has_unknown_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll

@@ -7,7 +7,8 @@
 
 #include "autograd/array.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 /// Words and their vectors, word k in row k of the table.
 template <class T>
@@ -24,4 +25,5 @@ WordVectors<T> read_word_vectors(const std::filesystem::path& path);
 template <class T>
 WordVectors<T> read_word_vectors(std::istream& in, const std::string& name);
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll
