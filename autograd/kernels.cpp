@@ -11,24 +11,26 @@ struct Vector {
   template <class T, class F, class Which>
   static void run(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                   const Stream<T>& out, Write write) {
-    constexpr int n = Which::template arguments<F>;
-    bool dense = true;
-    for (int k = 0; k < n; ++k) dense &= in[k].step == 1;
-    const auto assign = [](auto, auto value) { return value; };
-    const auto add = [](auto y, auto value) { return y + value; };
-    if (!out.step)
-      reduce<T, F, Which>(function, rows, columns, in, out, write);
-    else if (write == Write::assign)
-      dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, assign)
-            : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, assign);
-    else if (write == Write::add)
-      dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, add)
-            : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, add);
-    else
-      sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, maximum);
+    if (write == Write::assign) return rows_of<T, F, Which>(function, rows, columns, in, out, assign);
+    if constexpr (adds<F, Which>) {
+      if (!out.step) return reduce<T, F, Which>(function, rows, columns, in, out, write);
+      if (write == Write::add) return rows_of<T, F, Which>(function, rows, columns, in, out, add);
+      if constexpr (maximises<F, Which>)
+        sweep<T, F, Which, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
+    }
   }
 
  private:
+  // Only what is called is compiled: rules are assigned or added, values assigned, but for these.
+  template <class F, const auto& f>
+  static constexpr bool is = same<F, decltype(functions::plain(f))>;
+  template <class F, class Which>
+  static constexpr bool maximises = same<Which, ValueOf>&& is<F, functions::copy>;
+  template <class F, class Which>
+  static constexpr bool adds = !same<Which, ValueOf> || is<F, functions::copy> || is<F, functions::exp_difference>;
+
+  static constexpr auto assign = [](auto, auto value) { return value; };
+  static constexpr auto add = [](auto y, auto value) { return y + value; };
   // Keeps a NaN, whichever side it is on.
   static constexpr auto maximum = [](auto y, auto value) { return select(!(value <= y) && y == y, value, y); };
 
@@ -66,6 +68,16 @@ struct Vector {
     alignas(64) T index[width];
     for (std::size_t l = 0; l < width; ++l) index[l] = T(l);
     return xsimd::batch<T>::load_aligned(index) < xsimd::batch<T>(T(count));
+  }
+
+  template <class T, class F, class Which, class Combine>
+  static void rows_of(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                      const Stream<T>& out, const Combine& combine) {
+    constexpr int n = Which::template arguments<F>;
+    bool dense = true;
+    for (int k = 0; k < n; ++k) dense &= in[k].step == 1;
+    dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, combine)
+          : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, combine);
   }
 
   // A row may end within a vector. Of the operands, what is behind it is read too (there is memory behind every block);
@@ -107,21 +119,20 @@ struct Vector {
     const auto& f = Which::of(*static_cast<const F*>(function));
     const std::size_t whole = columns / width * width;
     const auto last = first<T>(columns - whole);
+    const bool adds_up = !maximises<F, Which> || write == Write::add;
     for (std::size_t i = 0; i < rows; ++i) {
       const Operands x(in, i);
       T& y = out.data[static_cast<std::ptrdiff_t>(i) * out.row];
-      const Lanes neutral(write == Write::add ? T(0) : y);
+      const Lanes neutral(adds_up ? T(0) : y);
       Lanes total = neutral;
-      const auto include = [&](const Lanes& value) {
-        total = write == Write::add ? total + value : maximum(total, value);
-      };
+      const auto include = [&](const Lanes& value) { total = adds_up ? total + value : maximum(total, value); };
       for (std::size_t j = 0; j < whole; j += width) include(x.call(f, j));
       if (whole < columns) include(xsimd::select(last, x.call(f, whole), neutral));
       alignas(64) T lanes[width];
       total.store_aligned(lanes);
       T sum = lanes[0];
-      for (std::size_t l = 1; l < width; ++l) sum = write == Write::add ? sum + lanes[l] : larger(sum, lanes[l]);
-      y = write == Write::add ? y + sum : sum;
+      for (std::size_t l = 1; l < width; ++l) sum = adds_up ? sum + lanes[l] : larger(sum, lanes[l]);
+      y = adds_up ? y + sum : sum;
     }
   }
 

@@ -143,10 +143,7 @@ struct Portable {
         for (int k = 0; k < n; ++k)
           x[k] = in[k].data[static_cast<std::ptrdiff_t>(i) * in[k].row + static_cast<std::ptrdiff_t>(j) * in[k].step];
         const T value = static_cast<T>(spread<n>(f, x));
-        *y = write == Write::assign         ? value
-             : write == Write::add          ? *y + value
-             : value > *y || value != value ? value
-                                            : *y;
+        *y = write == Write::add ? *y + value : value;
       }
     }
   }
