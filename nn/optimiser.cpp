@@ -1,13 +1,8 @@
 #include "nn/optimiser.hpp"
 
-#include <cmath>
 #include <set>
 
 namespace unroll::nn {
-
-void require_not_negative(const char* where, const char* what, double given) {
-  require(given >= 0 && std::isfinite(given), where, what, " is ", given, "; it must be 0 or more, and finite");
-}
 
 void require_mean_weight(const char* where, const char* what, double given) {
   require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
@@ -17,13 +12,13 @@ template <class T>
 Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
                         const std::vector<bool>& kept, bool rests)
     : learning_rate(rate), name_(name), rests_(rests) {
-  require_not_negative(name, "the learning rate", rate);
-  require_not_negative(name, "weight_decay", weight_decay);
+  require_not_negative<T>(name, "the learning rate", rate);
+  require_not_negative<T>(name, "weight_decay", weight_decay);
   std::set<const void*> known;
   for (const ParameterGroup<T>& group : groups) {
     const double decay = group.weight_decay.value_or(weight_decay);
-    require_not_negative("optimizer", "the learning rate factor of a group", group.learning_rate_factor);
-    require_not_negative("optimizer", "the weight_decay of a group", decay);
+    require_not_negative<T>("optimizer", "the learning rate factor of a group", group.learning_rate_factor);
+    require_not_negative<T>("optimizer", "the weight_decay of a group", decay);
     for (const Parameter<T>& parameter : group.parameters) {
       require(known.insert(parameter.shared().get()).second, "optimizer", "parameter '", parameter.name(),
               "' is given twice; parameters() of one module has each once");
@@ -37,8 +32,17 @@ Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, doub
 
 template <class T>
 void Optimizer<T>::step(const Gradients<T>& gradients) {
-  require_not_negative("step", "the learning rate", learning_rate);
+  require_not_negative<T>("step", "the learning rate", learning_rate);
+  bool any = false, trained = false;
+  for (const Member& member : members_) {
+    require_not_negative<T>("step", "the learning rate of a group", learning_rate * member.learning_rate_factor);
+    any = any || gradients.find(member.parameter);
+    trained |= !member.parameter.frozen();
+  }
   require_finite("step", gradients);
+  require(any || !trained, "step", gradients.entries().size(),
+          " gradients, none of them by a parameter of this optimizer; make it from the parameters of the model that is "
+          "swept");
   for (Member& member : members_) {
     Parameter<T>& parameter = member.parameter;
     if (parameter.frozen() || !gradients.contains(parameter)) continue;

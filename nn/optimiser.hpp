@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,7 +46,7 @@ struct Step {
 };
 
 /// Calls rule(x, g, memory...) for each element, with g = ∇ + λ x and the first n arrays of the memory; what is not
-/// kept there is 0 before each step.
+/// kept there is 0 before each step. An infinite element stays as it is, as if g were 0: no finite step moves it.
 template <std::size_t n, class T, class Rule>
 void each(const Step<T>& step, const Rule& rule) {
   const T decay = T(step.weight_decay);
@@ -61,7 +63,13 @@ void each(const Step<T>& step, const Rule& rule) {
                                                        ? step.memory[k].data() + (x - step.x.data())
                                                        : std::fill_n(spare[k], count, T(0)) - count...};
 #pragma GCC ivdep
-        for (std::size_t i = 0; i < count; ++i) rule(x[i], g[i] + decay * x[i], memory[k][i]...);
+        for (std::size_t i = 0; i < count; ++i) {
+          const T before = x[i], slope = g[i] + decay * before;
+          const bool moves = std::abs(before) <= std::numeric_limits<T>::max();
+          T after = before;
+          rule(after, moves ? slope : T(0), memory[k][i]...);
+          x[i] = moves ? after : before;
+        }
       }
     }
   }
@@ -76,7 +84,7 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Moves each parameter that has a gradient and is not frozen. A gradient that is not finite is an Error that names
-  /// its parameter, and nothing changes.
+  /// its parameter, and so are gradients none of which is by one of these parameters; nothing changes then.
   void step(const Gradients<T>& gradients);
 
   double learning_rate;
@@ -116,8 +124,12 @@ class Optimizer {
   bool rests_;
 };
 
-// What options must be.
-void require_not_negative(const char* where, const char* what, double given);
+// What options must be: numbers of T too, where that matters.
+template <class T = double>
+void require_not_negative(const char* where, const char* what, double given) {
+  require(given >= 0 && given <= std::numeric_limits<T>::max(), where, what, " is ", given,
+          "; it must be 0 or more, and finite");
+}
 void require_mean_weight(const char* where, const char* what, double given);
 
 }  // namespace nn

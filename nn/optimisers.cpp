@@ -5,12 +5,22 @@
 
 namespace unroll::nn {
 
+namespace {
+
+// The denominator of a step: where it is 0, so is what it divides, or nearly.
+template <class T>
+T nonzero(T x) {
+  return x > 0 ? x : T(1);
+}
+
+}  // namespace
+
 template <class T>
 SGD<T>::SGD(const ParameterGroups<T>& parameters, const SGDOptions& options)
     : Optimizer<T>("sgd", parameters, options.learning_rate, options.weight_decay, {options.momentum != 0},
                    options.momentum == 0),
       options_(options) {
-  require_not_negative("sgd", "momentum", options.momentum);
+  require_not_negative<T>("sgd", "momentum", options.momentum);
   require(options.momentum > 0 || !options.nesterov, "sgd", "nesterov without momentum; set momentum");
 }
 
@@ -31,20 +41,21 @@ Adam<T>::Adam(const ParameterGroups<T>& parameters, const AdamOptions& options)
       options_(options) {
   require_mean_weight("adam", "beta1", options.beta1);
   require_mean_weight("adam", "beta2", options.beta2);
-  require_not_negative("adam", "epsilon", options.epsilon);
+  require_not_negative<T>("adam", "epsilon", options.epsilon);
 }
 
 template <class T>
 void Adam<T>::update(Step<T> step) const {
   const T beta1 = T(options_.beta1), beta2 = T(options_.beta2), epsilon = T(options_.epsilon);
+  const T share1 = T(1 - options_.beta1), share2 = T(1 - options_.beta2);
   const T rate = T(step.learning_rate / (1 - std::pow(options_.beta1, step.count)));
   const T scale = T(1 / std::sqrt(1 - std::pow(options_.beta2, step.count)));
   const T keep = T(decoupled_ ? 1 - step.learning_rate * std::exchange(step.weight_decay, 0) : 1);
   each<3>(step, [=](T& x, T g, T& m, T& v, T& most) {
-    m = beta1 * m + (1 - beta1) * g;
-    v = beta2 * v + (1 - beta2) * g * g;
+    m = beta1 * m + share1 * g;
+    v = beta2 * v + share2 * g * g;
     most = std::max(most, v);
-    x = keep * x - rate * m / (std::sqrt(most) * scale + epsilon);
+    x = keep * x - rate * m / nonzero(std::sqrt(most) * scale + epsilon);
   });
 }
 
@@ -60,29 +71,31 @@ RMSprop<T>::RMSprop(const ParameterGroups<T>& parameters, const RMSpropOptions& 
                    {true, options.centred, options.momentum != 0}),
       options_(options) {
   require_mean_weight("rmsprop", "alpha", options.alpha);
-  require_not_negative("rmsprop", "epsilon", options.epsilon);
-  require_not_negative("rmsprop", "momentum", options.momentum);
+  require_not_negative<T>("rmsprop", "epsilon", options.epsilon);
+  require_not_negative<T>("rmsprop", "momentum", options.momentum);
 }
 
 template <class T>
 void RMSprop<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), alpha = T(options_.alpha), epsilon = T(options_.epsilon);
-  const T momentum = T(options_.momentum), share = options_.centred ? 1 - alpha : T(0);
+  const T momentum = T(options_.momentum), share = T(1 - options_.alpha);
+  // Centred, s is the average of (g − m)² about the new m, which s − m² is too, but for what cancels there.
+  const T of_mean = options_.centred ? share : T(0), of_square = options_.centred ? alpha * share : share;
   each<3>(step, [=](T& x, T g, T& s, T& m, T& v) {
-    s = alpha * s + (1 - alpha) * g * g;
-    m = alpha * m + share * g;
-    v = momentum * v + g / (std::sqrt(s - m * m) + epsilon);
+    s = alpha * s + of_square * (g - m) * (g - m);
+    m = alpha * m + of_mean * g;
+    v = momentum * v + g / nonzero(std::sqrt(s) + epsilon);
     x -= rate * v;
   });
 }
 
 template <class T>
 Adagrad<T>::Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& options)
-    : Optimizer<T>("adagrad", parameters, options.learning_rate, options.weight_decay, {true}, options.epsilon > 0),
+    : Optimizer<T>("adagrad", parameters, options.learning_rate, options.weight_decay, {true}, options.initial == 0),
       options_(options) {
-  require_not_negative("adagrad", "learning_rate_decay", options.learning_rate_decay);
-  require_not_negative("adagrad", "epsilon", options.epsilon);
-  require_not_negative("adagrad", "initial", options.initial);
+  require_not_negative<T>("adagrad", "learning_rate_decay", options.learning_rate_decay);
+  require_not_negative<T>("adagrad", "epsilon", options.epsilon);
+  require_not_negative<T>("adagrad", "initial", options.initial);
 }
 
 template <class T>
@@ -91,7 +104,7 @@ void Adagrad<T>::update(Step<T> step) const {
   const T epsilon = T(options_.epsilon), initial = T(step.count == 1 ? options_.initial : 0);
   each<1>(step, [=](T& x, T g, T& s) {
     s += initial + g * g;
-    x -= rate * g / (std::sqrt(s) + epsilon);
+    x -= rate * g / nonzero(std::sqrt(s) + epsilon);
   });
 }
 
@@ -100,16 +113,17 @@ Adadelta<T>::Adadelta(const ParameterGroups<T>& parameters, const AdadeltaOption
     : Optimizer<T>("adadelta", parameters, options.learning_rate, options.weight_decay, {true, true}),
       options_(options) {
   require_mean_weight("adadelta", "rho", options.rho);
-  require_not_negative("adadelta", "epsilon", options.epsilon);
+  require_not_negative<T>("adadelta", "epsilon", options.epsilon);
 }
 
 template <class T>
 void Adadelta<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), rho = T(options_.rho), epsilon = T(options_.epsilon);
+  const T share = T(1 - options_.rho);
   each<2>(step, [=](T& x, T g, T& s, T& u) {
-    s = rho * s + (1 - rho) * g * g;
-    const T d = g * std::sqrt(u + epsilon) / std::sqrt(s + epsilon);
-    u = rho * u + (1 - rho) * d * d;
+    s = rho * s + share * g * g;
+    const T d = g * std::sqrt(u + epsilon) / nonzero(std::sqrt(s + epsilon));
+    u = rho * u + share * d * d;
     x -= rate * d;
   });
 }

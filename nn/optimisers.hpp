@@ -6,7 +6,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 // In the equations η is the learning rate, g = ∇ + λ x the gradient with weight decay λ, t the number of steps, and
-// what is remembered starts at 0; each gives what PyTorch's optimiser of that name gives.
+// what is remembered starts at 0; each gives what PyTorch's optimiser of that name gives. Without ε, 0 / 0 is no step.
 
 struct SGDOptions {
   double learning_rate = 0.01;
@@ -62,7 +62,7 @@ struct RMSpropOptions {
   double epsilon = 1e-8;
   double momentum = 0;
   double weight_decay = 0;
-  bool centred = false;  ///< divides by √(s − m²) + ε, with m = α m + (1 − α) g: Graves (2013)
+  bool centred = false;  ///< s − m² instead of s, with m = α m + (1 − α) g: Graves (2013)
 };
 
 /// s = α s + (1 − α) g²,  v = μ v + g / (√s + ε),  x = x − η v. Tieleman and Hinton (2012)

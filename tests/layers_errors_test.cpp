@@ -239,6 +239,15 @@ const std::vector<Refusal> refusals{
        optimizer.learning_rate = -1;
        optimizer.step(gradients_with(1, false));
      }},
+    {"step: the learning rate of a group is inf; it must be 0 or more, and finite",
+     [] {
+       nn::SGD<double> optimizer({{.parameters = layer.parameters(), .learning_rate_factor = 1e300}});
+       optimizer.learning_rate = 1e300;
+       optimizer.step(gradients_with(1, false));
+     }},
+    {"step: 3 gradients, none of them by a parameter of this optimizer; make it from the parameters of the model that "
+     "is swept",
+     [] { nn::Adam<double>(layer.parameters()).step(gradients_with(1, false)); }},
     {"clip_norm: a limit of -1; it must be 0 or more",
      [] {
        auto gradients = gradients_with(1, false);

@@ -23,6 +23,45 @@ Gradients<double> gradients_of(const std::vector<std::pair<Parameter<double>, Ar
   return tape.backward(loss);
 }
 
+template <class T>
+struct Maker {
+  double weight_decay;
+  std::function<std::unique_ptr<nn::Optimizer<T>>(const nn::ParameterGroups<T>&)> make;
+};
+
+// Every optimiser with every option, without decay, with some, and with so much that AdamW turns signs.
+template <class T>
+std::vector<Maker<T>> every_optimiser() {
+  std::vector<Maker<T>> all;
+  const auto add = [&]<class Kind, class Options>(std::type_identity<Kind>, Options options) {
+    for (const double weight_decay : {0.0, 0.1, 2000.0}) {
+      options.weight_decay = weight_decay;
+      all.push_back({weight_decay, [=](auto& parameters) { return std::make_unique<Kind>(parameters, options); }});
+    }
+  };
+  constexpr std::type_identity<nn::SGD<T>> sgd;
+  constexpr std::type_identity<nn::Adam<T>> adam;
+  constexpr std::type_identity<nn::AdamW<T>> adamw;
+  constexpr std::type_identity<nn::RMSprop<T>> rmsprop;
+  constexpr std::type_identity<nn::Adagrad<T>> adagrad;
+  constexpr std::type_identity<nn::Adadelta<T>> adadelta;
+  add(sgd, nn::SGDOptions{});
+  add(sgd, nn::SGDOptions{.momentum = 0.9});
+  add(sgd, nn::SGDOptions{.momentum = 0.9, .nesterov = true});
+  for (const double epsilon : {0.0, 1e-3}) {
+    for (const bool amsgrad : {false, true}) {
+      add(adam, nn::AdamOptions{.epsilon = epsilon, .amsgrad = amsgrad});
+      add(adamw, nn::AdamOptions{.epsilon = epsilon, .amsgrad = amsgrad});
+    }
+    for (const bool centred : {false, true})
+      for (const double momentum : {0.0, 0.9})
+        add(rmsprop, nn::RMSpropOptions{.epsilon = epsilon, .momentum = momentum, .centred = centred});
+    for (const double initial : {0.0, 0.5}) add(adagrad, nn::AdagradOptions{.epsilon = epsilon, .initial = initial});
+    add(adadelta, nn::AdadeltaOptions{.epsilon = epsilon});
+  }
+  return all;
+}
+
 constexpr double rate = 0.1, decay = 0.05;
 
 // Holds an optimiser of this kind against its equation, which moves x by g = ∇ + λ x at step t.
@@ -151,6 +190,82 @@ TEST_CASE("groups of parameters have rates and decays of their own, which follow
   CHECK(c.value()(0) == doctest::Approx(1 - 0.2 * 0.5 - 0.2));
 }
 
+TEST_CASE_TEMPLATE("no optimiser moves an infinite element, or one that has neither gradient nor decay", T, float,
+                   double) {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  for (const auto& [weight_decay, make] : every_optimiser<T>()) {
+    const Array<T> start{-infinity, 1, infinity};
+    Parameter<T> p(start, "p"), table(Array<T>{{-infinity, 1, infinity}, {-infinity, 1, infinity}}, "table");
+    Parameter<T> moving({1}, "moving"), resting({1}, "resting");
+    const auto optimiser = make({p, table}), alone = make({moving, resting});
+    CAPTURE(std::string(optimiser->name()));
+    CAPTURE(weight_decay);
+    for (const T g : {T(0), T(0.5), T(-2), T(0)}) {
+      const Variable<T> slopes = Array<T>{g, g, 0};
+      const auto swept = [](const auto& loss) {
+        Tape<T> tape;
+        return tape.backward(loss());
+      };
+      optimiser->step(swept([&] { return sum(p * slopes) + sum(take(table, {1}) * slopes); }));
+      alone->step(swept([&] { return sum(moving * g) + sum(resting * 0); }));
+      const T moved = moving.value()(0), rested = resting.value()(0);
+      CHECK(std::isfinite(moved));
+      CHECK((weight_decay > 0 || rested == 1));
+      CHECK(p.value() == Array<T>{-infinity, moved, infinity});
+      CHECK(table.value() == Array<T>{{-infinity, rested, infinity}, {-infinity, moved, infinity}});
+    }
+  }
+}
+
+TEST_CASE("what an optimiser divides by is neither NaN nor 0, however like the gradients are") {
+  const nn::RMSpropOptions options{.alpha = 0.9, .centred = true};
+  Parameter<float> p({1.0f}, "p");
+  Parameter<double> q({1.0}, "q");
+  nn::RMSprop<float> in_float({p}, options);
+  nn::RMSprop<double> in_double({q}, options);
+  for (int step = 0; step < 60; ++step) {
+    Tape<float> tape;
+    in_float.step(tape.backward(sum(p * 0.3f)));
+    in_double.step(gradients_of({{q, {0.3}}}));
+    CHECK(std::isfinite(p.value()(0)));
+    CHECK(p.value()(0) == doctest::Approx(q.value()(0)).epsilon(1e-4));
+  }
+  in_double.step(gradients_of({{q, {1e200}}}));
+  CHECK(std::isfinite(q.value()(0)));
+}
+
+TEST_CASE("weights of means that are hardly less than 1 are as precise in float as in double") {
+  Parameter<float> p({0.0f}, "p");
+  Parameter<double> q({0.0}, "q");
+  const nn::AdamOptions options{.beta1 = 0.99999, .beta2 = 0.999999};
+  nn::Adam<float> in_float({p}, options);
+  nn::Adam<double> in_double({q}, options);
+  Tape<float> tape;
+  in_float.step(tape.backward(sum(p * 0.3f)));
+  in_double.step(gradients_of({{q, {0.3}}}));
+  CHECK(p.value()(0) == doctest::Approx(q.value()(0)).epsilon(1e-6));
+}
+
+TEST_CASE("gradients none of which is by a parameter of the optimiser are refused, unless it trains none") {
+  Parameter<double> own({1.0}, "own"), other({1.0}, "other");
+  nn::Adam<double> optimizer({own});
+  const auto foreign = gradients_of({{other, {2.0}}});
+  CHECK_THROWS_AS(optimizer.step(foreign), Error);
+  CHECK_THROWS_AS(optimizer.step(Gradients<double>()), Error);
+  CHECK(own.value()(0) == 1);
+  optimizer.step(gradients_of({{own, {2.0}}, {other, {2.0}}}));
+  CHECK(own.value()(0) != 1);
+  own.freeze();
+  optimizer.step(foreign);
+  // A parameter on which the loss does not depend was recorded all the same.
+  own.freeze(false);
+  Tape<double> tape;
+  tape.index_of(own);
+  const double before = own.value()(0);
+  optimizer.step(tape.backward(sum(other * 1)));
+  CHECK(own.value()(0) == before);
+}
+
 TEST_CASE("one's own optimiser is its equation") {
   // Chen et al. (2023)
   struct Lion : nn::Optimizer<double> {
@@ -195,10 +310,11 @@ TEST_CASE("what is taken from a table moves as if its gradient had all rows") {
       const nn::SGDOptions options{.learning_rate = 0.1, .momentum = momentum, .weight_decay = decay};
       CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
     }
-  for (const double decay : {0.0, 0.1}) {
-    const nn::AdagradOptions options{.learning_rate = 0.1, .weight_decay = decay};
-    CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
-  }
+  for (const double decay : {0.0, 0.1})
+    for (const double initial : {0.0, 0.5}) {
+      const nn::AdagradOptions options{.learning_rate = 0.1, .weight_decay = decay, .initial = initial};
+      CHECK(difference(steps(options, false), steps(options, true)) < 1e-15);
+    }
   CHECK(difference(steps(nn::AdamOptions{}, false), steps(nn::AdamOptions{}, true)) < 1e-15);
 }
 
