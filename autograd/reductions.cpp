@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -174,23 +175,38 @@ Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
       [](const Variable<T>& g) { return -g; });
 }
 
+namespace {
+
+// x, but in lines whose largest element is ∞ that is 0 and all below it −∞: what ∞ and numbers tend to as exponents.
+// Of several that are ∞ each is `several`.
+template <class T>
+Variable<T> limited(const Variable<T>& x, const Variable<T>& largest, T several) {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  const T* const first = largest.tensor().data();
+  if (std::find(first, first + largest.size(), infinity) == first + largest.size()) return x;
+  const Variable<T> values = detach(x), top = equal(values, infinity);
+  const Variable<T> of_top = unroll::where(sum_to(top, largest.shape()) > 1, several, 0);
+  return primitive("limit", {x}, unroll::where(equal(largest, infinity), unroll::where(top, of_top, -infinity), values),
+                   Pass{});
+}
+
+// x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
+template <class T>
+Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
+  const Variable<T> largest = maximum_to(x, Axes(axis).kept(where, x.shape()));
+  const Variable<T> line = limited(x, largest, std::numeric_limits<T>::quiet_NaN());
+  return line.shared().get() == x.shared().get() ? x - largest : line - maximum_to(line, largest.shape());
+}
+
+}  // namespace
+
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("logsumexp");
   const Variable<T> largest = maximum_to(x, axes.kept("logsumexp", x.shape()));
   const Variable<T> shift = where(equal(largest - largest, 0), largest, 0);  // 0 instead of an infinity
-  return with_axes(logsumexp_above(x, shift) + shift, "logsumexp", x, axes, keep);
+  return with_axes(logsumexp_above(limited(x, largest, T(0)), shift) + largest, "logsumexp", x, axes, keep);
 }
-
-namespace {
-
-// x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
-template <class T>
-Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
-  return x - maximum_to(x, Axes(axis).kept(where, x.shape()));
-}
-
-}  // namespace
 
 template <class T>
 Variable<T> softmax(const Variable<T>& x, Axis axis) {
