@@ -1,5 +1,8 @@
 #include "nn/losses.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "autograd/tape.hpp"
 
 namespace unroll::nn {
@@ -28,16 +31,26 @@ Counted counted(const Indices& labels, std::int64_t ignore, std::size_t classes)
   return result;
 }
 
+// w ⊙ x for logarithms x, of which −∞ does not count where w is 0.
+template <class T>
+Variable<T> weighted(const Variable<T>& w, const Variable<T>& x) {
+  return w * where(equal(w, 0), maximum(x, std::numeric_limits<T>::lowest()), x);
+}
+
 // The loss of each label that counts, and the sum of their weights.
 template <class T>
 std::pair<Variable<T>, double> each(const Variable<T>& logits, const Counted& labels,
                                     const CrossEntropyOptions<T>& options) {
   const std::size_t classes = logits.shape().back(), count = labels.labels.size();
   const Variable<T> all = reshape(logits, {logits.size() / classes, classes});
-  const Variable<T> rows = count < all.shape()[0] ? take(all, labels.places) : all;
+  Variable<T> rows = count < all.shape()[0] ? take(all, labels.places) : all;
   // ln softmax(rows) is z − s for z = rows − shift: only its elements at the labels are ever made. Near 0, where z is,
   // a sum of exponentials is exact.
-  const Variable<T> shift = max(detach(rows), -1, true);
+  Variable<T> shift = max(detach(rows), -1, true);
+  if (std::ranges::count(shift.value().storage(), std::numeric_limits<T>::infinity())) {
+    rows = log_softmax(rows);
+    shift = max(detach(rows), -1, true);
+  }
   const auto z = [&](const Variable<T>& part) { return part - shift; };
   Indices column = labels.labels;
   column.reshape({count, std::size_t(1)});
@@ -49,8 +62,9 @@ std::pair<Variable<T>, double> each(const Variable<T>& logits, const Counted& la
     return {share > 0 ? loss + (s * double(classes) - sum(z(rows), -1)) * share : loss, double(count)};
   }
   const Variable<T> w = options.weights, w_of_label = take(w, labels.labels);
-  const Variable<T> loss = w_of_label * (s - of_label) * own;
-  return {share > 0 ? loss + (s * sum(w) - sum(z(rows) * w, -1)) * share : loss, double(sum(w_of_label).item())};
+  const Variable<T> loss = -weighted(w_of_label, of_label - s) * own;
+  return {share > 0 ? loss + (s * sum(w) - sum(weighted(w, z(rows)), -1)) * share : loss,
+          double(sum(w_of_label).item())};
 }
 
 template <class T>
@@ -64,6 +78,9 @@ Counted check(const Variable<T>& logits, const Indices& labels, const CrossEntro
   require(options.weights.dimension() == 0 || Shape(options.weights.shape()) == Shape{given.back()}, "cross_entropy",
           "weights of shape ", Shape(options.weights.shape()), "; there must be one for each of ", given.back(),
           " classes");
+  for (std::size_t k = 0; k < options.weights.size() && options.weights.dimension() > 0; ++k)
+    require(options.weights(k) >= 0 && options.weights(k) <= std::numeric_limits<T>::max(), "cross_entropy", "weight ",
+            options.weights(k), " of class ", k, "; it must be 0 or more, and finite");
   return counted(labels, options.ignore, given.back());
 }
 
@@ -108,7 +125,7 @@ Variable<T> binary_cross_entropy(const Variable<T>& x, const std::type_identity_
                                  const LossOptions& options) {
   const Scope scope("binary_cross_entropy");
   check_targets("binary_cross_entropy", x, t);
-  return reduced(-(t * log_sigmoid(x)) - (1 - t) * log_sigmoid(-x), options.reduction);
+  return reduced(-weighted(t, log_sigmoid(x)) - weighted<T>(1 - t, log_sigmoid(-x)), options.reduction);
 }
 
 template <class T>
@@ -133,8 +150,9 @@ Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<V
   const Scope scope("kl_divergence");
   check_targets("kl_divergence", log_p, t);
   require(!log_p.shape().empty(), "kl_divergence", "shape (); the last axis must be that of the classes");
-  // Where t = 0, neither logarithm is multiplied: they may be −∞.
-  const Variable<T> none = equal(t, 0), difference = log(where(none, 1, t)) - where(none, 0, log_p);
+  // Where t = 0, neither logarithm is multiplied: they may be −∞, though not NaN.
+  const Variable<T> none = equal(t, 0) * equal(log_p, log_p);
+  const Variable<T> difference = log(where(none, 1, t)) - where(none, 0, log_p);
   return reduced(sum(t * difference, -1), options.reduction);
 }
 

@@ -22,8 +22,8 @@ struct Total {
   Variable<T> sum;
   double count = 0;  ///< what counted, weighted
 
-  /// sum / count, or 0 if nothing counted.
-  Variable<T> mean() const { return sum * (count > 0 ? 1 / count : 0.0); }
+  /// sum / count, or 0, with gradient 0, if nothing counted.
+  Variable<T> mean() const { return count > 0 ? sum / count : where(0, sum, 0); }
 };
 
 /// −Σ ln softmax(logits)[label].    shapes: (..., classes) with labels (...)   Logits of ignored labels may hold

@@ -1,7 +1,9 @@
 // Modules, dropout, losses and initialisers: what a model is trained with.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <sstream>
@@ -295,6 +297,84 @@ TEST_CASE("losses of large logits and of probabilities of 0 and 1 are finite and
   CHECK(std::isnan(loss_of(kl, -1, -0.5)[0]));
   CHECK(loss_of(kl, 0, 1) == std::array{0.0, -1.0, 1.0});
   CHECK(loss_of(nn::mean_absolute_error<double>, 2, 2) == std::array{0.0, 0.0, 0.0});
+}
+
+// Numbers, or what numbers of the order of 1e9 tend to.
+template <class T>
+bool is_limit(const Array<T>& limit, const Array<T>& near) {
+  constexpr T large = T(1e6), tolerance = std::numeric_limits<T>::epsilon() * 8;
+  for (std::size_t k = 0; k < near.size(); ++k) {
+    const T a = limit.flat(k), b = near.flat(k);
+    if (std::abs(b) > large ? !(a / b >= 1) : !(std::abs(a - b) <= tolerance)) return false;
+  }
+  return true;
+}
+
+TEST_CASE_TEMPLATE("losses of infinite logits take their limit, and so do their gradients", T, float, double) {
+  using V = Variable<T>;
+  const T infinity = std::numeric_limits<T>::infinity();
+  // f's value and gradients at these arrays, in which ±1e9 stands for ±∞, and at the infinite ones.
+  const auto check = [&](const std::vector<Array<T>>& near, const std::function<V(const std::vector<V>&)>& f) {
+    const auto all = [&](const std::vector<Array<T>>& arrays) {
+      Tape<T> tape;
+      std::vector<V> inputs;
+      for (const Array<T>& array : arrays) inputs.push_back(tape.watch(array));
+      const V y = f(inputs);
+      std::vector<Array<T>> result{y.value()};
+      const auto gradients = tape.backward(y.size() == 1 ? y : sum(y * Array<T>{1, T(0.5), -2}));
+      for (const V& input : inputs) result.push_back(gradients[input]);
+      return result;
+    };
+    std::vector<Array<T>> far = near;
+    for (Array<T>& array : far)
+      for (T& x : array) x = std::abs(x) == T(1e9) ? std::copysign(infinity, x) : x;
+    const auto limits = all(far), expected = all(near);
+    for (std::size_t k = 0; k < limits.size(); ++k) {
+      std::ostringstream text;
+      for (const Array<T>& array : far) text << V(array) << ' ';
+      CHECK_MESSAGE(is_limit(limits[k], expected[k]), text.str() << V(limits[k]) << " not " << V(expected[k]));
+    }
+  };
+  const T choices[] = {T(-1e9), 0, T(0.5), T(1e9)};
+  for (int number = 0; number < 64; ++number) {
+    const Array<T> row{choices[number % 4], choices[number / 4 % 4], choices[number / 16]};
+    const Array<T> rows{{row(0), row(1), row(2)}, {T(0.25), 1, -1}};
+    const auto count = [&](T x) { return std::count(row.begin(), row.end(), x); };
+    if (count(T(-1e9)) == 3) continue;  // there is no limit
+    check({row}, [](const auto& x) { return logsumexp(x[0]); });
+    if (count(T(1e9)) > 1) continue;
+    check({row}, [](const auto& x) { return softmax(x[0]); });
+    check({row}, [](const auto& x) { return log_softmax(x[0]); });
+    for (std::int64_t label = 0; label < 3; ++label)
+      for (const double smoothing : {0.0, 0.1})
+        for (const Array<T>& weights : {Array<T>(), Array<T>{0, 1, 2}, Array<T>{0, 0, 0}})
+          check({rows}, [&](const auto& x) {
+            return nn::cross_entropy(x[0], {label, 1}, {.weights = weights, .smoothing = smoothing});
+          });
+    const Array<T> log_p = row - T(0.5), targets{T(0.25), T(0.75), 0};
+    if (count(T(1e9)) == 0) check({log_p}, [&](const auto& x) { return nn::kl_divergence(x[0], targets); });
+    for (const T t : {T(0), T(0.25), T(1)}) {
+      const Array<T> target{t, t, t};
+      check({row, target}, [](const auto& x) { return nn::binary_cross_entropy(x[0], x[1]); });
+      check({row, target}, [](const auto& x) { return nn::mean_squared_error(x[0], x[1]); });
+      check({row, target}, [](const auto& x) { return nn::mean_absolute_error(x[0], x[1]); });
+    }
+  }
+  const V none(Array<T>{{infinity, infinity}, {-infinity, -infinity}, {0, T(not_a_number)}});
+  for (const V& y : {softmax(none), log_softmax(none)})
+    for (const T x : y.value()) CHECK(std::isnan(x));
+  for (const T x : nn::cross_entropy(none, {0, 0, 0}, {.reduction = nn::Reduction::none}).value()) CHECK(std::isnan(x));
+  for (const T t : {T(0), T(1)}) CHECK(std::isnan(nn::binary_cross_entropy(V(not_a_number), V(t)).item()));
+  CHECK(std::isnan(nn::kl_divergence(V(Array<T>{0, T(not_a_number)}), V(Array<T>{1, 0})).item()));
+}
+
+TEST_CASE("a mean of what did not count is 0 with gradient 0, whatever its sum") {
+  Tape<double> tape;
+  const auto sum = tape.watch(std::numeric_limits<double>::infinity());
+  const auto mean = nn::Total<double>{sum, 0}.mean();
+  CHECK(mean.item() == 0);
+  CHECK(tape.backward(mean)[sum]() == 0);
+  CHECK(nn::Total<double>{3e-300, 1e-310}.mean().item() == 3e-300 / 1e-310);
 }
 
 TEST_CASE("means of losses over uneven shards add up from their totals") {
