@@ -8,7 +8,7 @@ namespace nn {
 /// x with elements set to 0 with probability `rate` and the others divided by 1 − rate, by the random stream of the
 /// innermost tape; x itself on a tape without one. `same_along` is an axis along which the choice is the same.
 template <class T>
-Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along = Axes(std::initializer_list<int>{}));
+Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along = Axes(std::vector<int>{}));
 
 /// What zoneout leaves of a step: each element stays as it was before with probability `rate`, by the random stream of
 /// the innermost tape; on a tape without one, its mean, rate before + (1 − rate) after. Krueger et al. (2017).
@@ -28,7 +28,7 @@ class Dropout : public Module<T> {
     require(0 <= options.rate && options.rate < 1, "dropout", "a rate of ", options.rate, "; it must be in [0, 1)");
   }
   Variable<T> operator()(const Variable<T>& x) const {
-    return dropout(x, options_.rate, options_.same_for_all_steps ? Axes(0) : Axes(std::initializer_list<int>{}));
+    return dropout(x, options_.rate, options_.same_for_all_steps ? Axes(0) : Axes(std::vector<int>{}));
   }
 
  private:

@@ -4,10 +4,6 @@
 
 namespace unroll::nn {
 
-void require_mean_weight(const char* where, const char* what, double given) {
-  require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
-}
-
 template <class T>
 Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
                         const std::vector<bool>& kept, bool rests)

@@ -11,6 +11,7 @@
 
 #include "autograd/parameter.hpp"
 #include "nn/clipping.hpp"
+#include "nn/options.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -123,14 +124,6 @@ class Optimizer {
   std::vector<Member> members_;
   bool rests_;
 };
-
-// What options must be: numbers of T too, where that matters.
-template <class T = double>
-void require_not_negative(const char* where, const char* what, double given) {
-  require(given >= 0 && given <= std::numeric_limits<T>::max(), where, what, " is ", given,
-          "; it must be 0 or more, and finite");
-}
-void require_mean_weight(const char* where, const char* what, double given);
 
 }  // namespace nn
 }  // namespace unroll

@@ -1,0 +1,25 @@
+// What numbers in options must be.
+#pragma once
+
+#include <limits>
+#include <string_view>
+
+#include "autograd/error.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
+
+/// Refuses what is negative, or not finite as a T.
+template <class T = double>
+void require_not_negative(std::string_view where, std::string_view what, double given) {
+  require(given >= 0 && given <= std::numeric_limits<T>::max(), where, what, " is ", given,
+          "; it must be 0 or more, and finite");
+}
+
+/// Refuses what is no weight of a mean that leaves some to the rest.
+inline void require_mean_weight(std::string_view where, std::string_view what, double given) {
+  require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
+}
+
+}  // namespace nn
+}  // namespace unroll
