@@ -105,7 +105,7 @@ class Line {
  public:
   Line(const Parameter<double>& parameter, std::size_t entry)
       : parameter_(parameter), start_(parameter.value()), moves_{{entry, 1.0}} {
-    length_ = std::max(1.0, std::abs(start_.data()[entry]));
+    if (const double size = std::abs(start_.data()[entry]); std::isfinite(size)) length_ = std::max(1.0, size);
   }
   Line(const Parameter<double>& parameter, Random random) : parameter_(parameter), start_(parameter.value()) {
     double squares = 0;
@@ -225,6 +225,9 @@ class Check {
     for (std::size_t p = 0; p < parameters.size(); ++p) {
       const std::size_t size = parameters[p].size();
       const std::size_t places = size > 0 && options.directions > 0 ? options.directions : size;
+      require(places <= places_.max_size() - places_.size(), here, places,
+              " directions; there is no memory for so many");
+      places_.reserve(places_.size() + places);
       for (std::size_t k = 0; k < places; ++k) places_.push_back({p, k, random.split()});
       cotangents_.push_back(random.normal<double>(parameters[p].shape()));
       report_.checked.push_back({name_of(p)});
@@ -373,7 +376,7 @@ std::string counted(std::size_t n, const std::string& one, const std::string& ma
 
 std::ostream& operator<<(std::ostream& out, const GradientReport& report) {
   out << here << ": ";
-  if (!report) return out << report.failure;
+  if (!report) return out << (report.failure.empty() ? "nothing was compared" : report.failure);
   std::ostringstream text;
   text << (report.along_directions ? counted(report.entries, "direction", "directions")
                                    : counted(report.entries, "entry", "entries"))
@@ -400,8 +403,10 @@ GradientReport gradient_check(const std::function<Variable<double>()>& f,
                               const std::vector<Parameter<double>>& parameters, const GradientCheckOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   require(options.order == 1 || options.order == 2, here, "order ", options.order, "; it must be 1 or 2");
-  require(options.tolerance > 0, here, "tolerance ", options.tolerance, "; it must be positive");
-  require(options.kinks >= 0, here, "a share of kinks of ", options.kinks, "; it must not be negative");
+  require(options.tolerance > 0 && std::isfinite(options.tolerance), here, "tolerance ", options.tolerance,
+          "; it must be positive and finite");
+  require(0 <= options.kinks && options.kinks <= 1, here, "a share of kinks of ", options.kinks,
+          "; it must be in [0, 1]");
   for (const auto& parameter : parameters)
     require(!parameter.frozen(), here, "parameter '", parameter.name(),
             "' is frozen; thaw it with freeze(false) or leave it out");

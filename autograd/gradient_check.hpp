@@ -43,9 +43,9 @@ struct GradientReport {
   std::size_t disagreements = 0;  ///< comparisons outside the tolerance
   Entry worst;                    ///< the largest error
   double seconds = 0;
-  std::string failure;  ///< empty if all agrees
+  std::string failure;  ///< empty if all agrees, or if nothing was compared
 
-  explicit operator bool() const { return failure.empty(); }
+  explicit operator bool() const { return failure.empty() && !checked.empty(); }
 };
 
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
@@ -57,6 +57,8 @@ void print_table(std::ostream& out, const GradientReport& report);
 /// Each call has a tape of its own with the same random numbers, so that dropout can be checked too.
 ///
 /// Order 2 also checks the recorded sweep: its gradient, and the gradient of ⟨gradient, v⟩ for a random v.
+///
+/// An infinite entry stays where it is, so its derivative must be 0.
 ///
 /// An entry is at a kink if the derivatives from its two sides, or the second derivatives, differ however small the
 /// step, by the values of f alone. Throws if there is nothing to check, if a parameter is frozen (thaw it or leave it

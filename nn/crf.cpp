@@ -1,6 +1,7 @@
 #include "nn/crf.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "autograd/random.hpp"
 #include "autograd/scope.hpp"
@@ -122,6 +123,8 @@ Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices
     }
     for (std::size_t j = 0; j < tags_; ++j) best[j] += end.value()(j);
     std::int64_t tag = std::max_element(best.begin(), best.end()) - best.begin();
+    // Where no path may be, all are equal, whatever their parts.
+    if (best[static_cast<std::size_t>(tag)] == -std::numeric_limits<T>::infinity()) from.fill(0);
     for (std::size_t t = length; t-- > 0; tag = from(t, static_cast<std::size_t>(tag))) path(t, k) = tag;
   }
   return path;

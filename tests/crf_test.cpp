@@ -142,23 +142,98 @@ TEST_CASE("a CRF's derivatives are those of differences to second order, and 0 i
   }
 }
 
-TEST_CASE("a transition of −∞ is never made, and leaves its gradient 0") {
-  const Batch& batch = batches[0];
+// Tag 1 neither begins nor ends a sequence, and 2 does not follow it.
+nn::CRF<double> forbidding_crf() {
   auto crf = random_crf<double>(3);
-  Array<double> transitions = crf.transitions.value();
-  for (std::size_t i = 0; i < 3; ++i) transitions(i, 1) = -infinity;
-  crf.transitions.assign(transitions);
+  for (auto* parameter : {&crf.transitions, &crf.start, &crf.end}) {
+    Array<double> values = parameter->value();
+    values.flat(parameter == &crf.transitions ? 1 * 3 + 2 : 1) = -infinity;
+    parameter->assign(values);
+  }
+  return crf;
+}
+
+TEST_CASE("what is −∞ is on no path, and has derivatives of 0 to second order and steps of 0") {
+  const Batch batch(3, {2, 4, 0, 1, 4}, 5);
   Indices labels = batch.labels;
   for (auto& label : labels) label = label == 1 ? 2 : label;
+  labels(1, 1) = 1;
+  labels(2, 1) = 0;
+  auto crf = forbidding_crf();
+  Parameter<double> e(batch.emissions, "emissions");
+  const auto loss = [&] { return crf.loss(e, labels, batch.lengths).mean(); };
+  auto checked = crf.parameters();
+  checked.push_back(e);
+  const auto report = gradient_check(loss, checked, {.order = 2});
+  CHECK_MESSAGE(report, report);
+  CHECK(report.kinks == 0);
+
   const Indices path = crf.decode(batch.emissions, batch.lengths);
-  for (std::size_t t = 1; t < batch.time; ++t)
-    for (std::size_t k = 0; k < batch.lengths.size(); ++k) CHECK(path(t, k) != 1);
-  Tape<double> tape;
-  const auto loss = crf.loss(batch.emissions, labels, batch.lengths).mean();
-  CHECK(std::isfinite(loss.item()));
-  const auto gradients = tape.backward(loss);
-  for (std::size_t i = 0; i < 3; ++i) CHECK(gradients[crf.transitions](i, 1) == 0);
-  for (const double g : gradients[crf.start]) CHECK(std::isfinite(g));
+  for (std::size_t k = 0; k < batch.lengths.size(); ++k)
+    for (std::size_t t = 0; t < batch.length(k); ++t) {
+      CHECK((t > 0 || path(t, k) != 1));
+      CHECK((t + 1 < batch.length(k) || path(t, k) != 1));
+      CHECK((t == 0 || path(t - 1, k) != 1 || path(t, k) != 2));
+    }
+  nn::AdamW<double> optimizer(crf.parameters(), {.learning_rate = 0.1, .weight_decay = 0.1});
+  const double before = loss().item();
+  for (int step = 0; step < 20; ++step) {
+    Tape<double> tape;
+    optimizer.step(tape.backward(loss()));
+  }
+  CHECK(loss().item() < before);
+  for (const double x : {crf.transitions.value()(1, 2), crf.start.value()(1), crf.end.value()(1)})
+    CHECK(x == -infinity);
+}
+
+TEST_CASE("labels on a path that must not be have an infinite loss, with the gradient that it tends to") {
+  auto crf = forbidding_crf();
+  const Array<double> e = Random(3).normal<double>({3, 1, 3});
+  Indices labels{0, 1, 2};
+  labels.reshape({3, 1});
+  const auto gradients = [&] {
+    Tape<double> tape;
+    const auto loss = crf.loss(e, labels).sum;
+    CHECK(loss.item() > 1e5);
+    return tape.backward(loss);
+  };
+  const auto infinite = gradients();
+  for (auto parameter : crf.parameters()) {
+    Array<double> values = parameter.value();
+    for (double& x : values) x = std::max(x, -1e6);
+    parameter.assign(values);
+  }
+  const auto large = gradients();
+  for (const auto& parameter : crf.parameters()) CHECK(difference(infinite[parameter], large[parameter]) < 1e-13);
+}
+
+TEST_CASE("of equal paths the one whose last tags are smallest is decoded") {
+  for (const std::size_t tags : {2, 3}) {
+    auto crf = random_crf<double>(tags);
+    Random random(64);
+    for (int number = 0; number < 200; ++number) {
+      // Whole numbers, which are often equal and add up exactly; some paths must not be.
+      const auto draw = [&](const Shape& shape) {
+        Array<double> x = uninitialised<double>(shape);
+        for (double& element : x) element = random.below(5) ? double(random.below(2)) : -infinity;
+        return x;
+      };
+      for (auto parameter : crf.parameters()) parameter.assign(draw(parameter.shape()));
+      const Array<double> e = draw({4, 1, tags});
+      const auto all = paths(4, tags);
+      const auto before = [](const auto& a, const auto& b) {
+        return std::lexicographical_compare(a.rbegin(), a.rend(), b.rbegin(), b.rend());
+      };
+      const auto* best = &all[0];
+      for (const auto& path : all) {
+        const double gain = score(crf, e, 0, path) - score(crf, e, 0, *best);
+        if (gain > 0 || (!(gain < 0) && before(path, *best))) best = &path;
+      }
+      const Indices decoded = crf.decode(e);
+      CHECK(std::equal(best->begin(), best->end(), decoded.begin(),
+                       [](std::size_t a, std::int64_t b) { return std::int64_t(a) == b; }));
+    }
+  }
 }
 
 TEST_CASE("long sequences of large scores neither overflow nor lose precision") {

@@ -227,8 +227,10 @@ std::vector<Row> table() {
       "stream of the tape",
       checks([calls = std::make_shared<int>(0)](const Many&) { return V(++*calls); }, {}));
   says("gradient_check: order 3; it must be 1 or 2", checks(total, {.order = 3}));
-  says("gradient_check: tolerance 0; it must be positive", checks(total, {.tolerance = 0}));
-  says("gradient_check: a share of kinks of -1; it must not be negative", checks(total, {.kinks = -1}));
+  says("gradient_check: tolerance 0; it must be positive and finite", checks(total, {.tolerance = 0}));
+  says("gradient_check: a share of kinks of -1; it must be in [0, 1]", checks(total, {.kinks = -1}));
+  says("gradient_check: 18446744073709551615 directions; there is no memory for so many",
+       checks(total, {.directions = std::numeric_limits<std::size_t>::max()}));
   says("gradient_check: parameter 'w' is frozen; thaw it with freeze(false) or leave it out", [] {
     Parameter<double> w(A{1.}, "w");
     w.freeze();

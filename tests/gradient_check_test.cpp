@@ -369,6 +369,42 @@ TEST_CASE("what is not finite fails and is named") {
         "gradient_check: tiny: tape 1.0000e+09, differences nan (relative error inf, tolerance 1e-08)");
 }
 
+TEST_CASE("an infinite entry stays where it is, and the rest is checked as without it") {
+  const Parameter<double> masked(Array<double>{0.3, -infinity, 0.7, infinity}, "masked");
+  const auto f = [&] { return logsumexp(where(equal(masked, infinity), 0, masked)); };
+  for (const std::size_t directions : {0, 3}) {
+    const auto report = gradient_check(f, {masked}, {.order = 2, .directions = directions});
+    CHECK_MESSAGE(report, report);
+    CHECK(report.entries == (directions ? 3 : 4));
+    CHECK(report.kinks == 0);
+    CHECK(report.worst.error < 1e-9);
+  }
+  CHECK(masked.value() == Array<double>{0.3, -infinity, 0.7, infinity});
+  const auto wrong = gradient_check(
+      [&] {
+        return sum(elementwise<keep::nothing>(
+            "mine", masked, [](const auto& x) { return 0 * exp(-x * x); }, [](const auto& g) { return g; }));
+      },
+      {masked});
+  CHECK_FALSE(wrong);
+  CHECK(wrong.disagreements == 4);
+  CHECK(wrong.worst.name == "masked(0)");
+}
+
+TEST_CASE("a report that was moved from, or was never made, is no success") {
+  const Parameter<double> p(Array<double>{0.3}, "p");
+  for (const bool right : {false, true}) {
+    auto report = gradient_check([&] { return right ? sum(p * p) : sum(abs(p - 0.3)); }, {p});
+    CHECK(bool(report) == right);
+    const auto moved = std::move(report);
+    CHECK(bool(moved) == right);
+    CHECK_FALSE(report);
+  }
+  std::ostringstream text;
+  text << GradientReport();
+  CHECK(text.str() == "gradient_check: nothing was compared");
+}
+
 TEST_CASE("parameters come back bit by bit, whatever f throws") {
   Array<double> values = Random(15).normal<double>({6});
   values(1) = -0.0;
