@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <ostream>
-#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -21,8 +20,12 @@ Token read_token(const Lines& lines) {
   const auto count = std::ranges::count(lines.line(), '\t') + 1;
   lines.require(count == std::ssize(columns), count, count == 1 ? " column" : " columns", "; a CoNLL-U line has 10");
   Token token;
-  std::istringstream fields(lines.line());
-  for (const auto column : columns) std::getline(fields, token.*column, '\t');
+  std::string_view rest = lines.line();
+  for (const auto column : columns) {
+    const std::string_view field = rest.substr(0, rest.find('\t'));
+    token.*column = field;
+    rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+  }
   lines.require(!token.form.empty(), "the form is empty; a form that is not given is _");
   return token;
 }
@@ -148,7 +151,7 @@ void write_conllu(std::ostream& out, const std::vector<Sentence>& sentences) {
     for (; other != sentence.others.end(); ++other) write_token(out, other->second);
     out << '\n';
   }
-  require(out.good(), "write_conllu", "the stream has failed; not everything is written");
+  require(out.flush().good(), "write_conllu", "the stream has failed; not everything is written");
 }
 
 }  // namespace unroll::nn

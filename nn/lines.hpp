@@ -15,7 +15,8 @@ namespace nn {
 /// Opens a file for reading, byte for byte; an Error tells why it cannot be opened.
 std::ifstream open_text(const std::filesystem::path& path);
 
-/// The lines of a text one after the other, without byte order mark and line ends (LF or CR LF).
+/// The lines of a text one after the other, without byte order mark and line ends (LF or CR LF). One takes no more
+/// memory than its bytes, unless it is long and the stream cannot go back.
 class Lines {
  public:
   /// `name` is what errors call the text; `in` must outlive this object.
@@ -40,6 +41,8 @@ class Lines {
   }
 
  private:
+  void reserve_rest();
+
   std::istream& in_;
   std::string name_, line_;
   std::size_t number_ = 0;

@@ -6,9 +6,7 @@
 
 namespace unroll::nn {
 
-namespace {
-
-// The bytes of the first character, 0 if it is invalid: table 3-7 of the Unicode standard, well-formed byte sequences.
+// Table 3-7 of the Unicode standard, well-formed byte sequences.
 std::size_t length_of_first(std::string_view text) {
   const auto within = [&](std::size_t k, unsigned low, unsigned high) {
     const auto byte = k < text.size() ? static_cast<unsigned char>(text[k]) : 0u;
@@ -30,16 +28,31 @@ std::size_t length_of_first(std::string_view text) {
   return 0;
 }
 
-}  // namespace
+namespace {
 
-std::vector<std::string> characters(std::string_view text) {
-  std::vector<std::string> result;
-  for (std::size_t at = 0; at < text.size(); at += result.back().size()) {
-    const std::size_t length = length_of_first(text.substr(at));
+// Calls `next` with each character.
+template <class F>
+void for_each_character(std::string_view text, const F& next) {
+  for (std::size_t at = 0, length; at < text.size(); at += length) {
+    length = length_of_first(text.substr(at));
     require(length > 0, "characters", "byte ", std::hex, std::showbase, unsigned{static_cast<unsigned char>(text[at])},
             std::dec, " at position ", at, " begins no character; the text must be UTF-8");
-    result.emplace_back(text.substr(at, length));
+    next(text.substr(at, length));
   }
+}
+
+}  // namespace
+
+void require_utf8(std::string_view text) {
+  for_each_character(text, [](std::string_view) {});
+}
+
+std::vector<std::string> characters(std::string_view text) {
+  std::size_t count = 0;
+  for_each_character(text, [&](std::string_view) { ++count; });
+  std::vector<std::string> result;
+  result.reserve(count);
+  for_each_character(text, [&](std::string_view character) { result.emplace_back(character); });
   return result;
 }
 

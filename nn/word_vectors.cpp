@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <string_view>
 #include <system_error>
@@ -15,24 +16,38 @@ namespace unroll::nn {
 
 namespace {
 
-// As std::from_chars, but the whole field must be the number.
+constexpr std::string_view separators = " \t";
+
+// As std::from_chars, but the whole field must be the number, which may have a plus sign.
 template <class Number>
 std::errc parse(std::string_view field, Number& number) {
+  if (field.starts_with('+') && !field.starts_with("+-")) field.remove_prefix(1);
   const char* const end = field.data() + field.size();
   const auto [stop, error] = std::from_chars(field.data(), end, number);
   return stop == end ? error : std::errc::invalid_argument;
 }
 
-std::string_view first_field(std::string_view text) { return text.substr(0, text.find(' ')); }
+std::size_t fields_in(std::string_view text) {
+  const auto is_separator = [](char c) { return separators.find(c) != separators.npos; };
+  return static_cast<std::size_t>(std::ranges::count_if(text, is_separator)) + 1;
+}
+
+std::string_view first_field(std::string_view text) { return text.substr(0, text.find_first_of(separators)); }
 
 std::string_view after_first_field(std::string_view text) {
   return text.substr(std::min(text.size(), first_field(text).size() + 1));
 }
 
-std::size_t fields_in(std::string_view text) { return static_cast<std::size_t>(std::ranges::count(text, ' ')) + 1; }
+// So many as a text has at least.
+std::string_view last_fields(std::string_view text, std::size_t count) {
+  std::size_t begin = text.size() + 1;
+  for (; count > 0; --count) begin = text.find_last_of(separators, begin - 2) + 1;
+  return text.substr(begin);
+}
 
-std::string_view without_trailing_spaces(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(' ') + 1);
+std::string_view without_spaces_around(std::string_view text) {
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of(separators)));
+  return text.substr(0, text.find_last_not_of(separators) + 1);
 }
 
 struct Header {
@@ -44,22 +59,18 @@ bool read_header(std::string_view text, Header& header) {
          parse(after_first_field(text), header.size) == std::errc();
 }
 
-// A vector is the last `size` fields of its line, since some words contain a space (GloVe's 840B has "at Amazon.com").
-std::string_view word_of(std::string_view text, std::size_t size, const Lines& lines) {
-  const std::size_t numbers = fields_in(text) - 1;
-  const auto check = [&](bool holds) {
-    lines.require(holds, "a vector of size ", numbers, "; by line 1 its size must be ", size);
-  };
-  check(numbers >= size);
-  std::size_t length = first_field(text).size();
-  for (std::size_t k = size; k < numbers; ++k) {
-    const std::string_view field = first_field(text.substr(length + 1));
+// How many numbers a first line ends with. If another stands before them, nobody could tell the word from the vector.
+std::size_t size_of(std::string_view text, const Lines& lines) {
+  std::size_t size = 0;
+  for (std::size_t k = fields_in(text); k > 1; --k) {
+    text = after_first_field(text);
+    const std::string_view field = first_field(text);
     double number;
-    check(parse(field, number) == std::errc::invalid_argument);
-    length += 1 + field.size();
+    const bool is_number = parse(field, number) != std::errc::invalid_argument;
+    lines.require(is_number || size == 0, "'", field, "' is not a number");
+    size += is_number;
   }
-  lines.require(length > 0, "the word is empty; a line is a word and its numbers");
-  return text.substr(0, length);
+  return size;
 }
 
 template <class T>
@@ -84,30 +95,35 @@ template <class T>
 WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
   Lines lines(in, name);
   WordVectors<T> vectors;
-  std::vector<T> values;
+  std::deque<T> values;  // a vector that grows is held three times
   std::unordered_set<std::string> seen;
   Header header;
   bool has_header = false;
+  std::size_t first = 0, read = 0;  // the line that tells the size; how many lines tell of a word
   while (lines.next()) {
-    const std::string_view text = without_trailing_spaces(lines.line());
-    if (lines.number() == 1) {
+    const std::string_view line = lines.line(), text = line.substr(0, line.find_last_not_of(separators) + 1);
+    if (text.empty()) continue;
+    if (first == 0) {
+      first = lines.number();
       has_header = read_header(text, header);
-      if (!has_header) header.size = fields_in(text) - 1;
+      if (!has_header) header.size = size_of(text, lines);
       lines.require(header.size > 0, "vectors of size 0; a line is a word and its numbers");
       if (has_header) continue;
     }
-    const std::string_view word = word_of(text, header.size, lines);
+    const std::size_t count = fields_in(text) - 1;
+    lines.require(count >= header.size, "a vector of size ", count, "; by line ", first, " its size must be ",
+                  header.size);
+    std::string_view numbers = last_fields(text, header.size);
+    const std::string_view word = without_spaces_around(text.substr(0, text.size() - numbers.size()));
+    lines.require(!word.empty(), "the word is empty; a line is a word and its numbers");
     const bool is_new = seen.emplace(word).second;
     if (is_new) vectors.words.emplace_back(word);
-    for (std::string_view rest = text.substr(word.size()); !rest.empty();) {
-      rest.remove_prefix(1);
-      const std::string_view field = first_field(rest);
-      const T value = read_number<T>(field, lines);
+    for (std::size_t k = 0; k < header.size; ++k, numbers = after_first_field(numbers)) {
+      const T value = read_number<T>(first_field(numbers), lines);
       if (is_new) values.push_back(value);
-      rest.remove_prefix(field.size());
     }
+    ++read;
   }
-  const std::size_t read = lines.number() - (has_header ? 1 : 0);
   require(read > 0, name, "no word; a file of word vectors has at least one");
   require(!has_header || read == header.words, name, "the header says ", header.words, " words; there are ", read);
   vectors.table = uninitialised<T>({vectors.words.size(), header.size});

@@ -18,7 +18,11 @@ struct WordVectors {
 };
 
 /// Reads lines `word v1 ... vn`, as GloVe and word2vec write them; of a word that occurs twice the first vector counts.
-/// A first line of two whole numbers is word2vec's header `words size`; an Error tells file and line of what is wrong.
+///
+/// Fields are apart by one space or tab each. The vector is the last n fields of a line, and the word is all that stands
+/// before, so that it may hold spaces, and numbers too. A first line of two whole numbers is word2vec's header
+/// `words n`; without one, n is how many numbers the first line ends with, whose word must hold none after its first
+/// field. Lines of nothing but spaces are skipped. An Error tells file and line of what is wrong.
 template <class T>
 WordVectors<T> read_word_vectors(const std::filesystem::path& path);
 /// The same from a stream, which errors call `name`.
