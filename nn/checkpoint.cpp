@@ -50,7 +50,9 @@ template <class T>
 void Checkpoint::add(const std::string& name, const Module<T>& model) {
   for (const auto& [inner, parameter] : model.named_parameters())
     add_entry({name + "." + inner, false, [p = parameter] { return StoredTensor(p.value()); },
-               [p = parameter](const StoredTensor& tensor) mutable { p.assign(tensor.to<T>()); }});
+               [p = parameter](const StoredTensor& tensor) {
+                 return [p, values = tensor.to<T>()]() mutable { p.assign(std::move(values)); };
+               }});
 }
 
 void Checkpoint::add(const std::string& name, Random& random) {
@@ -64,25 +66,29 @@ void Checkpoint::add(const std::string& name, Random& random) {
                Random::State state;
                std::transform(words.begin(), words.end(), state.begin(),
                               [](std::int64_t x) { return std::uint64_t(x); });
-               random = Random::from_state(state);
+               return [&, state] { random = Random::from_state(state); };
              }});
 }
 
 void Checkpoint::add(const std::string& name, std::size_t& number) {
   add_entry({name, false, [&] { return StoredTensor(indices_of({number})); },
-             [&](const StoredTensor& tensor) { number = static_cast<std::size_t>(tensor.to_indices()(0)); }});
+             [&](const StoredTensor& tensor) {
+               return [&, value = tensor.to_indices()(0)] { number = static_cast<std::size_t>(value); };
+             }});
 }
 
 void Checkpoint::add(const std::string& name, double& number) {
   add_entry({name, false, [&] { return StoredTensor(array_of<double>({number})); },
-             [&](const StoredTensor& tensor) { number = tensor.to<double>()(0); }});
+             [&](const StoredTensor& tensor) { return [&, value = tensor.to<double>()(0)] { number = value; }; }});
 }
 
 void Checkpoint::add(const std::string& name, std::vector<std::size_t>& numbers) {
   add_entry({name, true, [&] { return StoredTensor(indices_of(numbers)); },
              [&](const StoredTensor& tensor) {
                const Indices loaded = tensor.to_indices();
-               numbers.assign(loaded.begin(), loaded.end());
+               return [&, values = std::vector<std::size_t>(loaded.begin(), loaded.end())]() mutable {
+                 numbers.swap(values);
+               };
              }});
 }
 
@@ -90,14 +96,17 @@ void Checkpoint::add(const std::string& name, std::vector<double>& numbers) {
   add_entry({name, true, [&] { return StoredTensor(array_of(numbers)); },
              [&](const StoredTensor& tensor) {
                const Array<double> loaded = tensor.to<double>();
-               numbers.assign(loaded.begin(), loaded.end());
+               return
+                   [&, values = std::vector<double>(loaded.begin(), loaded.end())]() mutable { numbers.swap(values); };
              }});
 }
 
 template <class T>
 void Checkpoint::add(const std::string& name, Array<T>& array) {
-  add_entry(
-      {name, false, [&] { return StoredTensor(array); }, [&](const StoredTensor& tensor) { array = tensor.to<T>(); }});
+  add_entry({name, false, [&] { return StoredTensor(array); },
+             [&](const StoredTensor& tensor) {
+               return [&, values = tensor.to<T>()]() mutable { array = std::move(values); };
+             }});
 }
 
 void Checkpoint::save(const std::string& path) const {
@@ -109,8 +118,9 @@ void Checkpoint::save(const std::string& path) const {
 }
 
 void Checkpoint::load(const std::string& path) {
-  const Safetensors file = read_safetensors(path);
+  Safetensors file = read_safetensors(path);
   require(file.metadata.contains("format"), path, "this is no checkpoint");
+  require(file.checked, path, "it carries no checksum, as every checkpoint does that this version writes");
   for (const auto& [name, value] : fixed_) {
     const auto found = file.metadata.find(name);
     require(found != file.metadata.end(), path, "it does not say what '", name, "' is; this training has ",
@@ -129,7 +139,13 @@ void Checkpoint::load(const std::string& path) {
   }
   require(file.tensors.size() == entries_.size(), path, "it has ", file.tensors.size(), " entries; this training has ",
           entries_.size());
-  for (const Entry& entry : entries_) entry.set(file.tensors.at(entry.name));
+  std::vector<std::function<void()>> changes;
+  for (const Entry& entry : entries_) {
+    StoredTensor& tensor = file.tensors.at(entry.name);
+    changes.push_back(entry.set(tensor));
+    tensor = {};
+  }
+  for (const auto& change : changes) change();
 }
 
 template void Checkpoint::add(const std::string&, const Module<float>&);

@@ -53,7 +53,8 @@ class Checkpoint {
 
   /// Writes the file, atomically; equal trainings give equal files.
   void save(const std::string& path) const;
-  /// An Error that names the first difference, before anything changes, for a file of another training.
+  /// An Error that names the first difference, before anything changes, for a file of another training, and for one
+  /// without a checksum, as earlier versions wrote them.
   void load(const std::string& path);
 
  private:
@@ -61,7 +62,8 @@ class Checkpoint {
     std::string name;
     bool any_length;
     std::function<StoredTensor()> get;
-    std::function<void(const StoredTensor&)> set;
+    /// Makes what can then be put in place without fail.
+    std::function<std::function<void()>(const StoredTensor&)> set;
   };
   void add_entry(Entry entry);
 

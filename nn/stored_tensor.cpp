@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 namespace unroll::nn {
@@ -57,11 +58,12 @@ constexpr Kind kind(const char* name) {
 
 // In the order of Dtype.
 constexpr Kind kinds[] = {
-    kind<Bool>("BOOL"),        kind<std::uint8_t>("U8"), kind<std::int8_t>("I8"),    kind<std::uint16_t>("U16"),
-    kind<std::int16_t>("I16"), kind<Half>("F16"),        kind<BrainHalf>("BF16"),    kind<std::uint32_t>("U32"),
-    kind<std::int32_t>("I32"), kind<float>("F32"),       kind<std::uint64_t>("U64"), kind<std::int64_t>("I64"),
-    kind<double>("F64"),
+    kind<Bool>("BOOL"),        kind<std::uint8_t>("U8"),   kind<std::int8_t>("I8"),    kind<std::uint16_t>("U16"),
+    kind<std::int16_t>("I16"), kind<Half>("F16"),          kind<BrainHalf>("BF16"),    kind<std::uint32_t>("U32"),
+    kind<std::int32_t>("I32"), kind<float>("F32"),         kind<std::uint64_t>("U64"), kind<std::int64_t>("I64"),
+    kind<double>("F64"),       {"unknown", 1, {}, {}, {}},
 };
+constexpr const Kind* known_end = std::end(kinds) - 1;
 
 const Kind& kind_of(Dtype dtype) { return kinds[static_cast<std::size_t>(dtype)]; }
 
@@ -75,20 +77,35 @@ StoredTensor store(Dtype dtype, const Array<T>& values) {
   return tensor;
 }
 
+void require_known(std::string_view where, Dtype dtype) {
+  require(dtype != Dtype::unknown, where, "a tensor of an unknown dtype; nothing can be made of it");
+}
+
+// An infinity is none that was finite.
+void require_finite(std::string_view where, const StoredTensor& tensor, const Buffer<float>& values) {
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (!std::isinf(values[k])) continue;
+    double element;
+    std::memcpy(&element, tensor.bytes.data() + k * sizeof(element), sizeof(element));
+    require(std::isinf(element), where, element, " at ", tensor.shape.position(k), "; a float is at most ",
+            std::numeric_limits<float>::max());
+  }
+}
+
 }  // namespace
 
 const char* name_of(Dtype dtype) { return kind_of(dtype).name; }
 std::size_t width_of(Dtype dtype) { return kind_of(dtype).width; }
 
-std::optional<Dtype> dtype_of(std::string_view name) {
-  const auto* const found = std::ranges::find(kinds, name, &Kind::name);
-  if (found == std::end(kinds)) return {};
-  return static_cast<Dtype>(found - kinds);
+Dtype dtype_of(std::string_view name) {
+  return static_cast<Dtype>(std::find_if(kinds, known_end, [&](const Kind& kind) { return kind.name == name; }) -
+                            kinds);
 }
 
 bool is_float(Dtype dtype) { return kind_of(dtype).name[0] == 'F' || dtype == Dtype::BF16; }
 
 void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t size) {
+  if (dtype == Dtype::unknown) return;
   const std::uint64_t needed = shape.elements() * kind_of(dtype).width;
   require(size == needed, where, tensor, " has ", size, " bytes; shape ", shape, " of ", kind_of(dtype).name, " needs ",
           needed);
@@ -99,11 +116,13 @@ StoredTensor::StoredTensor(const Array<double>& values) : StoredTensor(store(Dty
 StoredTensor::StoredTensor(const Indices& values) : StoredTensor(store(Dtype::I64, values)) {}
 
 template <class T>
-Array<T> StoredTensor::to() const {
-  check_size("to", "the tensor", dtype, shape, bytes.size());
+Array<T> StoredTensor::to(std::string_view where) const {
+  require_known(where, dtype);
+  check_size(where, "the tensor", dtype, shape, bytes.size());
   Array<T> values = uninitialised<T>(shape);
   if constexpr (std::is_same_v<T, float>) {
     kind_of(dtype).to_float(bytes.data(), values.storage());
+    if (dtype == Dtype::F64) require_finite(where, *this, values.storage());
   } else {
     kind_of(dtype).to_double(bytes.data(), values.storage());
   }
@@ -111,6 +130,7 @@ Array<T> StoredTensor::to() const {
 }
 
 Indices StoredTensor::to_indices() const {
+  require_known("to_indices", dtype);
   require(!is_float(dtype), "to_indices", "a tensor of ", kind_of(dtype).name,
           "; indices are made of integers or BOOL");
   check_size("to_indices", "the tensor", dtype, shape, bytes.size());
@@ -121,7 +141,7 @@ Indices StoredTensor::to_indices() const {
   return values;
 }
 
-template Array<float> StoredTensor::to() const;
-template Array<double> StoredTensor::to() const;
+template Array<float> StoredTensor::to(std::string_view) const;
+template Array<double> StoredTensor::to(std::string_view) const;
 
 }  // namespace unroll::nn

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -11,8 +10,9 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
-/// The element types a file may hold; BF16 is the upper half of an F32.
-enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64 };
+/// The element types a file may hold; BF16 is the upper half of an F32. The bytes of an unknown one can only be looked
+/// at.
+enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, F32, U64, I64, F64, unknown };
 
 /// A tensor as it lies in a file: row-major, little-endian bytes.
 struct StoredTensor {
@@ -25,21 +25,22 @@ struct StoredTensor {
   StoredTensor(const Array<double>& values);  ///< F64
   StoredTensor(const Indices& values);        ///< I64
 
-  /// The values of any dtype as T, float or double, rounded to nearest where T is narrower.
+  /// The values of any known dtype as T, float or double, rounded to nearest where T is narrower. An Error, which
+  /// begins with `where`, for a finite F64 beyond the largest float.
   template <class T>
-  Array<T> to() const;
+  Array<T> to(std::string_view where = "to") const;
   /// The values of an integer type or BOOL; an Error for others, and for a U64 above the largest index.
   Indices to_indices() const;
 };
 
-/// A dtype's name in a file, and the bytes of one element.
+/// A dtype's name in a file, and the bytes of one element (1 of an unknown one).
 const char* name_of(Dtype dtype);
 std::size_t width_of(Dtype dtype);
-/// The dtype of this name, if there is one.
-std::optional<Dtype> dtype_of(std::string_view name);
+/// The dtype of this name, or else Dtype::unknown.
+Dtype dtype_of(std::string_view name);
 /// Whether it is a floating-point type.
 bool is_float(Dtype dtype);
-/// Throws unless a tensor of this dtype and shape has so many bytes.
+/// Throws unless a tensor of this dtype, if it is known, and shape has so many bytes.
 void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t bytes);
 
 }  // namespace nn
