@@ -19,8 +19,9 @@ has() { command -v "$1" >/dev/null; }
 
 # installed PACKAGE: a tool may come from anywhere, a library is asked of dpkg
 installed() {
+  local compiler=${CXX:-c++}
   case $1 in
-    g++) has "${CXX:-c++}" || has "${CXX%% *}" ;;
+    g++) has "$compiler" || has "${compiler%% *}" ;; # which may have options
     make) has ninja || has make ;;
     gnuplot-nox) has gnuplot ;;
     graphviz) has dot ;;
@@ -59,10 +60,11 @@ configure() {
   if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
     rm -rf "$cache" "${cache%/*}/CMakeFiles"
   fi
-  if [ -z "${CMAKE_GENERATOR:-}" ] && has ninja; then export CMAKE_GENERATOR=Ninja; fi
+  # A build directory keeps the generator that it was made with.
+  if [ -z "${CMAKE_GENERATOR:-}" ] && [ ! -f "$cache" ] && has ninja; then export CMAKE_GENERATOR=Ninja; fi
   if has cmake && output=$(cd "$root" && cmake --preset "$@" 2>&1 </dev/null); then return 0; fi
   if ((${#absent[@]})); then
-    stop 2 "missing: ${absent[*]}" "install with: sudo apt-get install ${absent[*]}"
+    stop 2 "missing: ${absent[*]}" "install as root: apt-get update && apt-get install ${absent[*]}"
   fi
   stop 2 ${output:+"$output"} "unroll needs a C++20 compiler, CMake 3.22, make or ninja, and the libraries xtensor 0.24, xtensor-blas, xsimd," \
     "OpenBLAS, nlohmann-json and CLI11; its tests need doctest. Where there is no apt-get, for example:" \
@@ -95,7 +97,7 @@ progress() {
 build() {
   local directory=$root/build/$1 status=0
   local log=$directory/build.log
-  cmake --build "$directory" --target "$2" --parallel "$(getconf _NPROCESSORS_ONLN)" 2>&1 </dev/null |
+  cmake --build "$directory" --target "$2" --parallel "$(nproc || getconf _NPROCESSORS_ONLN || echo 1)" 2>&1 </dev/null |
     tee "$log" | progress || status=1
   if ((status)) || grep -q 'warning:' "$log"; then grep -vE "$step|^make" "$log" >&2 || true; fi
   ((status == 0)) || stop 1 "building $2 failed; the whole output is in $log"
