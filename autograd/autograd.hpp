@@ -1,5 +1,6 @@
 #pragma once
 
+#include "about.hpp"
 #include "anomaly.hpp"
 #include "array.hpp"
 #include "checkpoint.hpp"

@@ -1,17 +1,22 @@
 #include "blas.hpp"
 
+// This part of xtensor-blas declares cblas itself. Its cxxblas::gemm is not called: it becomes a scalar loop, without a
+// word, where its headers are read in another order than they expect, as they do of themselves from 0.21 on.
+#include <xflens/cxxblas/drivers/cblas.h>
+
 #include <algorithm>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
+#include "error.hpp"
 #include "parallel.hpp"
-
-#if __has_include(<xtensor-blas/xblas.hpp>)
-#include <xtensor-blas/xblas.hpp>
-#endif
 
 extern "C" {
 int openblas_get_num_threads();
 void openblas_set_num_threads(int threads);
+char* openblas_get_config();
+char* openblas_get_corename();
 void cblas_somatcopy(int order, int operation, int m, int n, float factor, const float* a, int row_a, float* b,
                      int row_b);
 void cblas_domatcopy(int order, int operation, int m, int n, double factor, const double* a, int row_a, double* b,
@@ -21,6 +26,27 @@ void cblas_domatcopy(int order, int operation, int m, int n, double factor, cons
 namespace unroll {
 
 namespace {
+
+template <class T, class Single, class Double>
+constexpr auto version(Single single, Double twofold) {
+  if constexpr (std::is_same_v<T, float>)
+    return single;
+  else
+    return twofold;
+}
+
+template <class T>
+constexpr auto gemm = version<T>(cblas_sgemm, cblas_dgemm);
+template <class T>
+constexpr auto gemv = version<T>(cblas_sgemv, cblas_dgemv);
+template <class T>
+constexpr auto omatcopy = version<T>(cblas_somatcopy, cblas_domatcopy);
+
+int size(std::size_t x) {
+  constexpr int most = std::numeric_limits<int>::max();
+  require(x <= most, "product of matrices", "a size of ", x, "; OpenBLAS takes at most ", most);
+  return static_cast<int>(x);
+}
 
 thread_local bool alone = false;
 
@@ -43,17 +69,17 @@ SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, t
 SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }
 bool SingleThreadedProducts::here() { return alone; }
 
+std::string about_blas() { return std::string(openblas_get_config()) + ", kernels for " + openblas_get_corename(); }
+
 template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
-  using xt::blas_index_t;
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
     return;
   }
-  const auto size = [](std::size_t x) { return static_cast<blas_index_t>(x); };
-  const auto flag = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
+  const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
   const T beta = add ? T(1) : T(0);
   if (const std::size_t threads = threads_for(m * n * k); threads > 1) {
     constexpr std::size_t unit = 64;  // whole blocks of the kernels
@@ -72,31 +98,21 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
   use_one_thread();
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.
-    cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(!transposed_b), size(transposed_b ? n : k),
-                                size(transposed_b ? k : n), T(1), b.data, size(b.pitch), a.data,
-                                size(transposed_a ? a.pitch : 1), beta, c.data, blas_index_t(1));
+    gemv<T>(CblasRowMajor, flag(!transposed_b), size(transposed_b ? n : k), size(transposed_b ? k : n), T(1), b.data,
+            size(b.pitch), a.data, size(transposed_a ? a.pitch : 1), beta, c.data, 1);
   } else if (n == 1) {
-    cxxblas::gemv<blas_index_t>(cxxblas::RowMajor, flag(transposed_a), size(transposed_a ? k : m),
-                                size(transposed_a ? m : k), T(1), a.data, size(a.pitch), b.data,
-                                size(transposed_b ? 1 : b.pitch), beta, c.data, size(c.pitch));
+    gemv<T>(CblasRowMajor, flag(transposed_a), size(transposed_a ? k : m), size(transposed_a ? m : k), T(1), a.data,
+            size(a.pitch), b.data, size(transposed_b ? 1 : b.pitch), beta, c.data, size(c.pitch));
   } else {
-    cxxblas::gemm<blas_index_t>(cxxblas::RowMajor, flag(transposed_a), flag(transposed_b), size(m), size(n), size(k),
-                                T(1), a.data, size(a.pitch), b.data, size(b.pitch), beta, c.data, size(c.pitch));
+    gemm<T>(CblasRowMajor, flag(transposed_a), flag(transposed_b), size(m), size(n), size(k), T(1), a.data,
+            size(a.pitch), b.data, size(b.pitch), beta, c.data, size(c.pitch));
   }
 }
 
 template <class T>
 void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
   if (m == 0 || n == 0) return;
-  const auto copy = [] {
-    if constexpr (std::is_same_v<T, float>)
-      return cblas_somatcopy;
-    else
-      return cblas_domatcopy;
-  }();
-  constexpr int row_major = 101, transposed = 112;  // as cblas.h numbers them
-  const auto size = [](std::size_t x) { return static_cast<int>(x); };
-  copy(row_major, transposed, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
+  omatcopy<T>(CblasRowMajor, CblasTrans, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
 }
 
 template void transpose_matrix(std::size_t, std::size_t, Matrix<const float>, Matrix<float>);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "visibility.hpp"
 
@@ -29,6 +30,9 @@ std::size_t all_threads();
 /// How many threads a product is worth: all for one of some hundred microseconds; smaller ones lose more by waiting for
 /// each other than they gain, and lose it all where another program has a core.
 std::size_t threads_for(std::size_t multiplications);
+
+/// Which OpenBLAS this is, and which of its kernels it has chosen.
+std::string about_blas();
 
 /// While it lives, the products of this thread run on it alone: others have work of their own.
 class SingleThreadedProducts {

@@ -1,6 +1,7 @@
 #include "program.hpp"
 
 #include <algorithm>
+#include <autograd/about.hpp>
 #include <autograd/error.hpp>
 #include <exception>
 #include <filesystem>
@@ -24,12 +25,16 @@ int stop(const CLI::App& options, std::string what) {
 
 int run_program(CLI::App& options, int argc, char** argv, const std::function<void()>& program) {
   try {
+    options.set_version_flag("--about", unroll::about, "Print what the program was made of and runs on");
     options.parse(argc, argv);
     program();
     unroll::require(bool(std::cout.flush()), "standard output", "cannot be written");
     return Interrupt::pressed() ? 130 : 0;
   } catch (const CLI::CallForHelp&) {
     std::cout << options.help() << std::flush;
+    return 0;
+  } catch (const CLI::CallForVersion& about) {
+    std::cout << about.what() << std::flush;
     return 0;
   } catch (const std::bad_alloc&) {
     return stop(options, "there is not enough memory");

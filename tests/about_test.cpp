@@ -1,0 +1,47 @@
+// Which kernels are chosen, and what the library says of itself.
+#include "autograd/about.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "autograd/ops.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+std::string line(const std::string& name) {
+  const std::string text = about();
+  const auto begin = text.find(name + ": ");
+  REQUIRE(begin != std::string::npos);
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+std::string error_with(const char* set) {
+  ::setenv("UNROLL_INSTRUCTION_SET", set, true);
+  return error_of([] { tanh(Variable<float>({1, 2})); });
+}
+
+}  // namespace
+
+TEST_CASE("an instruction set is refused by name where it is unknown, and chosen once") {
+  const std::string refusal = error_with("mmx"), words = "UNROLL_INSTRUCTION_SET: mmx; the kernels are built for ";
+  REQUIRE(refusal.substr(0, words.size()) == words);
+  CHECK(error_of([] { about(); }) == refusal);
+  const std::string narrowest = refusal.substr(words.size(), refusal.find(',') - words.size());
+  CHECK(error_with((narrowest + "x").c_str()) != "no error");
+  CHECK(error_with(narrowest.c_str()) == "no error");
+  CHECK(line("kernels").starts_with("kernels: " + narrowest + ", of "));
+  CHECK(error_with("mmx") == "no error");
+  CHECK(line("kernels").starts_with("kernels: " + narrowest + ", of "));
+}
+
+TEST_CASE("the library tells its versions, build, kernels, BLAS and threads") {
+  const std::string text = about();
+  CHECK(text.starts_with("unroll "));
+  for (const char* part : {", xtensor 0.", ", xtensor-blas 0.", ", xsimd ",
+                           "\nbuild: ", "\nkernels: ", "\nBLAS: OpenBLAS ", "\nthreads: "})
+    CHECK_MESSAGE(text.find(part) != std::string::npos, part);
+}
