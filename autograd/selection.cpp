@@ -224,9 +224,9 @@ TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
 template <class T>
 Indices argmax(const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
-  const std::size_t along = normal_axis("argmax", axis, shape.size()), size = shape[along];
-  require(size > 0, "argmax", "the shape is ", shape, "; there is nothing to choose from");
-  const std::size_t inner = shape.product(along + 1, shape.size());
+  const std::size_t along = normal_axis("argmax", axis, x.shape().size()), size = x.shape()[along];
+  require(size > 0, "argmax", "the shape is ", x.shape(), "; there is nothing to choose from");
+  const std::size_t inner = x.shape().product(along + 1, x.shape().size());
   shape.erase(along);
   const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
   const Variable<T> values = detach(x), largest = max(values, axis);
