@@ -1,7 +1,6 @@
 // Checkpoints of a training: what goes on from one ends bit for bit where an uninterrupted one does.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -13,7 +12,8 @@ using namespace unroll;
 
 namespace {
 
-const std::string path = (std::filesystem::temp_directory_path() / "unroll-checkpoint.safetensors").string();
+const Directory directory;
+const std::string path = directory.file("checkpoint.safetensors");
 
 std::string bytes_of(const std::string& file) {
   std::ostringstream text;

@@ -2,7 +2,9 @@
 #include <filesystem>
 #include <iostream>
 #include <nn/nn.hpp>
+#include <random>
 #include <sstream>
+#include <string>
 
 using namespace unroll;
 
@@ -67,7 +69,8 @@ bool layers() {
     optimizer.learning_rate = schedule(last);
   }
 
-  const auto file = (std::filesystem::temp_directory_path() / "unroll-consumer.safetensors").string();
+  const auto name = "unroll-consumer-" + std::to_string(std::random_device()()) + ".safetensors";
+  const auto file = (std::filesystem::temp_directory_path() / name).string();
   nn::save_safetensors(file, model, {{"format", "pt"}});
   Tagger<double> checked(vocabulary.size(), 3, random);
   nn::load_safetensors(file, checked);
