@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <string>
-#include <vector>
+#include <functional>
+#include <iterator>
 #include <xsimd/xsimd.hpp>
 
 #include "error.hpp"
@@ -12,12 +12,6 @@
 
 namespace unroll {
 namespace {
-
-struct InstructionSet {
-  std::string name;
-  int bytes;    // of a vector register
-  bool usable;  // by this processor and its operating system
-};
 
 // Those that the build has compiled the kernels for, the narrowest first.
 const std::vector<InstructionSet>& built() {
@@ -33,9 +27,9 @@ const std::vector<InstructionSet>& built() {
   return sets;
 }
 
-std::vector<InstructionSet> usable() {
+std::vector<InstructionSet> usable(const std::vector<InstructionSet>& built) {
   std::vector<InstructionSet> sets;
-  std::copy_if(built().begin(), built().end(), std::back_inserter(sets), [](const auto& set) { return set.usable; });
+  std::copy_if(built.begin(), built.end(), std::back_inserter(sets), [](const auto& set) { return set.usable; });
   return sets;
 }
 
@@ -45,23 +39,11 @@ std::string names(const std::vector<InstructionSet>& sets) {
   return text;
 }
 
-// The widest, unless the environment names another.
-InstructionSet choose() {
-  constexpr auto variable = "UNROLL_INSTRUCTION_SET";
-  const char* const value = std::getenv(variable);
-  const std::string wanted = value ? value : "";
-  const auto here = usable();
-  if (wanted.empty()) return here.back();
-  for (const InstructionSet& set : here)
-    if (set.name == wanted) return set;
-  const auto& all = built();
-  const bool known = std::any_of(all.begin(), all.end(), [&](const auto& set) { return set.name == wanted; });
-  fail(variable, wanted, known ? "; this processor and its operating system have " : "; the kernels are built for ",
-       names(known ? here : all));
-}
-
 const InstructionSet& instruction_set() {
-  static const InstructionSet set = choose();
+  static const InstructionSet& set = [] {
+    const char* const wanted = std::getenv("UNROLL_INSTRUCTION_SET");
+    return std::cref(choose(built(), wanted ? wanted : ""));
+  }();
   return set;
 }
 
@@ -78,7 +60,16 @@ const auto& chosen(const Get& get) {
 
 }  // namespace
 
-std::string about_kernels() { return instruction_set().name + ", of " + names(usable()); }
+const InstructionSet& choose(const std::vector<InstructionSet>& built, const std::string& wanted) {
+  const auto has_it = [&](const auto& set) { return wanted.empty() ? set.usable : set.name == wanted; };
+  const auto found = std::find_if(built.rbegin(), built.rend(), has_it);
+  require(found != built.rend(), "UNROLL_INSTRUCTION_SET", wanted, "; the kernels are built for ", names(built));
+  require(found->usable, "UNROLL_INSTRUCTION_SET", wanted, "; this processor and its operating system have ",
+          names(usable(built)));
+  return *found;
+}
+
+std::string about_kernels() { return instruction_set().name + ", of " + names(usable(built())); }
 
 template <class T>
 const Kernels<T>& kernels() {

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "autograd/dispatch.hpp"
 #include "autograd/ops.hpp"
 #include "support.hpp"
 
@@ -26,7 +27,14 @@ std::string error_with(const char* set) {
 
 }  // namespace
 
-TEST_CASE("an instruction set is refused by name where it is unknown, and chosen once") {
+TEST_CASE("the widest usable instruction set is chosen, or the one that is named") {
+  const std::vector<InstructionSet> sets{{"sse2", 16, true}, {"avx2", 32, true}, {"avx512", 64, false}};
+  CHECK(choose(sets, "").bytes == 32);
+  CHECK(choose(sets, "sse2").bytes == 16);
+  CHECK(choose(sets, "avx2").bytes == 32);
+}
+
+TEST_CASE("an instruction set that is unknown is refused when kernels are needed, and the environment is read once") {
   const std::string refusal = error_with("mmx"), words = "UNROLL_INSTRUCTION_SET: mmx; the kernels are built for ";
   REQUIRE(refusal.substr(0, words.size()) == words);
   CHECK(error_of([] { about(); }) == refusal);

@@ -9,6 +9,8 @@
 #include <limits>
 
 #include "autograd/autograd.hpp"
+#include "autograd/blas.hpp"
+#include "autograd/dispatch.hpp"
 #include "autograd/gradient_check.hpp"
 #include "autograd/random.hpp"
 #include "support.hpp"
@@ -236,6 +238,13 @@ std::vector<Row> table() {
     w.freeze();
     gradient_check([&] { return sum(w); }, {w});
   });
+
+  const std::vector<InstructionSet> sets{{"narrow", 16, true}, {"wide", 32, false}};
+  says("UNROLL_INSTRUCTION_SET: none; the kernels are built for narrow, wide", [&] { choose(sets, "none"); });
+  says("UNROLL_INSTRUCTION_SET: wide; this processor and its operating system have narrow",
+       [&] { choose(sets, "wide"); });
+  says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647",
+       [] { transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1}); });
 
   Random random(1);
   const double infinity = std::numeric_limits<double>::infinity();
