@@ -69,12 +69,12 @@ class ElementwiseNode final : public Node<T> {
     } else if constexpr (same<decltype(Rule::of(function_)), const Pass&>) {
       into.pass(g, last);
     } else {
-      constexpr int arguments = Rule::template arguments<F>;
+      constexpr std::size_t arguments = Rule::template arguments<F>;
       std::array<const Variable<T>*, arguments> x{&g};
-      for (int i = 1; i < arguments; ++i) x[i] = &kept_[F::kept == keep::other ? k : i - 1];
+      for (std::size_t i = 1; i < arguments; ++i) x[i] = &kept_[F::kept == keep::other ? k : i - 1];
       if (!Tape<T>::innermost()) return accumulate<T>(into, loops_.rules[k], &function_, x, last);
       std::array<Variable<T>, arguments> values;
-      for (int i = 0; i < arguments; ++i) values[i] = *x[i];
+      for (std::size_t i = 0; i < arguments; ++i) values[i] = *x[i];
       into += spread<arguments>(Rule::of(function_), values.data());
     }
   }

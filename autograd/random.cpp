@@ -13,12 +13,12 @@ namespace {
 std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
-struct Product {
+struct Halves {
   std::uint64_t high, low;
 };
 
 // All 128 bits of a b.
-Product product(std::uint64_t a, std::uint64_t b) {
+Halves product(std::uint64_t a, std::uint64_t b) {
   const std::uint64_t low_low = std::uint64_t{low(a)} * low(b);
   const std::uint64_t high_low = std::uint64_t{high(a)} * low(b) + high(low_low);
   const std::uint64_t low_high = std::uint64_t{low(a)} * high(b) + low(high_low);
@@ -93,7 +93,7 @@ double Random::normal() {
 // Lemire (2019), Fast random integer generation in an interval.
 std::uint64_t Random::below(std::uint64_t n) {
   require(n > 0, "below", "the bound is 0; it must be at least 1");
-  Product scaled = product((*this)(), n);
+  Halves scaled = product((*this)(), n);
   if (scaled.low < n) {
     const std::uint64_t excess = (0 - n) % n;
     while (scaled.low < excess) scaled = product((*this)(), n);

@@ -30,7 +30,7 @@ class GRUCell : public GateWeights<T> {
   Variable<T> input(const Variable<T>& x) const { return affine(x, W, b, this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
-    const auto& [h] = state;
+    const Variable<T>& h = state[0];
     const auto parts = [&](const Variable<T>& of, int axis) {
       return of.has_value() ? split(of, sizes_, axis) : std::vector<Variable<T>>(2);
     };

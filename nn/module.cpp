@@ -56,9 +56,9 @@ void Module<T>::add(const std::string& name, const Module& child) {
 template <class T>
 std::vector<Parameter<T>> Module<T>::parameters() const {
   std::vector<Parameter<T>> result;
-  for (const auto& [name, parameter] : named_) {
-    const auto same = [&](const Parameter<T>& other) { return other.shared().get() == parameter.shared().get(); };
-    if (std::none_of(result.begin(), result.end(), same)) result.push_back(parameter);
+  for (const auto& named : named_) {
+    const auto same = [&](const Parameter<T>& other) { return other.shared().get() == named.second.shared().get(); };
+    if (std::none_of(result.begin(), result.end(), same)) result.push_back(named.second);
   }
   return result;
 }

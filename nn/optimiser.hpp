@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,7 +64,9 @@ void each(const Step<T>& step, const Rule& rule) {
         [[maybe_unused]] T* const memory[n + 1] = {step.memory[k].size()
                                                        ? step.memory[k].data() + (x - step.x.data())
                                                        : std::fill_n(spare[k], count, T(0)) - count...};
+#ifndef __clang__  // which asks at run time whether they overlap
 #pragma GCC ivdep
+#endif
         for (std::size_t i = 0; i < count; ++i) {
           const T before = x[i], slope = g[i] + decay * before;
           const bool moves = std::abs(before) <= std::numeric_limits<T>::max();

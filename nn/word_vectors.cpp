@@ -50,11 +50,11 @@ std::string_view without_spaces_around(std::string_view text) {
   return text.substr(0, text.find_last_not_of(separators) + 1);
 }
 
-struct Header {
+struct FirstLine {
   std::size_t words = 0, size = 0;
 };
 
-bool read_header(std::string_view text, Header& header) {
+bool read_header(std::string_view text, FirstLine& header) {
   return parse(first_field(text), header.words) == std::errc() &&
          parse(after_first_field(text), header.size) == std::errc();
 }
@@ -97,7 +97,7 @@ WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
   WordVectors<T> vectors;
   std::deque<T> values;  // a vector that grows is held three times
   std::unordered_set<std::string> seen;
-  Header header;
+  FirstLine header;
   bool has_header = false;
   std::size_t first = 0, read = 0;  // the line that tells the size; how many lines tell of a word
   while (lines.next()) {

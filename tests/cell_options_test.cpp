@@ -188,7 +188,9 @@ TEST_CASE("the parameters of options have names, shapes and start values") {
                                        {"bias_c_l0", {4}},
                                        {"peephole_f_l0", {4}},
                                        {"peephole_o_l0", {4}}});
-  for (const auto& [name, parameter] : all.named_parameters()) {
+  for (const auto& named : all.named_parameters()) {
+    const auto& name = named.first;
+    const auto& parameter = named.second;
     CAPTURE(name);
     if (name.starts_with("norm_")) CHECK(difference(parameter, ones<double>(parameter.shape())) == 0);
     if (name.starts_with("peephole_")) CHECK(difference(parameter, zeros<double>(parameter.shape())) == 0);

@@ -202,8 +202,9 @@ Complex lstm_loss(std::map<std::string, Numbers>& weights, const Array<double>& 
 TEST_CASE("every elementwise rule is what the complex step gives") { check_all(functions::Vectorised()); }
 
 TEST_CASE("compositions of elementwise functions have the values and derivatives of their formulas") {
-  for (const auto& [name, interval, f, formula] : compositions) {
-    INFO(name);
+  for (const auto& composition : compositions) {
+    const auto& [name, interval, f, formula] = composition;
+    INFO(composition.name);
     Tape<double> tape;
     const V x = tape.watch(Random(1).uniform<double>({100}, interval.low, interval.high)), y = f(x);
     Array<double> value = x.value(), slope = x.value();
@@ -221,8 +222,9 @@ TEST_CASE("compositions of elementwise functions have the values and derivatives
 TEST_CASE("the Jacobians of functions of a vector are what the complex step gives") {
   Array<double> point = Random(1).normal<double>({7});
   point(3) = 0;  // where a product divided by an element would fail
-  for (const auto& [name, f, formula] : of_vectors) {
-    INFO(name);
+  for (const auto& composition : of_vectors) {
+    const auto& [name, f, formula] = composition;
+    INFO(composition.name);
     Tape<double> tape;
     const V x = tape.watch(point), y = f(x);
     Array<double> jacobian = zeros<double>({y.size(), 7}).value(), exact = jacobian;
@@ -253,7 +255,9 @@ TEST_CASE("backpropagation through time is what the complex step gives") {
   std::map<std::string, Numbers> weights;
   for (const auto& [name, parameter] : lstm.named_parameters())
     weights[name].assign(parameter.value().begin(), parameter.value().end());
-  for (const auto& [name, parameter] : lstm.named_parameters()) {
+  for (const auto& named : lstm.named_parameters()) {
+    const auto& name = named.first;
+    const auto& parameter = named.second;
     INFO(name);
     Array<double> exact = parameter.value();
     for (std::size_t k = 0; k < exact.size(); ++k) {

@@ -284,7 +284,8 @@ TEST_CASE("shapes broadcast as in NumPy") {
   const std::vector<std::array<Shape, 3>> triples{
       {{{}, {}, {}}},    {{{3}, {}, {3}}},        {{{2, 3}, {3}, {2, 3}}},    {{{2, 1}, {3}, {2, 3}}},
       {{{1}, {0}, {0}}}, {{{0, 3}, {3}, {0, 3}}}, {{{1, 3}, {2, 1}, {2, 3}}}, {{{2, 1, 1}, {1, 3, 1}, {2, 3, 1}}}};
-  for (const auto& [a, b, both] : triples) {
+  for (const auto& triple : triples) {
+    const Shape &a = triple[0], &b = triple[1], &both = triple[2];
     INFO(a << " and " << b);
     CHECK((V(numbers(a)) + numbers(b)).shape() == both);
     CHECK((V(numbers(b)) * numbers(a)).shape() == both);
@@ -292,7 +293,8 @@ TEST_CASE("shapes broadcast as in NumPy") {
   }
   const std::vector<std::array<Shape, 2>> pairs{
       {{{3}, {2}}}, {{{2, 3}, {2}}}, {{{0}, {2}}}, {{{2, 3}, {3, 2}}}, {{{2, 1, 3}, {2, 2}}}};
-  for (const auto& [a, b] : pairs) {
+  for (const auto& pair : pairs) {
+    const Shape &a = pair[0], &b = pair[1];
     INFO(a << " and " << b);
     CHECK_THROWS_AS(V(numbers(a)) + numbers(b), Error);
     CHECK_THROWS_AS(numbers(b) * V(numbers(a)), Error);

@@ -50,7 +50,7 @@ std::vector<Row> table() {
   says("multiply: (3, 2) and (3,) do not broadcast: the sizes 2 and 3 differ and neither is 1", [&] { y* v; });
   says("subtract: (3,) and (0,) do not broadcast: the sizes 3 and 0 differ and neither is 1", [&] { v - of({0}); });
   says("where: (3,) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { where(v, y, y); });
-  says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { of({4}) > x; });
+  says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { void(of({4}) > x); });
   says("clamp: from 2 to 1; the former must not be larger", [&] { clamp(x, 2, 1); });
   says("slice: a step of 0; it must be at least 1", [&] { slice(x, 0, 0, 2, 0); });
   says("variance: 3 elements with a correction of 3; there must be more", [&] { variance(v, {}, false, 3); });
@@ -411,8 +411,9 @@ TEST_CASE("a rule whose result has another shape than its operand is an error th
     return error_of([&] { recorded ? void(tape.gradient(sum(y), {x})) : void(tape.backward(sum(y))); });
   };
   for (bool recorded : {false, true})
-    for (const auto& [shape, of_rule] : std::vector<std::pair<Shape, Shape>>{
+    for (const auto& pair : std::vector<std::pair<Shape, Shape>>{
              {{3}, {}}, {{3}, {1, 3}}, {{}, {3}}, {{3}, {2, 3}}, {{2, 3}, {2, 1}}, {{2, 3}, {3, 2}}, {{1}, {0}}}) {
+      const Shape &shape = pair.first, &of_rule = pair.second;
       INFO(shape << " and " << of_rule << std::string(recorded ? ", recorded" : ""));
       CHECK(sweep(shape, of_rule, recorded).find("mine") != std::string::npos);
     }

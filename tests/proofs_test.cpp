@@ -273,12 +273,13 @@ std::vector<Array<T>> trained(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("a linear operation f and its gradient are adjoint: ⟨f(v), w⟩ = ⟨v, fᵀ(w)⟩") {
-  for (const auto& [name, make] : linear_maps) {
-    INFO(name);
+  for (const auto& map : linear_maps) {
+    INFO(map.first);
     Draw draw{Random(1)};
     for (int k = 0; k < 50; ++k) {
-      const auto [shape, f] = make(draw);
-      INFO("shape " << shape);
+      const auto drawn = map.second(draw);
+      const auto& [shape, f] = drawn;
+      INFO("shape " << drawn.shape);
       Tape<double> tape;
       const V v = tape.watch(draw.normal(shape)), y = f(v), w = draw.normal(y.shape());
       check_inner(y, w, v, tape.gradient(y, {v}, w)[0]);
@@ -289,12 +290,13 @@ TEST_CASE("a linear operation f and its gradient are adjoint: ⟨f(v), w⟩ = �
 }
 
 TEST_CASE("the derivative along v, by two sweeps, is adjoint to the gradient: ⟨J v, w⟩ = ⟨v, Jᵀ w⟩") {
-  for (const auto& [name, make] : curved_maps) {
-    INFO(name);
+  for (const auto& map : curved_maps) {
+    INFO(map.first);
     Draw draw{Random(1)};
     for (int k = 0; k < 20; ++k) {
-      const auto [shape, f] = make(draw);
-      INFO("shape " << shape);
+      const auto drawn = map.second(draw);
+      const auto& [shape, f] = drawn;
+      INFO("shape " << drawn.shape);
       Tape<double> tape;
       const V x = tape.watch(draw.normal(shape)), y = f(x), u = tape.watch(draw.normal(y.shape()));
       const V v = draw.normal(shape), w = draw.normal(y.shape());

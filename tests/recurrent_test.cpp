@@ -136,7 +136,9 @@ TEST_CASE_TEMPLATE("a batch of different lengths gives what each sequence gives 
     if (lengths(b) == 0) CHECK(difference(alone.state, column_of(initial, b)) == 0);
     total += own;
   }
-  for (const auto& [name, parameter] : layer.named_parameters()) {
+  for (const auto& named : layer.named_parameters()) {
+    const auto& name = named.first;
+    const auto& parameter = named.second;
     CAPTURE(name);
     CHECK(gradients.contains(parameter));
     CHECK(difference(gradients[parameter], total[parameter]) < 1e-13);
@@ -242,7 +244,9 @@ TEST_CASE_TEMPLATE("a state carried to another tape is a constant there", Layer,
   const auto [expected, same_size] = gradient(constant);
   CHECK(size == same_size);
   const Gradients<double> whole = first.backward(sum(layer(later, std::nullopt, carried).output * v));
-  for (const auto& [name, parameter] : layer.named_parameters()) {
+  for (const auto& named : layer.named_parameters()) {
+    const auto& name = named.first;
+    const auto& parameter = named.second;
     CAPTURE(name);
     CHECK(difference(truncated[parameter], expected[parameter]) == 0);
     CHECK(difference(truncated[parameter], whole[parameter]) > 1e-6);
