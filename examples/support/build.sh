@@ -25,7 +25,7 @@ installed() {
     make) has ninja || has make ;;
     gnuplot-nox) has gnuplot ;;
     graphviz) has dot ;;
-    cmake | clang-format | shellcheck) has "$1" ;;
+    cmake | clang | clang-format | shellcheck) has "$1" ;;
     *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
   esac
 }
