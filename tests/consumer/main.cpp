@@ -1,5 +1,6 @@
 bool engine();
 bool layers();
 bool vocabulary();
+bool state();
 
-int main() { return engine() && layers() && vocabulary() ? 0 : 1; }
+int main() { return engine() && layers() && vocabulary() && state() ? 0 : 1; }
