@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include "autograd/blas.hpp"
@@ -128,4 +129,77 @@ TEST_CASE("in_parallel calls each number once, inside of itself too") {
   CHECK(sum == 200 * 165);
   in_parallel(0, 2, [&](std::size_t) { sum = 0; });
   CHECK(sum == 200 * 165);
+}
+
+namespace {
+
+// Runs f(0), f(1), ... on threads of their own at the same time; how many of them did not hold.
+int failures(int threads, const std::function<bool(int)>& f) {
+  std::atomic<int> count{0};
+  std::vector<std::thread> running;
+  for (int k = 0; k < threads; ++k) running.emplace_back([&, k] { count += !f(k); });
+  for (std::thread& thread : running) thread.join();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a model is saved, copied and read while other threads sweep over it") {
+  Random random(3);
+  const Model model(random);
+  const Directory directory;
+  const auto norm = [&](std::size_t share) {
+    Tape<double> tape;
+    return tape.backward(loss_of(model)(share)).norm();
+  };
+  const double expected[] = {norm(0), norm(1)};
+  const auto same = [&](const nn::Module<double>& other) {
+    for (std::size_t k = 0; k < model.parameters().size(); ++k)
+      if (difference(other.parameters()[k], model.parameters()[k]) != 0) return false;
+    return true;
+  };
+  CHECK(failures(5, [&](int k) {
+          bool good = true;
+          for (int round = 0; round < 20; ++round) {
+            if (k < 2) {
+              good &= norm(std::size_t(k)) == expected[k];
+            } else if (k == 2) {
+              nn::save_safetensors(directory.file("model.safetensors"), model);
+            } else if (k == 3) {
+              good &= same(nn::clone(model));
+            } else {
+              const auto gradients = nn::parallel_gradients(3, loss_of(model), {.threads = 2});
+              good &= gradients.gradients.contains(model.words.weight);
+            }
+          }
+          return good;
+        }) == 0);
+  Model loaded(random);
+  nn::load_safetensors(directory.file("model.safetensors"), loaded);
+  CHECK(same(loaded));
+}
+
+TEST_CASE("threads that are the first to read a value, a weight's panels or the gradient of a table find the same") {
+  Random random(4);
+  const Model model(random);
+  for (int round = 0; round < 20; ++round) {
+    const Parameter<double> weight(random.normal<double>({40, 50}));
+    const Variable<double> x = random.normal<double>({6, 40}), y = 2 * x, expected = matmul(x, detach(weight));
+    const auto gradients = nn::parallel_gradients(1, loss_of(model)).gradients;
+    const auto holds = [&](int) {
+      const RepeatedProducts repeated;
+      return y.value()(5, 39) == 2 * x.value()(5, 39) && difference(matmul(x, weight), expected) < 1e-13 &&
+             gradients[model.words.weight].shape(0) == 11;
+    };
+    CHECK(failures(4, holds) == 0);
+  }
+}
+
+TEST_CASE("several threads share out their large arrays at the same time") {
+  const Variable<double> x = Random(5).normal<double>({300, 1000});
+  const auto spread = tanh(x) * sum(x, 0), product = matmul(x, x, {.b = true});
+  CHECK(failures(3, [&](int) {
+          return difference(tanh(x) * sum(x, 0), spread) == 0 &&
+                 difference(matmul(x, x, {.b = true}), product) <= 1e-12;
+        }) == 0);
 }
