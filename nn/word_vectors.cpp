@@ -16,7 +16,7 @@ namespace unroll::nn {
 
 namespace {
 
-constexpr std::string_view separators = " \t";
+bool is_separator(char c) { return c == ' ' || c == '\t'; }
 
 // As std::from_chars, but the whole field must be the number, which may have a plus sign.
 template <class Number>
@@ -28,26 +28,33 @@ std::errc parse(std::string_view field, Number& number) {
 }
 
 std::size_t fields_in(std::string_view text) {
-  const auto is_separator = [](char c) { return separators.find(c) != separators.npos; };
   return static_cast<std::size_t>(std::ranges::count_if(text, is_separator)) + 1;
 }
 
-std::string_view first_field(std::string_view text) { return text.substr(0, text.find_first_of(separators)); }
+std::string_view first_field(std::string_view text) { return {text.begin(), std::ranges::find_if(text, is_separator)}; }
 
-std::string_view after_first_field(std::string_view text) {
-  return text.substr(std::min(text.size(), first_field(text).size() + 1));
+// Takes the first field from a text.
+std::string_view take_field(std::string_view& text) {
+  const std::string_view field = first_field(text);
+  text.remove_prefix(std::min(field.size() + 1, text.size()));
+  return field;
 }
 
 // So many as a text has at least.
 std::string_view last_fields(std::string_view text, std::size_t count) {
-  std::size_t begin = text.size() + 1;
-  for (; count > 0; --count) begin = text.find_last_of(separators, begin - 2) + 1;
-  return text.substr(begin);
+  auto begin = text.rbegin();
+  for (; count > 0; --count) begin = std::find_if(begin, text.rend(), is_separator) + 1;
+  return {begin.base() + 1, text.end()};
+}
+
+std::string_view without_spaces_after(std::string_view text) {
+  const auto last = std::find_if_not(text.rbegin(), text.rend(), is_separator);
+  return text.substr(0, static_cast<std::size_t>(text.rend() - last));
 }
 
 std::string_view without_spaces_around(std::string_view text) {
-  text.remove_prefix(std::min(text.size(), text.find_first_not_of(separators)));
-  return text.substr(0, text.find_last_not_of(separators) + 1);
+  text.remove_prefix(static_cast<std::size_t>(std::ranges::find_if_not(text, is_separator) - text.begin()));
+  return without_spaces_after(text);
 }
 
 struct FirstLine {
@@ -55,16 +62,14 @@ struct FirstLine {
 };
 
 bool read_header(std::string_view text, FirstLine& header) {
-  return parse(first_field(text), header.words) == std::errc() &&
-         parse(after_first_field(text), header.size) == std::errc();
+  return parse(take_field(text), header.words) == std::errc() && parse(text, header.size) == std::errc();
 }
 
 // How many numbers a first line ends with. If another stands before them, nobody could tell the word from the vector.
 std::size_t size_of(std::string_view text, const Lines& lines) {
-  std::size_t size = 0;
-  for (std::size_t k = fields_in(text); k > 1; --k) {
-    text = after_first_field(text);
-    const std::string_view field = first_field(text);
+  std::size_t size = 0, others = fields_in(text) - 1;
+  for (take_field(text); others > 0; --others) {
+    const std::string_view field = take_field(text);
     double number;
     const bool is_number = parse(field, number) != std::errc::invalid_argument;
     lines.require(is_number || size == 0, "'", field, "' is not a number");
@@ -101,7 +106,7 @@ WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
   bool has_header = false;
   std::size_t first = 0, read = 0;  // the line that tells the size; how many lines tell of a word
   while (lines.next()) {
-    const std::string_view line = lines.line(), text = line.substr(0, line.find_last_not_of(separators) + 1);
+    const std::string_view text = without_spaces_after(lines.line());
     if (text.empty()) continue;
     if (first == 0) {
       first = lines.number();
@@ -118,8 +123,8 @@ WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
     lines.require(!word.empty(), "the word is empty; a line is a word and its numbers");
     const bool is_new = seen.emplace(word).second;
     if (is_new) vectors.words.emplace_back(word);
-    for (std::size_t k = 0; k < header.size; ++k, numbers = after_first_field(numbers)) {
-      const T value = read_number<T>(first_field(numbers), lines);
+    for (std::size_t k = 0; k < header.size; ++k) {
+      const T value = read_number<T>(take_field(numbers), lines);
       if (is_new) values.push_back(value);
     }
     ++read;
