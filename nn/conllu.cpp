@@ -113,6 +113,7 @@ Sentence read_sentence(Lines& lines) {
     }
   } while (lines.next() && !lines.line().empty());
   order.finish(lines);
+  sentence.tokens.shrink_to_fit();  // a token is many times as large as its text
   return sentence;
 }
 

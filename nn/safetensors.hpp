@@ -9,7 +9,8 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
-/// What a program says about a file; it is kept in the file's header. Names that begin with "unroll." are the library's.
+/// What a program says about a file; it is kept in the file's header. Names that begin with "unroll." are the
+/// library's.
 using Metadata = std::map<std::string, std::string>;
 
 /// What a safetensors file holds.
