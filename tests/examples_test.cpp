@@ -72,6 +72,8 @@ TEST_CASE("pieces are drawn as often as softmax says, from the most likely ones 
 
 TEST_CASE("words stand between spaces, and a line ends with <eos>; invalid UTF-8 is told with its position") {
   CHECK(pieces("the cat\nsat ", true, "text") == std::vector<std::string>{"the", "cat", "<eos>", "sat", "<eos>"});
+  CHECK(pieces("\n a  b\t\r\n\nc", true, "text") ==
+        std::vector<std::string>{"<eos>", "a", "b", "<eos>", "<eos>", "c", "<eos>"});
   CHECK(pieces("né", false, "text") == std::vector<std::string>{"n", "é"});
   CHECK(error_of([] { pieces("ab\xff", false, "a.txt"); }).starts_with("a.txt: characters: byte 0xff at position 2"));
   const nn::Vocabulary vocabulary = vocabulary_of({"a", "b", "a", "c"}, 2);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <nn/lines.hpp>
 #include <nn/utf8.hpp>
+#include <utility>
 
 using namespace unroll;
 
@@ -13,24 +15,24 @@ namespace {
 // Collects texts by class; the classes are numbered by name.
 class Collection {
  public:
-  void add(const nn::Lines& lines, const std::string& label, const std::string& text) {
+  void add(const nn::Lines& lines, const std::string& label, std::string text) {
     try {
-      nn::characters(text);
-      nn::characters(label);
+      nn::require_utf8(text);
+      nn::require_utf8(label);
     } catch (const Error& error) {
       lines.fail_at(lines.number(), error.what());
     }
     lines.require(!text.empty() && !label.empty(), "a line without ", text.empty() ? "a text" : "a class",
                   "; both must be there");
-    by_class_[label].push_back(text);
+    by_class_[label].push_back(std::move(text));
   }
-  LabelledTexts result(const std::string& path) const {
+  LabelledTexts result(const std::string& path) {
     require(!by_class_.empty(), path, "there is no text in it");
     require(by_class_.size() > 1, path, "one class; there must be two at least");
     LabelledTexts all;
-    for (const auto& [name, texts] : by_class_) {
+    for (auto& [name, texts] : by_class_) {
       require(texts.size() > 1, path, "class '", name, "' has one example; there must be two, one of them held out");
-      all.texts.insert(all.texts.end(), texts.begin(), texts.end());
+      std::ranges::move(texts, std::back_inserter(all.texts));
       all.labels.insert(all.labels.end(), texts.size(), static_cast<std::int64_t>(all.classes.size()));
       all.classes.push_back(name);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <autograd/about.hpp>
 #include <autograd/error.hpp>
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -24,6 +25,12 @@ int stop(const CLI::App& options, std::string what) {
 }  // namespace
 
 int run_program(CLI::App& options, int argc, char** argv, const std::function<void()>& program) {
+  // What may not be written, since a file would be too large, is an error as any other.
+  std::signal(SIGXFSZ, SIG_IGN);
+  const auto print = [&](const std::string& text) {
+    std::cout << text << std::flush;
+    return std::cout ? 0 : stop(options, "standard output: cannot be written");
+  };
   try {
     options.set_version_flag("--about", unroll::about, "Print what the program was made of and runs on");
     options.parse(argc, argv);
@@ -31,11 +38,9 @@ int run_program(CLI::App& options, int argc, char** argv, const std::function<vo
     unroll::require(bool(std::cout.flush()), "standard output", "cannot be written");
     return Interrupt::pressed() ? 130 : 0;
   } catch (const CLI::CallForHelp&) {
-    std::cout << options.help() << std::flush;
-    return 0;
+    return print(options.help());
   } catch (const CLI::CallForVersion& about) {
-    std::cout << about.what() << std::flush;
-    return 0;
+    return print(about.what());
   } catch (const std::bad_alloc&) {
     return stop(options, "there is not enough memory");
   } catch (const std::exception& error) {

@@ -11,12 +11,12 @@ using namespace unroll;
 
 namespace {
 
-void require_utf8(const std::vector<nn::Sentence>& sentences, const std::string& path) {
+void require_text(const std::vector<nn::Sentence>& sentences, const std::string& path) {
   for (std::size_t k = 0; k < sentences.size(); ++k) {
     for (const nn::Token& token : sentences[k].tokens) {
       try {
-        nn::characters(token.form);
-        nn::characters(token.upos);
+        nn::require_utf8(token.form);
+        nn::require_utf8(token.upos);
       } catch (const Error& error) {
         fail(path, "sentence ", k + 1, ", word ", token.id, ": ", error.what());
       }
@@ -24,8 +24,13 @@ void require_utf8(const std::vector<nn::Sentence>& sentences, const std::string&
   }
 }
 
-bool looks_like_conllu(const std::string& path, const std::string& text) {
-  const std::string first = text.substr(0, text.find('\n'));
+// Goes back to the beginning.
+bool looks_like_conllu(const std::string& path, std::istream& in, const std::string& name) {
+  nn::Lines lines(in, name);
+  lines.next();
+  in.clear();
+  in.seekg(0);
+  const std::string& first = lines.line();
   return path.ends_with(".conllu") || first.starts_with('#') || first.find('\t') != std::string::npos;
 }
 
@@ -57,7 +62,7 @@ nn::Sentence sentence_of(const std::string& text) {
 
 std::vector<nn::Sentence> read_tagged(const std::string& path) {
   const auto sentences = nn::read_conllu(path);
-  require_utf8(sentences, path);
+  require_text(sentences, path);
   for (std::size_t k = 0; k < sentences.size(); ++k)
     for (const nn::Token& token : sentences[k].tokens)
       require(!token.upos.empty() && token.upos != "_", path, "sentence ", k + 1, ", word ", token.id, ": '",
@@ -66,14 +71,19 @@ std::vector<nn::Sentence> read_tagged(const std::string& path) {
 }
 
 std::vector<nn::Sentence> read_sentences(const std::string& path) {
+  const std::string name = path == "-" ? "standard input" : path;
   std::ifstream file;
   if (path != "-") file = nn::open_text(path);
-  const std::string name = path == "-" ? "standard input" : path;
-  std::ostringstream copy;
-  for (nn::Lines lines(path == "-" ? std::cin : file, name); lines.next();) copy << lines.line() << '\n';
-  std::istringstream text(copy.str());
-  const auto sentences = looks_like_conllu(path, text.str()) ? nn::read_conllu(text, name) : read_lines(text, name);
-  require_utf8(sentences, name);
+  std::istream* in = path == "-" ? &std::cin : &file;
+  std::istringstream copy;
+  if (path == "-" || file.tellg() < 0) {  // a pipe cannot go back
+    std::ostringstream text;
+    text << in->rdbuf();
+    copy.str(std::move(text).str());
+    in = &copy;
+  }
+  const auto sentences = looks_like_conllu(path, *in, name) ? nn::read_conllu(*in, name) : read_lines(*in, name);
+  require_text(sentences, name);
   return sentences;
 }
 

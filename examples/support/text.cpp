@@ -9,35 +9,45 @@
 #include <nn/utf8.hpp>
 #include <numeric>
 #include <sstream>
+#include <string_view>
+#include <system_error>
 
 #include "toy_corpus.hpp"
 
 using namespace unroll;
 
 std::vector<std::string> pieces(const std::string& text, bool words, const std::string& name) {
-  std::vector<std::string> characters;
   try {
-    characters = nn::characters(text);
+    if (!words) return nn::characters(text);
+    nn::require_utf8(text);
   } catch (const Error& error) {
     fail(name, error.what());
   }
-  if (!words) return characters;
   std::vector<std::string> result;
-  std::istringstream lines(text);
-  for (std::string line, word; std::getline(lines, line);) {
-    for (std::istringstream in(line); in >> word;) result.push_back(word);
-    result.push_back("<eos>");
-  }
+  const auto cut = [](std::string_view& rest, std::string_view ends) {
+    const std::string_view first = rest.substr(0, rest.find_first_of(ends));
+    rest.remove_prefix(std::min(first.size() + 1, rest.size()));
+    return first;
+  };
+  for (std::string_view rest = text; !rest.empty(); result.push_back("<eos>"))
+    for (std::string_view line = cut(rest, "\n"); !line.empty();)
+      if (const std::string_view word = cut(line, " \t\v\f\r"); !word.empty()) result.emplace_back(word);
   return result;
 }
 
 std::string read_text(const std::string& path) {
   require(!std::filesystem::is_directory(path), path, "it is a directory; it must be a file");
   std::ifstream in = nn::open_text(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  require(!text.str().empty(), path, "the file is empty");
-  return text.str();
+  std::error_code no_size;  // of what is no regular file
+  const auto size = std::filesystem::file_size(path, no_size);
+  std::string text(no_size ? 0 : size, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  std::ostringstream rest;
+  if (in && in.peek() != std::ifstream::traits_type::eof()) rest << in.rdbuf();
+  text += rest.view();
+  require(!text.empty(), path, "the file is empty");
+  return text;
 }
 
 std::string toy_text(std::size_t sentences, Random& random) {
