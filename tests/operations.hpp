@@ -1,0 +1,29 @@
+// The names of the operations that autograd/ops.hpp declares, for tables that must have them all.
+#pragma once
+
+#include <fstream>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "autograd/error.hpp"
+
+namespace unroll {
+
+/// Read from the header itself, so that a new operation fails the tables until they have it: whatever stands at the
+/// beginning of a line as a type and a name before a parenthesis.
+inline std::set<std::string> declared_operations() {
+  std::ifstream header("../autograd/ops.hpp");
+  require(bool(header), "declared_operations", "there is no ../autograd/ops.hpp; run this in the directory tests");
+  const std::regex declaration(
+      R"(^(?:inline |constexpr )*(?:const )?[A-Za-z_][\w:]*(?:<.*>)?[&*]? (operator[^\s(]+|\w+)\()");
+  const std::set<std::string> none{"element_of", "normal_axis"};  // that are no operations
+  std::set<std::string> declared;
+  std::smatch match;
+  for (std::string line; std::getline(header, line);)
+    if (std::regex_search(line, match, declaration) && !none.contains(match[1])) declared.insert(match[1]);
+  require(declared.size() > 80, "declared_operations", "only ", declared.size(), " were found in autograd/ops.hpp");
+  return declared;
+}
+
+}  // namespace unroll

@@ -1,0 +1,590 @@
+// What random programs are made of: each operation of autograd/ops.hpp with the operands that it takes.
+#pragma once
+
+#include <numeric>
+
+#include "programs.hpp"
+
+namespace unroll::programs {
+
+using Rows = std::vector<Row>;
+using Check = std::function<void(Call&)>;  // throws Inapplicable, or tells on what a choice depends
+
+inline bool broadcast_together(const Shape& a, const Shape& b) {
+  for (std::size_t k = 1; k <= std::min(a.size(), b.size()); ++k) {
+    const std::size_t x = a[a.size() - k], y = b[b.size() - k];
+    if (x != y && x != 1 && y != 1) return false;
+  }
+  return true;
+}
+inline bool broadcasts_to(const Shape& a, const Shape& b) {
+  if (a.size() > b.size()) return false;
+  for (std::size_t k = 1; k <= a.size(); ++k)
+    if (a[a.size() - k] != b[b.size() - k] && a[a.size() - k] != 1) return false;
+  return true;
+}
+inline A difference_of(const V& a, const V& b) { return (detach(a) - detach(b)).value(); }
+inline double least(const V& x) {
+  const auto& all = x.value().storage();
+  return all.empty() ? 1 : *std::min_element(all.begin(), all.end());
+}
+
+inline const Check anything = [](Call&) {}, positive = [](Call&c) { need(least(c[0]) > 0.1); },
+                   by_sign = [](Call&c) { c.decide(c[0]); },
+                   by_order = [](Call&c) { c.decide(difference_of(c[0], c[1])); };
+
+template <class F>
+Row unary(const std::string& name, const F& f, const Check& check = anything) {
+  return {name, 1, 1, [=](Call& c) {
+            check(c);
+            return c(name, f, c[0]);
+          }};
+}
+template <class F>
+Row binary(const std::string& name, const F& f, const Check& check = anything) {
+  return {name, 2, 2, [=](Call& c) {
+            need(broadcast_together(c.shape(0), c.shape(1)));
+            check(c);
+            return c(name, f, c[0], c[1]);
+          }};
+}
+// With a number on either side.
+template <class F>
+Row with_number(const std::string& name, const F& f, const Check& check = anything) {
+  return {name + " with a number", 1, 1, [=](Call& c) {
+            check(c);
+            const double number = 0.5 * double(c.between(1, 4));
+            const bool left = c.chance();
+            if (name != "pow") c.decide(c[0] - number);
+            return left ? c(name, f, number, c[0]) : c(name, f, c[0], number);
+          }};
+}
+template <class F>
+Row ternary(const std::string& name, const F& f, const Check& check = anything) {
+  return {name, 3, 3, [=](Call& c) {
+            need(broadcast_together(c.shape(0), c.shape(1)) && broadcast_together(c.shape(0), c.shape(2)) &&
+                 broadcast_together(c.shape(1), c.shape(2)));
+            check(c);
+            return c(name, f, c[0], c[1], c[2]);
+          }};
+}
+
+inline Rows elementwise_rows() {
+  const Check by_size = [](Call& c) { need(least(abs(detach(c[0]))) > 0.2); };
+  const Check by_divisor = [](Call& c) { need(least(abs(detach(c[1]))) > 0.2); };
+  return {
+      binary("add", [](auto& a, auto& b) { return add(a, b); }),
+      binary("subtract", [](auto& a, auto& b) { return subtract(a, b); }),
+      binary("multiply", [](auto& a, auto& b) { return multiply(a, b); }),
+      binary(
+          "divide", [](auto& a, auto& b) { return divide(a, b); }, by_divisor),
+      binary("operator+", [](auto& a, auto& b) { return a + b; }),
+      binary("operator-", [](auto& a, auto& b) { return a - b; }),
+      binary("operator*", [](auto& a, auto& b) { return a * b; }),
+      binary(
+          "operator/", [](auto& a, auto& b) { return a / b; }, by_divisor),
+      binary(
+          "operator<", [](auto& a, auto& b) { return a < b; }, by_order),
+      binary(
+          "operator<=", [](auto& a, auto& b) { return a <= b; }, by_order),
+      binary(
+          "operator>", [](auto& a, auto& b) { return a > b; }, by_order),
+      binary(
+          "operator>=", [](auto& a, auto& b) { return a >= b; }, by_order),
+      binary(
+          "less", [](auto& a, auto& b) { return less(a, b); }, by_order),
+      binary(
+          "less_equal", [](auto& a, auto& b) { return less_equal(a, b); }, by_order),
+      binary(
+          "equal", [](auto& a, auto& b) { return equal(a, b); }, by_order),
+      with_number("operator+", [](auto& a, auto& b) { return a + b; }),
+      with_number("operator-", [](auto& a, auto& b) { return a - b; }),
+      with_number("operator*", [](auto& a, auto& b) { return a * b; }),
+      with_number(
+          "operator/", [](auto& a, auto& b) { return a / b; }, by_size),
+      with_number("maximum", [](auto& a, auto& b) { return maximum(a, b); }),
+      with_number("minimum", [](auto& a, auto& b) { return minimum(a, b); }),
+      with_number("operator<", [](auto& a, auto& b) { return a < b; }),
+      with_number(
+          "pow", [](auto& a, auto& b) { return pow(a, b); }, positive),
+      ternary("fma", [](auto& a, auto& b, auto& x) { return fma(a, b, x); }),
+      ternary("lerp", [](auto& a, auto& b, auto& t) { return lerp(a, b, t); }),
+      ternary("scaled_exp", [](auto& w, auto& a, auto& b) { return scaled_exp(w, a, b); }),
+      ternary(
+          "where", [](auto& condition, auto& a, auto& b) { return where(condition, a, b); }, by_sign),
+      ternary(
+          "where with a comparison", [](auto& x, auto& a, auto& b) { return where(x < 0.5, a, b); },
+          [](Call& c) { c.decide(c[0] - 0.5); }),
+      ternary(
+          "select", [](auto& condition, auto& a, auto& b) { return select(condition, a, b); }, by_sign),
+      binary("exp_difference", [](auto& a, auto& b) { return exp_difference(a, b); }),
+      binary("scaled_tanh", [](auto& w, auto& x) { return scaled_tanh(w, x); }),
+      binary(
+          "pow", [](auto& a, auto& b) { return pow(a, b); }, positive),
+      {"pow with a whole exponent", 1, 1,
+       [](Call& c) {
+         const int exponent = int(c.between(0, 3));
+         return c(
+             "pow", [](auto& x, int n) { return pow(x, n); }, c[0], exponent);
+       }},
+      binary(
+          "maximum", [](auto& a, auto& b) { return maximum(a, b); }, by_order),
+      binary(
+          "minimum", [](auto& a, auto& b) { return minimum(a, b); }, by_order),
+      unary("negate", [](auto& x) { return negate(x); }),
+      unary("operator-", [](auto& x) { return -x; }),
+      unary("exp", [](auto& x) { return exp(x); }),
+      unary(
+          "log", [](auto& x) { return log(x); }, positive),
+      unary("tanh", [](auto& x) { return tanh(x); }),
+      unary("sigmoid", [](auto& x) { return sigmoid(x); }),
+      unary("logistic", [](auto& x) { return logistic(x); }),
+      unary("softplus", [](auto& x) { return softplus(x); }),
+      unary("log_sigmoid", [](auto& x) { return log_sigmoid(x); }),
+      unary(
+          "log1p", [](auto& x) { return log1p(x); }, [](Call& c) { need(least(c[0]) > -0.7); }),
+      unary("expm1", [](auto& x) { return expm1(x); }),
+      unary(
+          "sqrt", [](auto& x) { return sqrt(x); }, positive),
+      unary(
+          "rsqrt", [](auto& x) { return rsqrt(x); }, positive),
+      unary(
+          "reciprocal", [](auto& x) { return reciprocal(x); }, by_size),
+      unary(
+          "abs", [](auto& x) { return abs(x); }, by_sign),
+      unary("erf", [](auto& x) { return erf(x); }),
+      unary("sin", [](auto& x) { return sin(x); }),
+      unary("cos", [](auto& x) { return cos(x); }),
+      unary("silu", [](auto& x) { return silu(x); }),
+      unary("gelu", [](auto& x) { return gelu(x); }),
+      unary(
+          "relu", [](auto& x) { return relu(x); }, by_sign),
+      unary("square", [](auto& x) { return square(x); }),
+      unary("nonzero", [](auto& x) { return nonzero(x); }),
+      {"clamp", 1, 1,
+       [](Call& c) {
+         const double low = 0.5 * double(c.random.below(3)) - 1, high = low + 0.5 * double(c.random.below(4));
+         c.decide(c[0] - low);
+         c.decide(c[0] - high);
+         return c(
+             "clamp", [](auto& x, double a, double b) { return clamp(x, a, b); }, c[0], low, high);
+       }},
+  };
+}
+
+inline Rows product_rows() {
+  const auto multiplied = [](Call& c) {
+    const Shape &a = c.shape(0), &b = c.shape(1);
+    need(!a.empty() && !b.empty());
+    Transposed t;
+    if (a.size() > 1) t.a = c.chance();
+    if (b.size() > 1) t.b = c.chance();
+    const auto inner = [&] {
+      return a[a.size() - (t.a ? 2 : 1)] == (b.size() == 1 ? b[0] : b[b.size() - (t.b ? 1 : 2)]);
+    };
+    for (int turn = 0; turn < 4 && !inner(); ++turn) (turn % 2 ? t.b : t.a) ^= (turn % 2 ? b : a).size() > 1;
+    need(inner());
+    if (a.size() > 2 && b.size() > 2)
+      need(broadcast_together(Shape(a.begin(), a.end() - 2), Shape(b.begin(), b.end() - 2)));
+    return c(
+        "matmul", [](auto& x, auto& y, Transposed both) { return matmul(x, y, both); }, c[0], c[1], t);
+  };
+  const auto affine = [](Call& c) {
+    const Shape &x = c.shape(0), &w = c.shape(1);
+    need(!x.empty() && w.size() == 2 && x.back() == w[1]);
+    if (c.size() == 2)
+      return c(
+          "linear", [](auto& a, auto& b) { return linear(a, b); }, c[0], c[1]);
+    Shape y = x;
+    y.back() = w[0];
+    need(broadcasts_to(c.shape(2), y));
+    return c(
+        "linear", [](auto& a, auto& b, auto& bias) { return linear(a, b, bias); }, c[0], c[1], c[2]);
+  };
+  return {{"matmul", 2, 2, multiplied}, {"linear", 2, 2, affine}, {"linear with a bias", 3, 3, affine}};
+}
+
+inline Chosen some_axes(Call& c) {
+  if (c.chance(4)) return {true, {}};
+  std::vector<int> axes;
+  const int rank = int(c.shape().size());
+  for (int k = 0; k < rank; ++k)
+    if (c.chance()) axes.push_back(c.chance() ? k : k - rank);
+  c.random.shuffle(axes);
+  return {false, axes};
+}
+// The elements of which one result is made.
+inline std::size_t group(const Call& c, const Chosen& axes) {
+  const std::size_t left = Axes(axes).kept("", c.shape()).elements();
+  need(c[0].size() > 0 && left > 0);
+  return c[0].size() / left;
+}
+
+template <class F>
+Row reduction(const std::string& name, const F& f) {
+  return {name, 1, 1, [=](Call& c) {
+            const Chosen axes = some_axes(c);
+            const bool keep = c.chance();
+            if (name != "sum") group(c, axes);
+            const auto kept = [&](const V& y) {
+              return broadcast_to(reshape(y, Axes(axes).kept("", c.shape())), c.shape());
+            };
+            const V x = detach(c[0]);
+            if (name == "max" || name == "min") c.decide(x - kept(f(x, axes, false)));
+            if (name == "norm") c.decide(f(x, axes, false));
+            return c(name, f, c[0], axes, keep);
+          }};
+}
+template <class F>
+Row along_axis(const std::string& name, const F& f, std::size_t fewest) {
+  return {name, 1, 1, [=](Call& c) {
+            const int axis = c.axis(c.shape().size());
+            need(c[0].size() >= fewest);
+            return c(name, f, c[0], axis);
+          }};
+}
+
+inline Rows reduction_rows() {
+  return {
+      reduction("sum", [](auto& x, const Axes& axes, bool keep) { return sum(x, axes, keep); }),
+      reduction("mean", [](auto& x, const Axes& axes, bool keep) { return mean(x, axes, keep); }),
+      reduction("max", [](auto& x, const Axes& axes, bool keep) { return max(x, axes, keep); }),
+      reduction("min", [](auto& x, const Axes& axes, bool keep) { return min(x, axes, keep); }),
+      reduction("prod", [](auto& x, const Axes& axes, bool keep) { return prod(x, axes, keep); }),
+      reduction("norm", [](auto& x, const Axes& axes, bool keep) { return norm(x, axes, keep); }),
+      reduction("logsumexp", [](auto& x, const Axes& axes, bool keep) { return logsumexp(x, axes, keep); }),
+      {"variance", 1, 1,
+       [](Call& c) {
+         const Chosen axes = some_axes(c);
+         const std::size_t correction = c.random.below(2);
+         need(group(c, axes) > correction);
+         const bool keep = c.chance();
+         return c(
+             "variance", [](auto& x, const Axes& a, bool k, std::size_t n) { return variance(x, a, k, n); }, c[0], axes,
+             keep, correction);
+       }},
+      along_axis(
+          "cumulative_sum", [](auto& x, int axis) { return cumulative_sum(x, axis); }, 0),
+      along_axis(
+          "softmax", [](auto& x, int axis) { return softmax(x, axis); }, 1),
+      along_axis(
+          "log_softmax", [](auto& x, int axis) { return log_softmax(x, axis); }, 1),
+      {"logsumexp_above", 2, 2,
+       [](Call& c) {
+         need(broadcasts_to(c.shape(1), c.shape(0)) && c[0].size() > 0);
+         return c(
+             "logsumexp_above", [](auto& x, auto& shift) { return logsumexp_above(x, shift); }, c[0], c[1]);
+       }},
+      {"sum_to", 1, 1,
+       [](Call& c) {
+         Shape shape = c.shape();
+         for (std::size_t& size : shape)
+           if (c.chance()) size = 1;
+         while (!shape.empty() && shape[0] == 1 && c.chance()) shape.erase(0);
+         return c(
+             "sum_to", [](auto& x, const Shape& s) { return sum_to(x, s); }, c[0], shape);
+       }},
+  };
+}
+
+inline Rows shape_rows() {
+  const auto range = [](Call& c, std::size_t size) {
+    std::int64_t begin = std::int64_t(c.between(0, size)), end = std::int64_t(c.between(0, size));
+    if (begin > end) std::swap(begin, end);
+    need(begin < end || c.chance(8));
+    if (c.chance(3) && begin < std::int64_t(size)) begin -= std::int64_t(size);
+    return std::pair(begin, end);
+  };
+  const auto like_first = [](const Call& c, std::size_t free) {
+    for (std::size_t k = 1; k < c.size(); ++k) {
+      Shape shape = c.shape(k);
+      need(shape.size() == c.shape().size());
+      if (free < shape.size()) shape[free] = c.shape()[free];
+      need(shape == c.shape());
+    }
+  };
+  const auto in_parts = [](std::size_t n) {
+    return [n](Call& c) {
+      const std::size_t rank = c.shape().size();
+      const int axis = c.axis(rank);
+      need(c.shape()[Call::at(axis, rank)] % n == 0);
+      if (n == 2)
+        return c(
+            "split<2>", [](auto& x, int k) { return split<2>(x, k); }, c[0], axis);
+      return c(
+          "split<3>", [](auto& x, int k) { return split<3>(x, k); }, c[0], axis);
+    };
+  };
+  return {
+      {"reshape", 1, 1,
+       [](Call& c) {
+         std::vector<std::size_t> sizes;
+         std::size_t left = c[0].size();
+         need(left > 0);
+         for (std::size_t p = 2; left > 1 && sizes.size() < 4; left % p ? ++p : (sizes.push_back(p), left /= p)) {
+         }
+         sizes.push_back(left);
+         while (sizes.size() > 1 && (sizes.size() > 4 || c.chance())) {
+           sizes[sizes.size() - 2] *= sizes.back();
+           sizes.pop_back();
+         }
+         c.random.shuffle(sizes);
+         const Shape shape(sizes);
+         return c(
+             "reshape", [](auto& x, const Shape& s) { return reshape(x, s); }, c[0], shape);
+       }},
+      {"transpose", 1, 1,
+       [](Call& c) {
+         std::vector<int> order;
+         if (c.chance(4))
+           return c(
+               "transpose", [](auto& x) { return transpose(x); }, c[0]);
+         const std::size_t rank = c.shape().size();
+         need(rank > 0);
+         for (std::size_t axis : c.random.permutation(rank)) order.push_back(int(axis) - (c.chance() ? int(rank) : 0));
+         return c(
+             "transpose", [](auto& x, const std::vector<int>& o) { return transpose(x, o); }, c[0], order);
+       }},
+      {"broadcast_to", 1, 1,
+       [](Call& c) {
+         Shape shape = c.shape();
+         for (std::size_t& size : shape)
+           if (size == 1 && c.chance()) size = c.between(1, 3);
+         if (shape.size() < 4 && c.chance()) shape.insert(0, c.between(1, 3));
+         return c(
+             "broadcast_to", [](auto& x, const Shape& s) { return broadcast_to(x, s); }, c[0], shape);
+       }},
+      {"slice", 1, 1,
+       [=](Call& c) {
+         const std::size_t rank = c.shape().size();
+         const int axis = c.axis(rank);
+         const auto [begin, end] = range(c, c.shape()[Call::at(axis, rank)]);
+         return c(
+             "slice", [](auto& x, int k, std::int64_t a, std::int64_t b) { return slice(x, k, a, b); }, c[0], axis,
+             begin, end);
+       }},
+      {"slice of columns", 1, 1,
+       [=](Call& c) {
+         need(c.shape().size() > 1 && c.shape().back() > 1);
+         const std::size_t size = c.shape().back();
+         const auto begin = std::int64_t(c.random.below(size)),
+                    end = std::min(begin + 1 + std::int64_t(c.random.below(2)), std::int64_t(size));
+         return c(
+             "slice", [](auto& x, int k, std::int64_t a, std::int64_t b) { return slice(x, k, a, b); }, c[0], -1, begin,
+             end);
+       },
+       4},
+      {"slice of rows", 1, 1,
+       [=](Call& c) {
+         need(!c.shape().empty() && c.shape()[0] > 1);
+         const std::size_t size = c.shape()[0];
+         const auto begin = std::int64_t(c.random.below(size)),
+                    end = std::min(begin + 1 + std::int64_t(c.random.below(2)), std::int64_t(size));
+         return c(
+             "slice", [](auto& x, int k, std::int64_t a, std::int64_t b) { return slice(x, k, a, b); }, c[0], 0, begin,
+             end);
+       },
+       3},
+      {"slice in steps", 1, 1,
+       [=](Call& c) {
+         const std::size_t rank = c.shape().size(), step = c.between(1, 3);
+         const int axis = c.axis(rank);
+         const auto [begin, end] = range(c, c.shape()[Call::at(axis, rank)]);
+         return c(
+             "slice",
+             [](auto& x, int k, std::int64_t a, std::int64_t b, std::size_t s) { return slice(x, k, a, b, s); }, c[0],
+             axis, begin, end, step);
+       }},
+      {"split", 1, 1,
+       [](Call& c) {
+         const std::size_t rank = c.shape().size();
+         const int axis = c.axis(rank);
+         std::vector<std::size_t> sizes;
+         for (std::size_t left = c.shape()[Call::at(axis, rank)]; left > 0; left -= sizes.back())
+           sizes.push_back(c.between(c.chance(8) ? 0 : 1, left));
+         return c(
+             "split", [](auto& x, const std::vector<std::size_t>& s, int k) { return split(x, s, k); }, c[0], sizes,
+             axis);
+       }},
+      {"split into two", 1, 1, in_parts(2)},
+      {"split into three", 1, 1, in_parts(3)},
+      along_axis(
+          "unstack", [](auto& x, int axis) { return unstack(x, axis); }, 0),
+      {"concatenate", 1, 4,
+       [=](Call& c) {
+         const std::size_t rank = c.shape().size();
+         const int axis = c.axis(rank);
+         like_first(c, Call::at(axis, rank));
+         return c(
+             "concatenate", [](const Many& xs, int k) { return concatenate(xs, k); }, c.all(), axis);
+       }},
+      {"stack", 1, 3,
+       [=](Call& c) {
+         like_first(c, Shape::most);
+         need(c.shape().size() < 5);
+         const int axis = c.axis(c.shape().size() + 1);
+         return c(
+             "stack", [](const Many& xs, int k) { return stack(xs, k); }, c.all(), axis);
+       }},
+      {"pad", 1, 1,
+       [](Call& c) {
+         std::vector<std::pair<std::size_t, std::size_t>> widths;
+         for (std::size_t k = 0; k < c.shape().size(); ++k) widths.push_back({c.random.below(3), c.random.below(2)});
+         const double value = 0.5 * double(c.random.below(3));
+         return c(
+             "pad", [](auto& x, const auto& w, double v) { return pad(x, w, v); }, c[0], widths, value);
+       }},
+      {"flip", 1, 1,
+       [](Call& c) {
+         const Chosen axes = some_axes(c);
+         return c(
+             "flip", [](auto& x, const Axes& a) { return flip(x, a); }, c[0], axes);
+       }},
+  };
+}
+
+inline Rows selection_rows() {
+  const auto any_shape = [](Call& c) {
+    Shape shape;
+    while (shape.size() < 2 && c.chance()) shape.push_back(c.between(c.chance(8) ? 0 : 1, 3));
+    return shape;
+  };
+  return {
+      {"take", 1, 1,
+       [=](Call& c) {
+         need(!c.shape().empty() && c.shape().size() < 5);
+         const Indices indices = c.indices(any_shape(c), c.shape()[0]);
+         return c(
+             "take", [](auto& x, const Indices& i) { return take(x, i); }, c[0], indices);
+       },
+       4},
+      {"scatter", 1, 1,
+       [](Call& c) {
+         const std::size_t axes = c.between(0, c.shape().size()), count = c.between(1, 4);
+         const Indices indices = c.indices(Shape(c.shape().begin(), c.shape().begin() + axes), count);
+         return c(
+             "scatter", [](auto& x, const Indices& i, std::size_t n) { return scatter(x, i, n); }, c[0], indices,
+             count);
+       }},
+      {"take_along", 1, 1,
+       [](Call& c) {
+         const int axis = c.axis(c.shape().size());
+         Shape shape = c.shape();
+         std::size_t& size = shape[Call::at(axis, shape.size())];
+         const std::size_t limit = size;
+         size = c.between(1, 4);
+         const Indices indices = c.indices(shape, limit);
+         return c(
+             "take_along", [](auto& x, const Indices& i, int k) { return take_along(x, i, k); }, c[0], indices, axis);
+       }},
+      {"scatter_along", 1, 1,
+       [](Call& c) {
+         const int axis = c.axis(c.shape().size());
+         Shape shape = c.shape();
+         std::size_t& size = shape[Call::at(axis, shape.size())];
+         size = c.between(1, 4);
+         const Indices indices = c.indices(c.shape(), size);
+         return c(
+             "scatter_along",
+             [](auto& x, const Indices& i, int k, const Shape& s) { return scatter_along(x, i, k, s); }, c[0], indices,
+             axis, shape);
+       }},
+      {"one_hot", 0, 0,
+       [=](Call& c) {
+         const std::size_t count = c.between(1, 4);
+         const Indices indices = c.indices(any_shape(c), count);
+         return c(
+             "one_hot<double>", [](const Indices& i, std::size_t n) { return one_hot<double>(i, n); }, indices, count);
+       }},
+      {"top_k", 1, 1,
+       [](Call& c) {
+         const int axis = c.axis(c.shape().size());
+         const std::size_t size = c.shape()[Call::at(axis, c.shape().size())], k = c.between(0, size);
+         const TopK<double> order = top_k(detach(c[0]), size, axis);
+         for (std::int64_t index : order.indices) c.decide(std::uint64_t(index));
+         if (size > 1) c.decide(slice(order.values, axis, 0, -1) - slice(order.values, axis, 1, std::int64_t(size)));
+         const Many result = c(
+             "top_k", [](auto& x, std::size_t n, int a) { return Many{top_k(x, n, a).values}; }, c[0], k, axis);
+         c.text += ".values";
+         return result;
+       }},
+      {"argmax", 1, 1,
+       [](Call& c) {
+         const int axis = c.axis(c.shape().size());
+         const std::size_t size = c.shape()[Call::at(axis, c.shape().size())];
+         need(size > 0 && c.shape().size() < 5);
+         const V x = detach(c[0]);
+         if (x.size() > 0) c.decide(x - max(x, axis, true));
+         const Many result = c(
+             "argmax", [size](auto& y, int a) { return one_hot<double>(argmax(y, a), size); }, c[0], axis);
+         c.text = "one_hot<double>(" + c.text + ", " + std::to_string(size) + ")";
+         return result;
+       }},
+  };
+}
+
+inline Rows other_rows() {
+  const auto filled = [](const std::string& name, const auto& f) {
+    return Row{name, 1, 1, [=](Call& c) {
+                 const Shape shape = c.shape();
+                 return c(name + "<double>", f, shape);
+               }};
+  };
+  return {
+      {"detach", 1, 1,
+       [](Call& c) {
+         return Many{c.held(c(
+             "detach", [](auto& x) { return detach(x); }, c[0])[0])};
+       }},
+      filled("zeros", [](const Shape& s) { return zeros<double>(s); }),
+      filled("ones", [](const Shape& s) { return ones<double>(s); }),
+      {"full", 1, 1,
+       [](Call& c) {
+         const Shape shape = c.shape();
+         const double value = 0.5 * double(c.random.below(5)) - 1;
+         return c(
+             "full<double>", [](const Shape& s, double x) { return full<double>(s, x); }, shape, value);
+       }},
+      // Random numbers of the tape, as dropout draws them.
+      {"noise", 1, 1,
+       [](Call& c) {
+         const auto drawn = [](auto& x) {
+           return x * V(Tape<double>::innermost()->random()->normal<double>(x.shape()));
+         };
+         return c("noise", drawn, c[0]);
+       }},
+      // Derivatives that are part of the loss.
+      {"gradient", 2, 4,
+       [](Call& c) {
+         Run& run = c.run();
+         need(run.depth == 0);
+         for (std::size_t k = 0; k < c.size(); ++k) need(run.tape.index_of(c[k]) != Node<double>::constant);
+         const Many all = c.all(), xs(all.begin() + 1, all.end());
+         if (c[0].size() == 1 && c.chance())
+           return c(
+               "tape.gradient", [&](auto& y, const Many& by) { return run.tape.gradient(y, by); }, c[0], xs);
+         const Draw cotangent{c.random.below(100), c.shape()};
+         return c(
+             "tape.gradient", [&](auto& y, const Many& by, const V& g) { return run.tape.gradient(y, by, g); }, c[0],
+             xs, cotangent);
+       }},
+      // The same where the cotangent is recorded too.
+      {"gradient along a value", 3, 3,
+       [](Call& c) {
+         Run& run = c.run();
+         need(run.depth == 0 && c.shape(2) == c.shape(0));
+         for (std::size_t k = 0; k < 2; ++k) need(run.tape.index_of(c[k]) != Node<double>::constant);
+         const Many by{c[1]};
+         return c(
+             "tape.gradient", [&](auto& y, const Many& xs, auto& g) { return run.tape.gradient(y, xs, g); }, c[0], by,
+             c[2]);
+       }},
+  };
+}
+
+/// The rows, by the part of ops.hpp in which they are.
+inline std::vector<Rows> all_rows() {
+  return {elementwise_rows(), product_rows(), reduction_rows(), shape_rows(), selection_rows(), other_rows()};
+}
+
+}  // namespace unroll::programs
