@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 
 #include "ops.hpp"
@@ -98,6 +99,8 @@ Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
 
 template <class T>
 Gradients<T>& Gradients<T>::operator*=(double factor) {
+  require(std::abs(factor) <= std::numeric_limits<T>::max(), "gradients", "a factor of ", factor,
+          "; it must be finite");
   transform([factor](const Variable<T>& g) { return g * factor; });
   return *this;
 }

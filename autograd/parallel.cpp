@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -55,7 +56,10 @@ class Workers {
   void help(const std::shared_ptr<Job>& job, std::size_t helpers) {
     {
       const std::lock_guard lock(mutex_);
-      for (; threads_ < helpers; ++threads_) std::thread([this] { run(); }).detach();
+      try {
+        for (; threads_ < helpers; ++threads_) std::thread([this] { run(); }).detach();
+      } catch (const std::system_error&) {  // fewer threads do the same work
+      }
       jobs_.insert(jobs_.end(), helpers, job);
       waiting_ = jobs_.size();
     }

@@ -1,6 +1,7 @@
 #include "random.hpp"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 // The same bits everywhere: every a b + c is a std::fma, which leaves a compiler nothing to fuse, and the logarithm is
@@ -102,7 +103,9 @@ std::uint64_t Random::below(std::uint64_t n) {
 }
 
 std::vector<std::size_t> Random::permutation(std::size_t n) {
-  std::vector<std::size_t> order(n);
+  std::vector<std::size_t> order;
+  require(n <= order.max_size(), "permutation", n, " numbers; there is no memory for so many");
+  order.resize(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
   shuffle(order);
   return order;
@@ -110,14 +113,17 @@ std::vector<std::size_t> Random::permutation(std::size_t n) {
 
 template <class T>
 Array<T> Random::uniform(const Shape& shape, double low, double high) {
-  require(low <= high && std::isfinite(high - low), "uniform", "from ", low, " to ", high,
+  constexpr double most = std::numeric_limits<T>::max();
+  require(-most <= low && low <= high && high <= most, "uniform", "from ", low, " to ", high,
           "; both must be finite, the smaller one first");
+  require(high - low <= most, "uniform", "from ", low, " to ", high, "; their difference must be finite");
   return filled<T>(shape, [&] { return std::fma(high - low, uniform(), low); });
 }
 
 template <class T>
 Array<T> Random::normal(const Shape& shape, double mean, double deviation) {
-  require(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0, "normal", "mean ", mean, ", deviation ",
+  constexpr double most = std::numeric_limits<T>::max();
+  require(std::abs(mean) <= most && 0 <= deviation && deviation <= most, "normal", "mean ", mean, ", deviation ",
           deviation, "; both must be finite, the deviation not negative");
   return filled<T>(shape, [&] { return std::fma(deviation, normal(), mean); });
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "blas.hpp"
@@ -183,11 +184,12 @@ Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int6
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step) {
   require(step > 0, "slice", "a step of 0; it must be at least 1");
-  const Variable<T> part = slice(x, axis, begin, end);
-  if (step == 1) return part;
   const Scope scope("slice");
+  const Variable<T> part = slice(x, axis, begin, end);
   Shape shape = part.shape();
   const std::size_t k = normal_axis("slice", axis, shape.size()), size = shape[k];
+  step = std::min(step, std::max<std::size_t>(size, 1));  // a longer one leaves the first element alone too
+  if (step == 1) return part;
   const auto whole = static_cast<std::int64_t>(size / step * step);
   // What is left of a step at the end gives one more element.
   const Variable<T> last = slice(part, axis, whole, std::min<std::int64_t>(whole + 1, std::int64_t(size)));
@@ -217,7 +219,9 @@ template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis) {
   const Scope scope("split");
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
-  const std::size_t total = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0));
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  const std::size_t total = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0),
+                                            [](std::size_t a, std::size_t b) { return a > most - b ? most : a + b; });
   require(total == size, "split", "the parts add up to ", total, "; the axis has size ", size);
   const Variable<T> from = contiguous(x);
   std::vector<Variable<T>> parts;

@@ -27,7 +27,7 @@ std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vecto
 
   std::vector<std::vector<std::size_t>> batches;
   for (auto first = rows.begin(); first != rows.end();) {
-    const auto last = first + std::min(static_cast<std::ptrdiff_t>(size), rows.end() - first);
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(size, static_cast<std::size_t>(rows.end() - first)));
     batches.emplace_back(first, last);
     first = last;
   }

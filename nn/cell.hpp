@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
 
 #include "autograd/trace.hpp"
 #include "nn/initialisers.hpp"
@@ -43,6 +44,8 @@ struct GateWeights : Module<T> {
   /// `output` is the size of h, as `hidden` by default.
   GateWeights(std::size_t gates, const CellSizes& sizes, Random& random, bool layer_norm = false,
               std::size_t output = 0) {
+    require(sizes.hidden <= std::numeric_limits<std::size_t>::max() / gates, "cell", gates, " gates of size ",
+            sizes.hidden, "; there is no memory for so many");
     const std::size_t rows = gates * sizes.hidden;
     const auto start = [&](const Shape& shape) { return uniform_by_fan_in<T>(shape, sizes.hidden, random); };
     this->add("weight_ih", W, start({rows, sizes.input}));
@@ -52,6 +55,7 @@ struct GateWeights : Module<T> {
     if (layer_norm) this->add("norm_ih", p, ones<T>({rows}).value());
     if (layer_norm) this->add("norm_hh", q, ones<T>({rows}).value());
   }
+  Shape state_sizes() const { return {U.shape()[1]}; }
 };
 
 }  // namespace nn

@@ -34,15 +34,24 @@ std::string excerpt(const std::string& value, const std::string& other) {
 
 }  // namespace
 
-Checkpoint::Checkpoint() { fix("format", "unroll checkpoint 1"); }
+Checkpoint::Checkpoint() { fixed_.emplace_back("format", "unroll checkpoint 1"); }
+
+// The format is fixed from the first.
+void Checkpoint::require_not_moved() const {
+  require(!fixed_.empty(), "checkpoint", "it was moved from; use the one that it was moved to");
+}
 
 void Checkpoint::add_entry(Entry entry) {
+  require_not_moved();
   require(std::none_of(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.name == entry.name; }),
           "checkpoint", "'", entry.name, "' is added twice; names must be different");
   entries_.push_back(std::move(entry));
 }
 
-void Checkpoint::fix(const std::string& name, const std::string& value) { fixed_.emplace_back(name, value); }
+void Checkpoint::fix(const std::string& name, const std::string& value) {
+  require_not_moved();
+  fixed_.emplace_back(name, value);
+}
 
 void Checkpoint::note(const std::string& name, const std::string& value) { notes_[name] = value; }
 
@@ -110,6 +119,7 @@ void Checkpoint::add(const std::string& name, Array<T>& array) {
 }
 
 void Checkpoint::save(const std::string& path) const {
+  require_not_moved();
   std::map<std::string, StoredTensor> tensors;
   for (const Entry& entry : entries_) tensors.emplace(entry.name, entry.get());
   Metadata metadata = notes_;
@@ -118,6 +128,7 @@ void Checkpoint::save(const std::string& path) const {
 }
 
 void Checkpoint::load(const std::string& path) {
+  require_not_moved();
   Safetensors file = read_safetensors(path);
   require(file.metadata.contains("format"), path, "this is no checkpoint");
   require(file.checked, path, "it carries no checksum, as every checkpoint does that this version writes");

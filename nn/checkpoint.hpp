@@ -65,6 +65,7 @@ class Checkpoint {
     /// Makes what can then be put in place without fail.
     std::function<std::function<void()>(const StoredTensor&)> set;
   };
+  void require_not_moved() const;
   void add_entry(Entry entry);
 
   std::vector<std::pair<std::string, std::string>> fixed_;

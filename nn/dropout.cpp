@@ -33,7 +33,7 @@ Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double 
   if (rate == 0) return after;
   const Scope scope("zoneout");
   Random* const random = stream<T>();
-  if (!random) return after + rate * (before - after);
+  if (!random) return rate * before + (1 - rate) * after;  // whose differences may be ∞ − ∞
   const Variable<T> drawn = random->uniform<T>(after.shape(), 0, 1);
   return where(drawn < rate, before, after);
 }

@@ -25,7 +25,7 @@ Array<T> uniform_by_fan_in(const Shape& shape, std::size_t fan_in, Random& rando
 template <class T>
 Array<T> glorot_uniform(const Shape& shape, Random& random) {
   require_matrix("glorot_uniform", shape);
-  const double bound = std::sqrt(6 / double(shape[0] + shape[1]));
+  const double bound = std::sqrt(6 / std::max(double(shape[0]) + double(shape[1]), 1.0));
   return random.uniform<T>(shape, -bound, bound);
 }
 
@@ -45,6 +45,7 @@ Array<T> orthogonal(const Shape& shape, Random& random) {
       }
     }
     const double norm = std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0));
+    if (norm == 0) continue;
     for (double& x : v) x /= norm;
     vectors.push_back(std::move(v));
   }

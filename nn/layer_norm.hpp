@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nn/module.hpp"
+#include "nn/options.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -10,6 +11,7 @@ namespace nn {
 template <class T>
 Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
                        const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
+  require_not_negative<T>("layer_norm", "epsilon", epsilon);
   const Scope scope("layer_norm");
   const auto centred = x - mean(x, -1, true);
   const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);
@@ -31,6 +33,7 @@ class LayerNorm : public Module<T> {
  public:
   explicit LayerNorm(const LayerNormOptions& options) : options_(options) {
     require(options.size, "layer_norm", "size 0; it must be given");
+    require_not_negative<T>("layer_norm", "epsilon", options.epsilon);
     if (!options.affine) return;
     this->add("weight", weight, ones<T>({options.size}).value());
     if (options.bias) this->add("bias", bias, zeros<T>({options.size}).value());
@@ -39,6 +42,8 @@ class LayerNorm : public Module<T> {
   Variable<T> operator()(const Variable<T>& x) const {
     require(!x.shape().empty() && x.shape().back() == options_.size, "layer_norm", "x has shape ", x.shape(),
             "; its last size must be ", options_.size);
+    require(bool(weight.shared()) || !options_.affine, "layer_norm",
+            "the layer was moved from; use the one that it was moved to");
     return layer_norm(x, weight, bias, options_.epsilon);
   }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cmath>
+#include <limits>
+
 #include "nn/cell.hpp"
 
 namespace UNROLL_PUBLIC unroll {
@@ -23,10 +26,8 @@ class LSTMCell : public GateWeights<T> {
   using State = std::array<Variable<T>, 2>;
 
   LSTMCell(const CellSizes& sizes, const Options& options, Random& random)
-      : GateWeights<T>(options.coupled ? 3 : 4, sizes, random, options.layer_norm, options.projection),
+      : GateWeights<T>(checked(options, sizes).coupled ? 3 : 4, sizes, random, options.layer_norm, options.projection),
         gates_(options.coupled ? 3 : 4, sizes.hidden) {
-    require(sizes.bias || options.forget_bias == 0, "lstm", "a forget bias of ", options.forget_bias,
-            " in a cell without biases; set bias = true");
     const std::size_t n = sizes.hidden, before_f = options.coupled ? 0 : n;
     const auto zero = zeros<T>({n}), one = ones<T>({n});
     if (options.forget_bias != 0) b.assign((b + pad(one * options.forget_bias, {{before_f, 2 * n}})).value());
@@ -53,6 +54,15 @@ class LSTMCell : public GateWeights<T> {
   }
 
  private:
+  // Before a random number is drawn.
+  static const Options& checked(const Options& options, const CellSizes& sizes) {
+    require(sizes.bias || options.forget_bias == 0, "lstm", "a forget bias of ", options.forget_bias,
+            " in a cell without biases; set bias = true");
+    require(std::abs(options.forget_bias) <= std::numeric_limits<T>::max(), "lstm", "a forget bias of ",
+            options.forget_bias, "; it must be finite");
+    return options;
+  }
+
   using GateWeights<T>::W, GateWeights<T>::U, GateWeights<T>::b, GateWeights<T>::d;
   Parameter<T> R, r, s, k_i, k_f, k_o;
   std::vector<std::size_t> gates_;  // the sizes of i, f, g, o, or of f, g, o

@@ -45,8 +45,13 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
   }
 }
 
+void Packing::require_not_moved() const {
+  require(!sizes_.empty(), "packing", "it was moved from; use the one that it was moved to");
+}
+
 template <class T>
 Variable<T> Packing::pack(const Variable<T>& x) const {
+  require_not_moved();
   Shape shape = x.shape();
   shape.erase(0);
   shape[0] *= time_;
@@ -56,6 +61,7 @@ Variable<T> Packing::pack(const Variable<T>& x) const {
 
 template <class T>
 Variable<T> Packing::unpack(const Variable<T>& x) const {
+  require_not_moved();
   Shape shape = x.shape();
   shape[0] = batch_;
   shape.insert(0, time_);
@@ -64,11 +70,13 @@ Variable<T> Packing::unpack(const Variable<T>& x) const {
 
 template <class T>
 Variable<T> Packing::sort(const Variable<T>& x) const {
+  require_not_moved();
   return even_ ? x : take(x, order_);
 }
 
 template <class T>
 Variable<T> Packing::unsort(const Variable<T>& x) const {
+  require_not_moved();
   return even_ ? x : take(x, inverse_);
 }
 

@@ -33,6 +33,8 @@ class Packing {
   Variable<T> unsort(const Variable<T>& x) const;
 
  private:
+  void require_not_moved() const;
+
   std::size_t time_, batch_, rows_ = 0;
   std::vector<std::size_t> sizes_;
   bool even_ = true;         // nothing is padded, so nothing moves

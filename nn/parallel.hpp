@@ -32,9 +32,13 @@ struct LossAndGradients {
 template <class Loss, class T = typename std::invoke_result_t<const Loss&, std::size_t>::value_type>
 LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, const ParallelOptions& options = {}) {
   require(shares > 0, "parallel_gradients", "0 shares; there must be at least one");
+  std::vector<LossAndGradients<T>> results;
+  require(shares <= results.max_size(), "parallel_gradients", shares, " shares; there is no memory for so many");
+  results.resize(shares);
+  std::optional<Random> after;  // the stream from which those of the shares are split, if they succeed
+  if (options.random) after = *options.random;
   std::vector<Random> streams;
-  for (std::size_t k = 0; options.random && k < shares; ++k) streams.push_back(options.random->split());
-  std::vector<LossAndGradients<T>> results(shares);
+  for (std::size_t k = 0; after && k < shares; ++k) streams.push_back(after->split());
   in_parallel(shares, options.threads, [&](std::size_t k) {
     std::optional<Random> random;  // of its own: threads that write to neighbouring memory wait for each other
     if (options.random) random = streams[k];
@@ -43,6 +47,7 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, con
     results[k].gradients = tape.backward(of_share);
     results[k].loss = of_share.item();
   });
+  if (after) *options.random = *after;
   LossAndGradients<T> total = std::move(results[0]);
   for (std::size_t k = 1; k < shares; ++k) {
     total.loss += results[k].loss;

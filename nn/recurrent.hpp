@@ -8,6 +8,7 @@
 #include "nn/elman.hpp"
 #include "nn/gru.hpp"
 #include "nn/lstm.hpp"
+#include "nn/options.hpp"
 #include "nn/packing.hpp"
 
 namespace UNROLL_PUBLIC unroll {
@@ -45,9 +46,14 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
     return result;
   };
   const std::size_t most = sizes.empty() ? 0 : *std::max_element(sizes.begin(), sizes.end());
-  for (const Variable<T>& entry : initial)
-    require(!entry.shape().empty() && entry.shape()[0] >= most, "unroll", "an initial state of shape ", entry.shape(),
-            " for ", most, " sequences; it must be (batch, hidden)");
+  for (std::size_t k = 0; k < initial.size(); ++k) {
+    const Shape& shape = initial[k].shape();
+    bool fits = shape.size() == 2 && shape[0] >= most && shape[0] == initial[0].shape()[0];
+    if constexpr (requires { cell.state_sizes(); }) fits = fits && shape[1] == cell.state_sizes()[k];
+    require(fits, "unroll", "an initial state of shape ", shape, " for ", most,
+            " sequences; it must be (batch, hidden)");
+    require_rate("unroll", "zoneout", rates[k]);
+  }
   std::vector<std::int64_t> begins{0};  // of the rows of each step
   for (const std::size_t size : sizes) begins.push_back(begins.back() + static_cast<std::int64_t>(size));
   require(!rows.shape().empty() && std::int64_t(rows.shape()[0]) == begins.back(), "unroll", "rows of shape ",
@@ -79,8 +85,11 @@ requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
     if (!projected[t].has_value()) project(t);
     const Scope scope("step", static_cast<std::int64_t>(t));
     State next = cell.step(std::exchange(projected[t], {}), state);
-    for (std::size_t k = 0; k < state.size(); ++k)
+    for (std::size_t k = 0; k < state.size(); ++k) {
+      require(next[k].shape() == state[k].shape(), "unroll", "a step from a state of shape ", state[k].shape(),
+              " to one of ", next[k].shape(), "; they must be equal");
       if (rates[k] > 0) next[k] = zoneout(state[k], next[k], rates[k]);
+    }
     state = states[t] = std::move(next);
   }
   return states;
@@ -132,10 +141,10 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
   Recurrent(const Options& options, Random& random) : options_(options) {
     require(options.input && options.hidden && options.layers, "recurrent", "input ", options.input, ", hidden ",
             options.hidden, ", layers ", options.layers, "; all sizes must be given");
-    require(0 <= options.dropout && options.dropout < 1, "recurrent", "dropout ", options.dropout,
-            "; the rate must be in [0, 1)");
-    for (const double rate : options.zoneout)
-      require(0 <= rate && rate < 1, "recurrent", "zoneout ", rate, "; the rate must be in [0, 1)");
+    require_rate("recurrent", "dropout", options.dropout);
+    for (const double rate : options.zoneout) require_rate("recurrent", "zoneout", rate);
+    require(options.layers <= cells_.max_size() / directions(), "recurrent", options.layers,
+            " layers; there is no memory for so many");
     cells_.reserve(options.layers * directions());  // a cell that can only be copied must never move
     for (std::size_t layer = 0; layer < options.layers; ++layer) {
       for (std::size_t direction = 0; direction < directions(); ++direction) {
@@ -159,6 +168,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
   Result operator()(const Variable<T>& x, const std::optional<Indices>& lengths = {},
                     const std::optional<State>& initial = {}) const {
     const Scope scope("recurrent");
+    require(!cells_.empty(), "recurrent", "the layer was moved from; use the one that it was moved to");
     require(x.shape().size() == 3 && x.shape()[2] == options_.input, "recurrent", "x has shape ", x.shape(),
             "; it must be (time, batch, ", options_.input, ")");
     const Packing packing(x.shape()[0], x.shape()[1], lengths);

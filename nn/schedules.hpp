@@ -6,7 +6,7 @@
 #include <limits>
 #include <numbers>
 
-#include "autograd/error.hpp"
+#include "nn/options.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -22,11 +22,15 @@ struct StepScheduleOptions {
 class StepSchedule {
  public:
   explicit StepSchedule(const StepScheduleOptions& options) : options_(options) {
+    require_not_negative("step_schedule", "start", options.start);
     require(options.every > 0, "step_schedule", "every 0 epochs; it must be at least 1");
+    require(options.factor > 0 && std::isfinite(options.factor), "step_schedule", "factor is ", options.factor,
+            "; it must be positive, and finite");
   }
   double operator()(std::size_t epoch) const {
     const std::size_t counted = epoch > options_.from ? epoch - options_.from : 0;
-    return options_.start * std::pow(options_.factor, double(counted / options_.every));
+    const double most = std::numeric_limits<double>::max();  // a start of 0 stays 0
+    return options_.start * std::min(std::pow(options_.factor, double(counted / options_.every)), most);
   }
 
  private:
@@ -43,7 +47,11 @@ struct PlateauScheduleOptions {
 /// A learning rate that falls when a loss has stopped falling: optimizer.learning_rate = schedule(loss), once an epoch.
 class PlateauSchedule {
  public:
-  explicit PlateauSchedule(const PlateauScheduleOptions& options) : options_(options), rate_(options.start) {}
+  explicit PlateauSchedule(const PlateauScheduleOptions& options) : options_(options), rate_(options.start) {
+    require_falls("plateau_schedule", options.start, options.least);
+    require(0 < options.factor && options.factor <= 1, "plateau_schedule", "factor is ", options.factor,
+            "; it must be in (0, 1]");
+  }
   double operator()(double loss) {
     if (loss < best_) {
       best_ = loss;
@@ -83,8 +91,7 @@ class CosineSchedule {
   explicit CosineSchedule(const CosineScheduleOptions& options) : options_(options) {
     require(options.warm_up < options.steps, "cosine_schedule", options.steps, " steps with a warm-up of ",
             options.warm_up, "; there must be more steps than that");
-    require(0 <= options.least && options.least <= options.start && std::isfinite(options.start), "cosine_schedule",
-            "from ", options.start, " to ", options.least, "; the rate must fall, to 0 or more");
+    require_falls("cosine_schedule", options.start, options.least);
   }
   double operator()(std::size_t step) const {
     const auto& [start, steps, warm_up, least] = options_;

@@ -7,12 +7,19 @@
 
 namespace unroll::nn {
 
-Vocabulary::Vocabulary(const VocabularyOptions& options)
-    : has_padding_(!options.padding.empty()), has_unknown_(!options.unknown.empty()) {
-  require(!has_padding_ || options.padding != options.unknown, "vocabulary", "padding and unknown are both '",
+Vocabulary::Vocabulary(const VocabularyOptions& options) {
+  require(options.padding.empty() || options.padding != options.unknown, "vocabulary", "padding and unknown are both '",
           options.padding, "'; they must differ");
-  if (has_padding_) add(options.padding);
-  if (has_unknown_) add(options.unknown);
+  if (!options.padding.empty()) add(options.padding);
+  if (!options.unknown.empty()) add(options.unknown);
+  has_padding_ = !options.padding.empty();
+  has_unknown_ = !options.unknown.empty();
+}
+
+// What has entries of its own is never empty.
+void Vocabulary::require_not_moved() const {
+  require(size() > 0 || !(has_padding_ || has_unknown_), "vocabulary",
+          "it was moved from; use the one that it was moved to");
 }
 
 Vocabulary Vocabulary::from_counts(const std::map<std::string, std::size_t>& counts, std::size_t minimum,
@@ -42,6 +49,7 @@ Vocabulary Vocabulary::from_words(const std::vector<std::string>& words, const V
 }
 
 std::int64_t Vocabulary::add(std::string_view word) {
+  require_not_moved();
   if (const auto known = ids_.find(word); known != ids_.end()) return known->second;
   const auto id = static_cast<std::int64_t>(size());
   words_.emplace_back(word);
@@ -50,6 +58,7 @@ std::int64_t Vocabulary::add(std::string_view word) {
 }
 
 std::int64_t Vocabulary::index(std::string_view word) const {
+  require_not_moved();
   if (const auto known = ids_.find(word); known != ids_.end()) return known->second;
   require(has_unknown_, "vocabulary", "'", word, "' is not in it; add it, or name an unknown word in the options");
   return unknown();
@@ -62,11 +71,13 @@ const std::string& Vocabulary::word(std::int64_t id) const {
 }
 
 std::int64_t Vocabulary::padding() const {
+  require_not_moved();
   require(has_padding_, "vocabulary", "there is no padding; name it in the options");
   return 0;
 }
 
 std::int64_t Vocabulary::unknown() const {
+  require_not_moved();
   require(has_unknown_, "vocabulary", "there is no unknown word; name it in the options");
   return has_padding_ ? 1 : 0;
 }

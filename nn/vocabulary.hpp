@@ -49,6 +49,8 @@ class Vocabulary {
   std::int64_t unknown() const;
 
  private:
+  void require_not_moved() const;
+
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>()(word); }
@@ -56,7 +58,7 @@ class Vocabulary {
 
   std::vector<std::string> words_;
   std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> ids_;
-  bool has_padding_, has_unknown_;
+  bool has_padding_ = false, has_unknown_ = false;
 };
 
 }  // namespace nn

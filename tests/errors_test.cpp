@@ -2,18 +2,18 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <limits>
 
 #include "autograd/autograd.hpp"
 #include "autograd/blas.hpp"
 #include "autograd/dispatch.hpp"
 #include "autograd/gradient_check.hpp"
+#include "autograd/parallel.hpp"
 #include "autograd/random.hpp"
-#include "support.hpp"
+#include "refusals.hpp"
 
 using namespace unroll;
 
@@ -26,12 +26,20 @@ using Many = std::vector<V>;
 A numbers(const Shape& shape) { return Random(1).normal<double>(shape); }
 V of(const Shape& shape) { return numbers(shape); }
 
-using Row = std::pair<std::string, std::string>;  // what must be said, and what was
+constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
 
-// Makes things go wrong in every way.
-std::vector<Row> table() {
-  std::vector<Row> rows;
-  const auto says = [&](const char* text, const std::function<void()>& f) { rows.push_back({text, error_of(f)}); };
+// Makes things go wrong in every way, and gives what was said.
+std::vector<std::string> refuse_all() {
+  Random random(1);
+  const Parameter<double> held(numbers({3}), "held");
+  Refusals says([&] {
+    const Tape<double>* const tape = Tape<double>::innermost();
+    std::vector<double> all{tape ? double(tape->size()) : 0};
+    for (const std::uint64_t word : random.state()) all.push_back(double(word));
+    all.insert(all.end(), held.value().begin(), held.value().end());
+    return all;
+  });
   const V x = of({2, 3}), y = of({3, 2}), v = of({3}), s = 1;
   const Indices pair{0, 1}, matrix{{0, 1}}, far{0, 2}, negative{-1};
 
@@ -165,9 +173,10 @@ std::vector<Row> table() {
   {
     Tape<double> tape;
     const V a = tape.watch(x), b = primitive("mine", {a}, a, [=](const V&) { return v; });
+    const V total_of_b = sum(b);
     says("mine: the rule of operand 0 gave shape (3,); the operand has (2, 3) (in gradient)",
-         [&] { tape.gradient(sum(b), {a}); });
-    says("mine: the rule of operand 0 gave shape (3,); the operand has (2, 3)", [&] { tape.backward(sum(b)); });
+         [&] { tape.gradient(total_of_b, {a}); });
+    says("mine: the rule of operand 0 gave shape (3,); the operand has (2, 3)", [&] { tape.backward(total_of_b); });
   }
   {
     Tape<double> tape;
@@ -228,7 +237,6 @@ std::vector<Row> table() {
       "deterministic - draw from the random "
       "stream of the tape",
       checks([calls = std::make_shared<int>(0)](const Many&) { return V(++*calls); }, {}));
-  says("gradient_check: order 3; it must be 1 or 2", checks(total, {.order = 3}));
   says("gradient_check: tolerance 0; it must be positive and finite", checks(total, {.tolerance = 0}));
   says("gradient_check: a share of kinks of -1; it must be in [0, 1]", checks(total, {.kinks = -1}));
   says("gradient_check: 18446744073709551615 directions; there is no memory for so many",
@@ -246,13 +254,64 @@ std::vector<Row> table() {
   says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647",
        [] { transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1}); });
 
-  Random random(1);
-  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double order : {0, 3})
+    says("gradient_check: order " + std::to_string(int(order)) + "; it must be 1 or 2",
+         checks(total, {.order = int(order)}));
+  for (const auto& [given, text] : {std::pair(nan, "nan"), {infinity, "inf"}, {-1.0, "-1"}}) {
+    const double bad = given;
+    const std::string is = text;
+    says("gradient_check: tolerance " + is + "; it must be positive and finite", checks(total, {.tolerance = bad}));
+    says("gradient_check: a share of kinks of " + is + "; it must be in [0, 1]", checks(total, {.kinks = bad}));
+    says("uniform: from " + is + " to -2; both must be finite, the smaller one first",
+         [&] { random.uniform<double>({2}, bad, -2); });
+    says("normal: mean 0, deviation " + is + "; both must be finite, the deviation not negative",
+         [&] { random.normal<double>({2}, 0, bad); });
+    if (bad == -1) continue;
+    says("uniform: from 0 to " + is + "; both must be finite, the smaller one first",
+         [&] { random.uniform<double>({2}, 0, bad); });
+    says("normal: mean " + is + ", deviation 1; both must be finite, the deviation not negative",
+         [&] { random.normal<double>({2}, bad, 1); });
+    says("clamp: from " + is + " to 1; the former must not be larger", [&] { clamp(x, bad, 1); });
+    Tape<double> tape;
+    Gradients<double> gradients = tape.backward(sum(held));
+    says("gradients: a factor of " + is + "; it must be finite", [&] { gradients *= bad; });
+    CHECK(gradients[held] == A{1, 1, 1});
+  }
+  says("uniform: from -1e+308 to 1e+308; their difference must be finite",
+       [&] { random.uniform<double>({2}, -1e308, 1e308); });
+  says("uniform: from 0 to 1e+39; both must be finite, the smaller one first",
+       [&] { random.uniform<float>({2}, 0, 1e39); });
+  says("normal: mean 1e+39, deviation 1; both must be finite, the deviation not negative",
+       [&] { random.normal<float>({2}, 1e39); });
   says("below: the bound is 0; it must be at least 1", [&] { random.below(0); });
-  says("uniform: from 1 to 0; both must be finite, the smaller one first", [&] { random.uniform<double>({}, 1, 0); });
-  says("normal: mean 0, deviation inf; both must be finite, the deviation not negative",
-       [&] { random.normal<double>({}, 0, infinity); });
-  return rows;
+  says("permutation: 18446744073709551615 numbers; there is no memory for so many", [&] { random.permutation(most); });
+
+  // Axes, and other numbers of operations.
+  const auto no_axis = [&](const std::string& name, const std::function<void()>& f) {
+    says(name + ": axis 2 of an array with 2 axes; it must be between -2 and 1", f);
+  };
+  no_axis("prod", [&] { prod(x, 2); });
+  no_axis("variance", [&] { variance(x, 2); });
+  no_axis("cumulative_sum", [&] { cumulative_sum(x, 2); });
+  no_axis("flip", [&] { flip(x, 2); });
+  no_axis("split", [&] { split(x, {3}, 2); });
+  no_axis("split", [&] { split<2>(x, 2); });
+  no_axis("concatenate", [&] { concatenate({x, x}, 2); });
+  no_axis("take_along", [&] { take_along(x, matrix, 2); });
+  no_axis("scatter_along", [&] { scatter_along(x, matrix, 2, {2, 3}); });
+  no_axis("top_k", [&] { top_k(x, 1, 2); });
+  no_axis("argmax", [&] { argmax(x, 2); });
+  says("split: the parts add up to 18446744073709551615; the axis has size 3", [&] { split(x, {most, 4}); });
+  says("top_k: 18446744073709551615 of an axis of size 3; there are not so many", [&] { top_k(x, most); });
+  says("variance: 6 elements with a correction of 18446744073709551615; there must be more",
+       [&] { variance(x, {}, false, most); });
+  says("scatter: index 1 at position (1,); the result has 1 rows", [&] { scatter(x, pair, 1); });
+  says("one_hot: index 0 at position (0,); the axis has 0 rows", [&] { one_hot<double>(pair, 0); });
+  says("slice: [-9223372036854775808, 3) of an axis of size 3; it must lie within the axis",
+       [&] { slice(x, 1, std::numeric_limits<std::int64_t>::min(), 3); });
+  says("slice: [0, 9223372036854775807) of an axis of size 3; it must lie within the axis",
+       [&] { slice(x, 1, 0, std::numeric_limits<std::int64_t>::max(), 2); });
+  return says.texts();
 }
 
 // The texts in quotes in all calls of require() and fail() of a source.
@@ -272,23 +331,33 @@ std::vector<std::string> quoted_in_refusals(const std::string& source) {
 
 }  // namespace
 
-TEST_CASE("every error says what was given and what must hold, word for word") {
-  for (const auto& [text, said] : table()) CHECK(said == text);
-}
-
-TEST_CASE("every refusal in the sources has its text in the table") {
-  const auto rows = table();
+TEST_CASE("every error says what was given and what must hold, word for word, and changes nothing") {
+  const auto rows = refuse_all();
   std::size_t count = 0;
   for (const auto& file : std::filesystem::directory_iterator("../autograd")) {
-    std::ifstream in(file.path());
-    const std::string source(std::istreambuf_iterator<char>(in), {});
+    const std::string source = contents(file.path().string());
     for (const std::string& text : quoted_in_refusals(source)) {
-      const auto has_it = [&](const Row& row) { return row.first.find(text) != std::string::npos; };
+      const auto has_it = [&](const std::string& row) { return row.find(text) != std::string::npos; };
       CHECK_MESSAGE(std::any_of(rows.begin(), rows.end(), has_it), file.path().filename() << ": " << text);
       ++count;
     }
   }
   CHECK(count > 100);
+}
+
+TEST_CASE("every number in options has a row in the table") {
+  for (const std::string& number : numbers_without_a_row("../autograd", "errors_test.cpp",
+                                                         {{"GradientCheck", "checks"}, {"GradientCheck.seed", ""}}))
+    FAIL_CHECK("no row gives " << number);
+}
+
+TEST_CASE("a step or a number of threads that is larger than needed is as large as needed") {
+  for (const std::size_t step : {std::size_t(3), most / 2 + 1, most})
+    CHECK(slice(V(A{{1, 2, 3}, {4, 5, 6}}), 1, 0, 3, step).value() == reshape(V(A{1, 4}), {2, 1}).value());
+  CHECK(slice(of({0, 2}), 0, 0, 0, most).shape() == Shape{0, 2});
+  std::atomic<int> calls = 0;
+  in_parallel(3, most, [&](std::size_t) { ++calls; });
+  CHECK(calls == 3);
 }
 
 TEST_CASE("an operation that throws leaves the tape as it was") {

@@ -377,6 +377,9 @@ TEST_CASE("learning rates fall by steps, or on a plateau") {
   const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};
   for (std::size_t epoch = 0; epoch < std::size(expected); ++epoch)
     CHECK(steps(epoch) == doctest::Approx(expected[epoch]));
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK(steps(most) == 0);
+  CHECK(nn::StepSchedule({.start = 0, .factor = 2})(most) == 0);
   nn::PlateauSchedule plateau({.start = 0.8, .factor = 0.5, .patience = 1, .least = 0.3});
   // A loss that is not a number is no improvement.
   const std::pair<double, double> course[] = {
@@ -390,4 +393,7 @@ TEST_CASE("learning rates rise in a warm-up and fall along a cosine") {
   const double expected[] = {0.2, 0.4, 0.6, 0.8, 0.8, 0.5 + 0.3 * half, 0.5, 0.5 - 0.3 * half, 0.2, 0.2};
   for (std::size_t step = 0; step < std::size(expected); ++step) CHECK(cosine(step) == doctest::Approx(expected[step]));
   CHECK(nn::CosineSchedule({.start = 0.8, .steps = 2})(0) == 0.8);
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  CHECK(cosine(most) == 0.2);
+  CHECK(nn::CosineSchedule({.start = 0.8, .steps = most, .warm_up = most - 1})(most) == 0);
 }

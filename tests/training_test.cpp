@@ -223,6 +223,25 @@ TEST_CASE("dropout needs a tape with a random stream; the same stream draws the 
   CHECK(draw(1) != draw(2));
 }
 
+TEST_CASE("dropout and zoneout choose, so what is infinite and not chosen leaves no trace") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  Random random(3);
+  Tape<double> tape(random);
+  const auto x = tape.watch(full<double>({100}, infinity));
+  const auto y = nn::dropout(x, 0.5), z = nn::zoneout(x, zeros<double>({100}), 0.5);
+  for (const auto& chosen : {y, z})
+    for (const double element : chosen.value()) CHECK((element == 0 || element == infinity));
+  const auto gradients = tape.backward(sum(y) + sum(z));
+  for (const double g : gradients[x]) CHECK(std::isfinite(g));
+}
+
+TEST_CASE("without a random stream zoneout is its mean, of equal infinities too") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Variable<double> before(Array<double>{1, infinity, -infinity, 2, infinity}),
+      after(Array<double>{3, infinity, -infinity, -infinity, 1});
+  CHECK(nn::zoneout(before, after, 0.25).value() == Array<double>{2.5, infinity, -infinity, -infinity, infinity});
+}
+
 TEST_CASE("dropout drops at its rate and keeps the mean, over steps alike if asked to") {
   Random random(47);
   const Variable<float> x = ones<float>({50, 40, 50});
@@ -411,6 +430,17 @@ TEST_CASE("initialisers: bounds, moments, orthogonality") {
     const auto products = matmul(Q, Q, {.a = rows > columns, .b = rows <= columns}).value();
     for (std::size_t i = 0; i < products.shape(0); ++i)
       for (std::size_t j = 0; j < products.shape(1); ++j) CHECK(std::abs(products(i, j) - double(i == j)) < 1e-14);
+  }
+  // However near the second vector is to the first, which one round of Gram and Schmidt's process would show.
+  double worst = 0;
+  for (int k = 0; k < 20000; ++k) {
+    const Array<double> Q = nn::orthogonal<double>({2, 2}, random);
+    worst = std::max(worst, std::abs(Q(0, 0) * Q(1, 0) + Q(0, 1) * Q(1, 1)));
+  }
+  CHECK(worst < 1e-15);
+  for (const Shape& nothing : {Shape{0, 0}, Shape{0, 3}}) {
+    CHECK(nn::glorot_uniform<double>(nothing, random).size() == 0);
+    CHECK(nn::orthogonal<double>(nothing, random).size() == 0);
   }
   // Uniformly distributed: signs of the diagonal are even.
   int positive = 0;
