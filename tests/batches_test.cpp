@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -142,6 +143,11 @@ TEST_CASE("a shuffle is fair") {
     ++times[static_cast<std::size_t>(std::ranges::find(orders, rows) - orders.begin())];
   }
   for (const int n : times) CHECK(std::abs(n - 1000) < 150);
+}
+
+TEST_CASE("a batch size above the number of sequences is that number") {
+  const auto all = nn::batches_of_similar_length({1, 3, 2}, std::numeric_limits<std::size_t>::max());
+  CHECK(all == std::vector<std::vector<std::size_t>>{{1, 2, 0}});
 }
 
 TEST_CASE("batches without labels have none") {

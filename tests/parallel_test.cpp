@@ -120,6 +120,11 @@ TEST_CASE("what a share throws first, by its number, is thrown after all have en
   };
   CHECK(error_of([&] { in_parallel(7, 3, [&](std::size_t k) { share(k); }); }) == "share: number 2");
   CHECK(ended == 7);
+  Random random(1);
+  const auto before = random.state();
+  CHECK(error_of([&] { nn::parallel_gradients(7, share, {.threads = 3, .random = &random}); }) ==
+        "backward: the loss was not recorded on this tape; make it with tape.watch() or use a Parameter");
+  CHECK(random.state() == before);
 }
 
 TEST_CASE("in_parallel calls each number once, inside of itself too") {
