@@ -20,7 +20,11 @@ std::string first_anomaly(const Variable<T>& x, const AnomalyOptions& counts) {
   });
   if (bad == elements.end()) return {};
   std::ostringstream text;
-  text << *bad << " at " << x.shape().position(static_cast<std::size_t>(bad - elements.begin()));
+  if (std::isnan(*bad))
+    text << "nan";
+  else
+    text << *bad;
+  text << " at " << x.shape().position(static_cast<std::size_t>(bad - elements.begin()));
   return text.str();
 }
 

@@ -55,14 +55,19 @@ void Tape<T>::Recording::refuse_swept(const Slot& slot) const {
             "gradient() instead, or detach() the value if it is a constant");
 }
 
+// Whether x was recorded while this tape was the innermost one, or one within it.
+template <class T>
+bool Tape<T>::owns(const Variable<T>& x) const {
+  return recording_->owns(x.slot()) && x.slot().index >= begin_;
+}
+
 template <class T>
 Variable<T> Tape<T>::watch(const Variable<T>& x) {
   require(!spent(), "watch", "this tape is spent; record on a new one");
   if (!within_) return record<Leaf<T>>(detach(x).shared(), nullptr);
   const Innermost<Tape> resumed(this);
   const std::uint32_t known = index_of(x);
-  const bool own = known >= begin_ && recording_->owns(x.slot());
-  if (known != Node<T>::constant && !own)
+  if (known != Node<T>::constant && !owns(x))
     watched_.push_back(primitive("watch", {x}, detach(x), Pass{}));
   else
     watched_.push_back(record<Leaf<T>>(detach(x).shared(), nullptr, false));
@@ -117,8 +122,7 @@ std::uint32_t Tape<T>::recorded_index(const char* where, const char* what, const
             "' was not recorded on this tape; nothing that was computed on it depends on the parameter");
     return found->second;
   }
-  require(recording_->owns(y.slot()), where, what,
-          " was not recorded on this tape; make it with tape.watch() or use a Parameter");
+  require(owns(y), where, what, " was not recorded on this tape; make it with tape.watch() or use a Parameter");
   return y.slot().index;
 }
 
@@ -199,13 +203,13 @@ Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& los
   for (const auto& [tensor, index] : recording_->parameters)
     if (tensor->identity) leaves.emplace_back(index, static_cast<const Leaf<T>&>(node(index)).handle);
   for (const Variable<T>& x : watched_)
-    if (recording_->owns(x.slot())) leaves.emplace_back(x.slot().index, x);
+    if (owns(x)) leaves.emplace_back(x.slot().index, x);
   std::sort(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::uint32_t> sources;
   for (const auto& leaf : leaves) sources.push_back(leaf.first);
 
   const Innermost<Tape> paused(nullptr);
-  const std::vector<Variable<T>> found = slopes(last, ones<T>(loss.shape()), sources, 0);
+  const std::vector<Variable<T>> found = slopes(last, ones<T>(loss.shape()), sources, begin_);
   Gradients<T> gradients;
   for (std::size_t k = 0; k < leaves.size(); ++k) {
     const Variable<T>& x = leaves[k].second;
@@ -274,7 +278,7 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
   const Innermost<Tape> resumed(this);
   const Scope scope("gradient");
   std::vector<Variable<T>> result =
-      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, first);
+      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, std::max(first, begin_));
   for (std::size_t k = 0; k < result.size(); ++k) {
     Variable<T>& slope = result[k];
     if (!slope.has_value()) slope = zeros<T>(xs[k].shape());

@@ -17,8 +17,8 @@ namespace UNROLL_PUBLIC unroll {
 class Random;
 
 /// Records what this thread computes with Variables while it is the innermost tape, until it goes out of scope.
-/// A tape within another one records there, too: what it makes of parameters and of variables of the outer tape can be
-/// differentiated by the outer one as well, its gradients included.
+/// A tape within another one records there, too: what it makes of parameters and of variables of the outer tape, its
+/// gradients included, can be differentiated by the outer one. To its own sweeps the outer variables are constants.
 template <class T>
 class Tape {
  public:
@@ -112,6 +112,7 @@ class Tape {
   };
 
   std::uint32_t find(const Variable<T>& x);
+  bool owns(const Variable<T>& x) const;
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;
   void refuse_stale_parameters(const char* where, std::uint32_t last) const;
   std::vector<bool> dependent_on(const std::vector<std::uint32_t>& sources, std::uint32_t last) const;

@@ -62,6 +62,7 @@ template <class T>
 void Variable<T>::refuse_empty() const {
   if (kind_ == HandleKind::member)
     fail("parameter", "the handle is empty; the module that it belongs to was moved from");
+  if (kind_ == HandleKind::parameter) fail("parameter", "the handle is empty; assign a parameter to it first");
   fail("variable", "the handle is empty; assign a value to it first");
 }
 

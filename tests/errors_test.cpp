@@ -251,8 +251,9 @@ std::vector<std::string> refuse_all() {
   says("UNROLL_INSTRUCTION_SET: none; the kernels are built for narrow, wide", [&] { choose(sets, "none"); });
   says("UNROLL_INSTRUCTION_SET: wide; this processor and its operating system have narrow",
        [&] { choose(sets, "wide"); });
-  says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647",
-       [] { transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1}); });
+  says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647", [] {
+    transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1});
+  });
 
   for (const double order : {0, 3})
     says("gradient_check: order " + std::to_string(int(order)) + "; it must be 1 or 2",

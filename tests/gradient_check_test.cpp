@@ -16,6 +16,8 @@ using namespace unroll;
 
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 using V = Variable<double>;
 using P = Parameter<double>;
 
@@ -343,7 +345,6 @@ TEST_CASE("many kinks nearby neither hide a wrong rule nor raise a false alarm")
 }
 
 TEST_CASE("what is not finite fails and is named") {
-  const double infinity = std::numeric_limits<double>::infinity();
   const P x(Random(14).uniform<double>({3}, 1, 2), "x");
   CHECK(text(gradient_check([&] { return sum(x) * infinity; }, {x})) ==
         "gradient_check: f is inf at the given parameters; it must be finite");

@@ -277,8 +277,8 @@ Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
               for (std::size_t k = 0; k < 4; ++k) {
                 double& element = y.flat(row * 4 + k);
                 element = (element - mean) / std::sqrt(variance + options.epsilon);
-                if (layer->weight) element *= double(layer->weight.value()(k));
-                if (layer->bias) element += double(layer->bias.value()(k));
+                if (layer->weight.has_value()) element *= double(layer->weight.value()(k));
+                if (layer->bias.has_value()) element += double(layer->bias.value()(k));
               }
             }
             return std::vector{y};
