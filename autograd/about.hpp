@@ -2,7 +2,9 @@
 
 #include <string>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// What this program was made of and runs on, a line each: versions, the build, the instruction set of the kernels,
 /// BLAS, threads.

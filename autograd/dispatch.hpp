@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 struct InstructionSet {
   std::string name;

@@ -8,7 +8,8 @@
 
 #include "nn/safetensors.hpp"
 
-namespace unroll::nn {
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
 
 inline constexpr std::uint64_t longest_header = 100'000'000;
 inline constexpr std::string_view metadata_key = "__metadata__";
@@ -46,4 +47,5 @@ class Header {
   std::uint64_t length_;
 };
 
-}  // namespace unroll::nn
+}  // namespace nn
+}  // namespace unroll
