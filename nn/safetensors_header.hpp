@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "autograd/visibility.hpp"
 #include "nn/safetensors.hpp"
 
 namespace UNROLL_PUBLIC unroll {
