@@ -103,7 +103,7 @@ Sentence read_sentence(Lines& lines) {
     if (lines.line().starts_with('#')) {
       lines.require(sentence.tokens.empty() && sentence.others.empty(),
                     "a comment after the first word; comments must stand before the sentence");
-      sentence.comments.push_back(lines.line());
+      sentence.comments.push_back(lines.take());
     } else {
       Token token = read_token(lines);
       if (order.accept(token, lines))

@@ -25,6 +25,8 @@ class Lines {
   /// Goes to the next line; false after the last one.
   bool next();
   const std::string& line() const { return line_; }
+  /// The same, which is empty then.
+  std::string take() { return std::exchange(line_, {}); }
   /// The number of this line, from 1; 0 before the first.
   std::size_t number() const { return number_; }
   const std::string& name() const { return name_; }
