@@ -155,6 +155,16 @@ Variable<T> sigmoid(const Variable<T>& x) {
 }
 
 template <class T>
+Variable<T> silu(const Variable<T>& x) {
+  return vectorised<functions::silu>(x);
+}
+
+template <class T>
+Variable<T> gelu(const Variable<T>& x) {
+  return vectorised<functions::gelu>(x);
+}
+
+template <class T>
 Variable<T> softplus(const Variable<T>& x) {
   return vectorised<functions::softplus>(x);
 }
@@ -268,6 +278,10 @@ template Variable<float> tanh(const Variable<float>&);
 template Variable<double> tanh(const Variable<double>&);
 template Variable<float> sigmoid(const Variable<float>&);
 template Variable<double> sigmoid(const Variable<double>&);
+template Variable<float> silu(const Variable<float>&);
+template Variable<double> silu(const Variable<double>&);
+template Variable<float> gelu(const Variable<float>&);
+template Variable<double> gelu(const Variable<double>&);
 template Variable<float> softplus(const Variable<float>&);
 template Variable<double> softplus(const Variable<double>&);
 template Variable<float> relu(const Variable<float>&);

@@ -5,27 +5,9 @@
 #include <cmath>
 
 #include "loops.hpp"
+#include "maths.hpp"
 
 namespace UNROLL_PUBLIC unroll {
-
-/// a where the condition holds, else b.
-template <class X>
-constexpr X select(bool condition, const X& a, const X& b) {
-  return condition ? a : b;
-}
-
-/// Whether x ≠ 0, as a condition for select; so is NaN, which a vector's own ≠ denies.
-template <class X>
-constexpr auto nonzero(const X& x) {
-  return !(x == X(0));
-}
-
-/// σ(x)
-template <class X>
-constexpr X logistic(const X& x) {
-  using std::exp;
-  return 1 / (1 + exp(-x));
-}
 
 /// x where it is not 0, else 1: keeps a choice that is not taken, and its derivatives, finite.
 template <class X>
@@ -75,50 +57,28 @@ inline constexpr auto divide = function<keep::result | keep::second>(
 
 /// y = −x                                        x̄ = −ȳ
 inline constexpr auto negate = function<keep::nothing>(
-    "negate", [](const auto& x) { return -x; }, [](const auto& g) { return -g; });
+    "negate", []<class X>(const X& x) { return x * X(-1); },  // for AVX-512, xsimd's −x of +0 is +0
+    [](const auto& g) { return -g; });
 
 /// y = eˣ                                        x̄ = ȳ ⊙ y
 inline constexpr auto exp = function<keep::result>(
-    "exp",
-    [](const auto& x) {
-      using std::exp;
-      return exp(x);
-    },
-    [](const auto& g, const auto& y) { return g * y; });
+    "exp", [](const auto& x) { return maths::exp(x); }, [](const auto& g, const auto& y) { return g * y; });
 
 /// y = e^(a − b)                                 ā = ȳ ⊙ y,  b̄ = −ȳ ⊙ y
 inline constexpr auto exp_difference = function<keep::result>(
-    "exp_difference",
-    [](const auto& a, const auto& b) {
-      using std::exp;
-      return exp(a - b);
-    },
+    "exp_difference", []<class X>(const X& a, const X& b) { return maths::exp(X(a - b)); },
     [](const auto& g, const auto& y) { return g * y; }, [](const auto& g, const auto& y) { return -g * y; });
 
 /// y = w ⊙ e^(a − b)                             w̄ = ȳ ⊙ e^(a − b),  ā = ȳ ⊙ y,  b̄ = −ȳ ⊙ y
 inline constexpr auto scaled_exp = function<keep::result | keep::second | keep::third>(
-    "scaled_exp",
-    [](const auto& w, const auto& a, const auto& b) {
-      using std::exp;
-      return w * exp(a - b);
-    },
-    [](const auto& g, const auto&, const auto& a, const auto& b) {
-      using std::exp;
-      return g * exp(a - b);
-    },
+    "scaled_exp", []<class X>(const X& w, const X& a, const X& b) { return w * maths::exp(X(a - b)); },
+    []<class X>(const X& g, const X&, const X& a, const X& b) { return g * maths::exp(X(a - b)); },
     [](const auto& g, const auto& y, const auto&, const auto&) { return g * y; },
     [](const auto& g, const auto& y, const auto&, const auto&) { return -g * y; });
 
 /// y = ln x                                      x̄ = ȳ / x
 inline constexpr auto log = function<keep::first>(
-    "log",
-    []<class X>(const X& x) {
-      using std::log;
-      // xsimd's logarithm is wrong for subnormal numbers, so small ones are scaled up first.
-      const X small(1e-30f), factor(1e32f);
-      return log(select(x < small, x * factor, x)) - select(x < small, log(factor), X(0));
-    },
-    [](const auto& g, const auto& x) { return g / x; });
+    "log", [](const auto& x) { return maths::log(x); }, [](const auto& g, const auto& x) { return g / x; });
 
 /// y = tanh x                                    x̄ = ȳ ⊙ (1 − y²)
 inline constexpr auto tanh = function<keep::result>(
@@ -148,35 +108,42 @@ inline constexpr auto scaled_tanh = function<keep::first | keep::second>(
 
 /// y = σ(x) = 1 / (1 + e⁻ˣ)                      x̄ = ȳ ⊙ y ⊙ (1 − y)
 inline constexpr auto sigmoid = function<keep::result>(
-    "sigmoid", [](const auto& x) { return logistic(x); },
+    "sigmoid", [](const auto& x) { return maths::logistic(x); },
     [](const auto& g, const auto& y) { return g * (y * (1 - y)); });
+
+/// y = x ⊙ σ(x)                                  x̄ = ȳ ⊙ σ(x) ⊙ (1 + x ⊙ σ(−x))
+inline constexpr auto silu = function<keep::first>(
+    "silu", [](const auto& x) { return maths::bounded_below(x) * maths::logistic(x); },
+    []<class X>(const X& g, const X& x) {
+      const X c = maths::bounded(x);
+      return g * (maths::logistic(c) * (1 + c * maths::logistic(X(-c))));
+    });
+
+/// y = x ⊙ Φ(x)                                  x̄ = ȳ ⊙ (Φ(x) + x ⊙ φ(x)),  φ = Φ′
+inline constexpr auto gelu = function<keep::first>(
+    "gelu", [](const auto& x) { return maths::bounded_below(x) * maths::normal(x); },
+    []<class X>(const X& g, const X& x) {
+      const X c = maths::bounded(x);
+      return g * (maths::normal(c) + c * (maths::exp(X(c * c / -2)) * maths::number<X>(0.3989422804014327)));
+    });
 
 /// y = ln(1 + eˣ)                                x̄ = ȳ ⊙ σ(x)
 inline constexpr auto softplus = function<keep::first>(
     "softplus",
     []<class X>(const X& x) {
-      using std::abs, std::exp, std::log1p;
-      return select(x <= X(0), X(0), x) + log1p(exp(-abs(x)));
+      using std::abs;
+      return select(x <= X(0), X(0), x) + maths::log1p(maths::exp(X(-abs(x))));
     },
-    [](const auto& g, const auto& x) { return g * logistic(x); });
+    [](const auto& g, const auto& x) { return g * maths::logistic(x); });
 
 /// y = ln(1 + x)                                 x̄ = ȳ / (1 + x)
 inline constexpr auto log1p = function<keep::first>(
-    "log1p",
-    [](const auto& x) {
-      using std::log1p;
-      return log1p(x);
-    },
-    [](const auto& g, const auto& x) { return g / (1 + x); });
+    "log1p", [](const auto& x) { return maths::log1p(x); }, [](const auto& g, const auto& x) { return g / (1 + x); });
 
-/// y = eˣ − 1                                    x̄ = ȳ ⊙ (y + 1)
-inline constexpr auto expm1 = function<keep::result>(
-    "expm1",
-    [](const auto& x) {
-      using std::expm1;
-      return expm1(x);
-    },
-    [](const auto& g, const auto& y) { return g * (y + 1); });
+/// y = eˣ − 1                                    x̄ = ȳ ⊙ eˣ
+inline constexpr auto expm1 = function<keep::first>(
+    "expm1", [](const auto& x) { return maths::expm1(x); },
+    [](const auto& g, const auto& x) { return g * maths::exp(x); });
 
 /// y = √x                                        x̄ = ȳ / 2y
 inline constexpr auto sqrt = function<keep::result>(
@@ -187,21 +154,22 @@ inline constexpr auto sqrt = function<keep::result>(
     },
     [](const auto& g, const auto& y) { return g / (2 * y); });
 
-/// y = aᵇ                                        ā = ȳ ⊙ b ⊙ aᵇ⁻¹,  b̄ = ȳ ⊙ y ⊙ ln a, but 0 where a = 0
+/// y = aᵇ                                        ā = ȳ ⊙ b ⊙ aᵇ⁻¹,  b̄ = ȳ ⊙ y ⊙ ln a, but 0 where y or a and b are 0
 inline constexpr auto pow = function<keep::result | keep::first | keep::second>(
-    "pow",
-    [](const auto& a, const auto& b) {
-      using std::pow;
-      return pow(a, b);
-    },
+    "pow", [](const auto& a, const auto& b) { return maths::pow(a, b); },
     []<class X>(const X& g, const X&, const X& a, const X& b) {
-      using std::pow;
-      const X power = pow(a, select(nonzero(b), X(b - 1), X(0)));
-      return g * select(nonzero(b), X(b * power), X(b / nonzero_or_one(a)));
+      using std::abs;
+      // b − 1 may round to an even number as b is, but the power of a negative a changes its sign; so there it is aᵇ by
+      // a. So large a power is 0 or ∞ but about −1, and −1 will do for other a.
+      const X sign = select(a < X(0), select(abs(X(a + 1)) < maths::number<X>(0.25), a, X(-1)), X(1));
+      const X divisor = select(abs(b) < X(10000000), X(1), sign);
+      const X exponent = select(divisor < X(0), b, X(b - 1));
+      const X power = maths::pow(a, select(nonzero(b), exponent, X(0))) / divisor;
+      const X factor = select(abs(b) < maths::number<X>(INFINITY), b, select(nonzero(power), b, X(0)));  // ∞ · 0 = 0
+      return g * select(nonzero(b), X(factor * power), X(select(nonzero(b), X(0), b) / nonzero_or_one(a)));
     },
-    [](const auto& g, const auto& y, const auto& a, const auto&) {
-      using std::log;
-      return g * y * log(nonzero_or_one(a));
+    []<class X>(const X& g, const X& y, const X& a, const X& b) {
+      return g * y * maths::log(select(nonzero(y), select(b < X(0), a, nonzero_or_one(a)), X(1)));
     });
 
 /// y = |x|                                       x̄ = ȳ where x > 0, −ȳ where x < 0, else 0
@@ -211,52 +179,29 @@ inline constexpr auto abs = function<keep::first>(
       using std::abs;
       return abs(x);
     },
-    []<class X>(const X& g, const X& x) { return select(x > X(0), g, select(x < X(0), X(-g), X(0))); });
+    []<class X>(const X& g, const X& x) { return select(x > X(0), g, select(x < X(0), X(-g), X(0 * x))); });
 
 /// y = erf x                                     x̄ = ȳ ⊙ 2/√π e^(−x²)
 inline constexpr auto erf = function<keep::first>(
-    "erf",
-    [](const auto& x) {
-      using std::erf;
-      return erf(x);
-    },
+    "erf", [](const auto& x) { return maths::erf(x); },
     []<class X>(const X& g, const X& x) {
-      using std::exp;
-      constexpr double scale = 1.1283791670955126;
-      if constexpr (requires { typename X::value_type; })
-        return g * (exp(-x * x) * static_cast<typename X::value_type>(scale));
-      else
-        return g * (exp(-x * x) * static_cast<X>(scale));
+      const X c = maths::bounded(x);
+      return g * (maths::exp(X(-c * c)) * maths::number<X>(1.1283791670955126));
     });
 
 /// y = sin x                                     x̄ = ȳ ⊙ cos x
 inline constexpr auto sin = function<keep::first>(
-    "sin",
-    [](const auto& x) {
-      using std::sin;
-      return sin(x);
-    },
-    [](const auto& g, const auto& x) {
-      using std::cos;
-      return g * cos(x);
-    });
+    "sin", [](const auto& x) { return maths::sin(x); }, [](const auto& g, const auto& x) { return g * maths::cos(x); });
 
 /// y = cos x                                     x̄ = −ȳ ⊙ sin x
 inline constexpr auto cos = function<keep::first>(
-    "cos",
-    [](const auto& x) {
-      using std::cos;
-      return cos(x);
-    },
-    [](const auto& g, const auto& x) {
-      using std::sin;
-      return -g * sin(x);
-    });
+    "cos", [](const auto& x) { return maths::cos(x); },
+    [](const auto& g, const auto& x) { return -g * maths::sin(x); });
 
 /// y = max(x, 0)                                 x̄ = ȳ where y > 0, else 0
 inline constexpr auto relu = function<keep::result>(
     "relu", []<class X>(const X& x) { return select(x <= X(0), X(0), x); },
-    []<class X>(const X& g, const X& y) { return select(y > X(0), g, X(0)); });
+    []<class X>(const X& g, const X& y) { return select(y > X(0), g, y); });
 
 /// y = a where c ≠ 0, else b                     ā = ȳ where c ≠ 0, else 0;  b̄ = 0 where c ≠ 0, else ȳ
 inline constexpr auto where = function<keep::first>(
@@ -264,11 +209,15 @@ inline constexpr auto where = function<keep::first>(
     []<class X>(const X& g, const X& c) { return select(nonzero(c), g, X(0)); },
     []<class X>(const X& g, const X& c) { return select(nonzero(c), X(0), g); });
 
-/// y = max(a, b), NaN if one is                  ā = ȳ where a > b, ȳ / 2 where a = b, else 0, and b̄ likewise
+/// y = max(a, b)                                 ā = ȳ where a > b, ȳ / 2 where a = b, else 0, and b̄ likewise
 inline constexpr auto maximum = function<keep::first | keep::second>(
     "maximum", []<class X>(const X& a, const X& b) { return select(a > b, a, select(b >= a, b, X(a + b))); },
-    []<class X>(const X& g, const X& a, const X& b) { return select(a > b, g, select(a < b, X(0), X(g / 2))); },
-    []<class X>(const X& g, const X& a, const X& b) { return select(b > a, g, select(b < a, X(0), X(g / 2))); });
+    []<class X>(const X& g, const X& a, const X& b) {
+      return select(a > b, g, select(a < b, X(0), select(a >= b, X(g / 2), X(a + b))));
+    },
+    []<class X>(const X& g, const X& a, const X& b) {
+      return select(b > a, g, select(b < a, X(0), select(b >= a, X(g / 2), X(a + b))));
+    });
 
 /// y = 1 where a < b, else 0                     constant
 inline constexpr auto less =
@@ -300,8 +249,8 @@ struct List {
 
 /// The functions that have vector kernels.
 using Vectorised = List<copy, add, subtract, multiply, fma, lerp, divide, negate, exp, exp_difference, scaled_exp, log,
-                        tanh, scaled_tanh, sigmoid, softplus, log1p, expm1, sqrt, pow, abs, erf, sin, cos, relu, where,
-                        maximum, less, less_equal, equal>;
+                        tanh, scaled_tanh, sigmoid, silu, gelu, softplus, log1p, expm1, sqrt, pow, abs, erf, sin, cos,
+                        relu, where, maximum, less, less_equal, equal>;
 
 }  // namespace functions
 }  // namespace unroll

@@ -45,7 +45,11 @@ decltype(auto) as_variable(const X& x) {
     return Variable<T>(x);
 }
 
-// Elementwise
+// Elementwise: a value is within 4 units in the last place of the exact one, up to overflow and down to the smallest
+// subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each: fma,
+// lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the rules
+// in functions.hpp, with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the rounded
+// value y, and so are exact to the last place of 1. A NaN is never lost.
 
 /// y = a + b
 template <class T>
@@ -107,7 +111,7 @@ template <class T>
 Variable<T> reciprocal(const Variable<T>& x) {
   return 1 / x;
 }
-/// y = aᵇ; the derivative by b is 0 where a is
+/// y = aᵇ; the derivative by b is 0 where a is, but −∞ there for b < 0
 template <class T>
 Variable<T> pow(const Variable<T>& a, const Variable<T>& b);
 /// y = |x|; its derivative at 0 is 0
@@ -122,14 +126,10 @@ template <class T>
 Variable<T> cos(const Variable<T>& x);
 /// y = x σ(x)                                    Elfwing et al. (2018)
 template <class T>
-Variable<T> silu(const Variable<T>& x) {
-  return x * sigmoid(x);
-}
-/// y = x Φ(x), Φ the normal distribution function; exact, by erf    Hendrycks and Gimpel (2016)
+Variable<T> silu(const Variable<T>& x);
+/// y = x Φ(x), Φ the normal distribution function    Hendrycks and Gimpel (2016)
 template <class T>
-Variable<T> gelu(const Variable<T>& x) {
-  return 0.5 * x * (1 + erf(x * std::sqrt(0.5)));
-}
+Variable<T> gelu(const Variable<T>& x);
 /// y = max(a, b); equal ones share the gradient evenly; NaN if one is
 template <class T>
 Variable<T> maximum(const Variable<T>& a, const Variable<T>& b);
@@ -277,10 +277,6 @@ Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Var
 template <class T>
 const Variable<T>& nonzero(const Variable<T>& x) {
   return x;
-}
-template <class T>
-Variable<T> logistic(const Variable<T>& x) {
-  return sigmoid(x);
 }
 
 // Matrix product

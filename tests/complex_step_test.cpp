@@ -72,6 +72,7 @@ const std::map<std::string, Interval> intervals{
     {"pow", positive}, {"abs", real},        {"erf", near_zero},         {"sin", real},      {"cos", real},
     {"relu", real},    {"where", real},      {"maximum", real},          {"less", real},     {"less_equal", real},
     {"equal", real},   {"scaled_exp", real}, {"scaled_tanh", real},      {"fma", real},      {"lerp", real},
+    {"silu", real},    {"gelu", near_zero},
 };
 
 // The rule of operand k at x, or 0 if it has none, beside the imaginary part.
