@@ -27,7 +27,8 @@ class Linear : public Module<T> {
       : weight(std::move(given)), bias(std::move(given_bias)) {
     require(weight.shape().size() == 2, "linear", "a weight of shape ", weight.shape(), "; it must be (output, input)");
     require(!bias.has_value() || bias.shape() == Shape{weight.shape()[0]}, "linear", "a bias of shape ",
-            bias.has_value() ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(), "; it must be (output,)");
+            bias.has_value() ? bias.shape() : Shape(), " for a weight of shape ", weight.shape(),
+            "; it must be (output,)");
     add_all();
   }
 

@@ -43,7 +43,9 @@ class LSTMCell : public GateWeights<T> {
   Variable<T> input(const Variable<T>& x) const { return affine(x, W, b.has_value() ? b + d : Variable<T>(), this->p); }
 
   State step(const Variable<T>& projected, const State& state) const {
-    const auto gate = [](auto name, auto& a, auto& k, auto& c) { return named(name, sigmoid(k.has_value() ? a + k * c : a)); };
+    const auto gate = [](auto name, auto& a, auto& k, auto& c) {
+      return named(name, sigmoid(k.has_value() ? a + k * c : a));
+    };
     const auto& [h, c] = state;
     const auto a = split(affine(h, U, projected, this->q), gates_);
     const auto &i = a.front(), &f = a.end()[-3], &g = a.end()[-2], &o = a.end()[-1];

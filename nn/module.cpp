@@ -1,6 +1,7 @@
 #include "nn/module.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace unroll::nn {
 
@@ -75,7 +76,13 @@ void Module<T>::copy_from(const Module<U>& other) {
     require(named_[k].second.shape() == theirs[k].second.shape(), "copy_from", "'", named_[k].first, "' has shape ",
             theirs[k].second.shape(), "; the model needs ", named_[k].second.shape());
   }
-  for (std::size_t k = 0; k < named_.size(); ++k) named_[k].second.assign(xt::cast<T>(theirs[k].second.value()));
+  std::vector<Array<T>> values;
+  for (const auto& [name, parameter] : theirs) {
+    for (const U x : parameter.value())
+      require(std::isinf(x) || !std::isinf(T(x)), "copy_from", "'", name, "' holds ", x, "; it must fit a float");
+    values.push_back(xt::cast<T>(parameter.value()));
+  }
+  for (std::size_t k = 0; k < named_.size(); ++k) named_[k].second.assign(std::move(values[k]));
 }
 
 template class Module<float>;
