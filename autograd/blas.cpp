@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "error.hpp"
+#include "kernels.hpp"
 #include "parallel.hpp"
+#include "traverse.hpp"
 
 extern "C" {
 int openblas_get_num_threads();
@@ -71,13 +73,58 @@ bool SingleThreadedProducts::here() { return alone; }
 
 std::string about_blas() { return std::string(openblas_get_config()) + ", kernels for " + openblas_get_corename(); }
 
+namespace {
+
+// So many terms BLAS may add up in its own way, which is one after the other in parts.
+constexpr std::size_t deep = 2048;
+
+// c += a b for one row or one column c: products that are added up as all that is.
+template <class T>
+void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                     Matrix<const T> b, bool transposed_b, Matrix<T> c) {
+  const auto step = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
+  // Along rows of memory, whichever matrix it is.
+  const bool inner_last = n == 1 ? !transposed_a : transposed_b;
+  const auto strided = [&](auto* data, std::size_t outer, std::size_t inner) {
+    return Strided<std::remove_pointer_t<decltype(data)>>{
+        data, {step(inner_last ? outer : inner), step(inner_last ? inner : outer)}};
+  };
+  const Strided<const T> in[] = {
+      strided(a.data, n == 1 ? (transposed_a ? 1 : a.pitch) : 0, transposed_a ? a.pitch : 1),
+      strided(b.data, n == 1 ? 0 : (transposed_b ? b.pitch : 1), transposed_b ? 1 : b.pitch)};
+  const std::size_t outer = n == 1 ? m : n;
+  traverse<T>(inner_last ? Shape{outer, k} : Shape{k, outer}, vector_loops<T>(functions::multiply).rules[0],
+              &functions::multiply, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
+}
+
+// c += a b, a part of the inner size after the other.
+template <class T>
+void add_in_parts(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a, Matrix<const T> b,
+                  bool transposed_b, Matrix<T> c) {
+  constexpr std::size_t most = 256;
+  Parts<T> parts(m * n);
+  for (std::size_t first = 0; first < k; first += most) {
+    multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
+                         transposed_a, {b.data + first * (transposed_b ? 1 : b.pitch), b.pitch}, transposed_b,
+                         {parts.part(), n}, false);
+    parts.fold();
+  }
+  const T* const sum = parts.sum();
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) c.data[i * c.pitch + j] += sum[i * n + j];
+}
+
+}  // namespace
+
 template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
   if (m == 0 || n == 0) return;
-  if (k == 0) {
+  const bool vector = m == 1 || n == 1;
+  if (k == 0 || k > deep) {
     for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
-    return;
+    if (k == 0) return;
+    if (vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
   }
   const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
   const T beta = add ? T(1) : T(0);
@@ -95,6 +142,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
                              {c.data + begin, c.pitch}, add);
     });
   }
+  if (k > deep) return add_in_parts<T>(m, n, k, a, transposed_a, b, transposed_b, c);
   use_one_thread();
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.

@@ -23,11 +23,13 @@ typename Gradients<T>::Entry of_rows(const Variable<T>& of, const std::vector<Ro
   Shape shape = of.shape();
   shape[0] = taken.size();
   const Variable<T> sum = zeros<T>(shape);
+  std::vector<RowTerm<T>> packed;
   for (const RowTerm<T>& term : terms) {
-    Indices places = *term.indices;
-    for (std::int64_t& index : places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
-    scatter_into(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, term.x, places);
+    const auto places = std::make_shared<Indices>(*term.indices);
+    for (std::int64_t& index : *places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
+    packed.push_back({term.x, places});
   }
+  scatter_into<T>(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, packed);
   Indices rows = Indices::from_shape({taken.size()});
   std::copy(taken.begin(), taken.end(), rows.begin());
   return {of, sum, true, std::move(rows)};
@@ -107,10 +109,23 @@ Gradients<T>& Gradients<T>::operator*=(double factor) {
 
 template <class T>
 double Gradients<T>::norm() const {
-  double squares = 0;
+  using Limits = std::numeric_limits<double>;
+  const auto sum_of_squares = [&](const auto& scaled) {
+    double sum = 0;
+    for (const Entry& entry : entries_)
+      for (const T g : entry.gradient.value()) sum += scaled(g) * scaled(g);
+    return sum;
+  };
+  const double plain = sum_of_squares([](double g) { return g; });
+  // Some squares of a smaller sum may have been lost.
+  if (Limits::min() / (Limits::epsilon() * Limits::epsilon()) < plain && plain <= Limits::max())
+    return std::sqrt(plain);
+  double largest = 0;
   for (const Entry& entry : entries_)
-    for (const T g : entry.gradient.value()) squares += double(g) * double(g);
-  return std::sqrt(squares);
+    for (const T g : entry.gradient.value()) largest = std::max(largest, std::abs(double(g)));
+  if (!(0 < largest && largest <= Limits::max())) return std::sqrt(plain);
+  const double scale = std::ldexp(1.0, std::ilogb(largest));
+  return scale * std::sqrt(sum_of_squares([scale](double g) { return g / scale; }));
 }
 
 template class Gradients<float>;

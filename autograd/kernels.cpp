@@ -12,11 +12,16 @@ struct Vector {
   static void run(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                   const Stream<T>& out, Write write) {
     if (write == Write::assign) return rows_of<T, F, Which>(function, rows, columns, in, out, assign);
+    if constexpr (maximises<F, Which>)
+      if (write == Write::maximum) {
+        if (out.step) return sweep<T, F, Which, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
+        return largest<T, F, Which>(function, rows, columns, in, out);
+      }
     if constexpr (adds<F, Which>) {
-      if (!out.step) return reduce<T, F, Which>(function, rows, columns, in, out, write);
-      if (write == Write::add) return rows_of<T, F, Which>(function, rows, columns, in, out, add);
-      if constexpr (maximises<F, Which>)
-        sweep<T, F, Which, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
+      if (!out.step) return add_up<T, F, Which>(function, rows, columns, in, out);
+      if (out.row || rows == 1) return rows_of<T, F, Which>(function, rows, columns, in, out, add);
+      dense<T, F, Which>(in) ? add_rows<T, F, Which, true>(function, rows, columns, in, out)
+                             : add_rows<T, F, Which, false>(function, rows, columns, in, out);
     }
   }
 
@@ -33,6 +38,13 @@ struct Vector {
   static constexpr auto add = [](auto y, auto value) { return y + value; };
   // Keeps a NaN, whichever side it is on.
   static constexpr auto maximum = [](auto y, auto value) { return select(!(value <= y) && y == y, value, y); };
+
+  template <class T, class F, class Which>
+  static bool dense(const Stream<const T>* in) {
+    bool all = true;
+    for (int k = 0; k < Which::template arguments<F>; ++k) all &= in[k].step == 1;
+    return all;
+  }
 
   // The operands of one row: those that step by 0 are spread over a vector of their own; there are none if it is dense.
   template <class T, int n, bool dense>
@@ -74,10 +86,8 @@ struct Vector {
   static void rows_of(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                       const Stream<T>& out, const Combine& combine) {
     constexpr int n = Which::template arguments<F>;
-    bool dense = true;
-    for (int k = 0; k < n; ++k) dense &= in[k].step == 1;
-    dense ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, combine)
-          : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, combine);
+    dense<T, F, Which>(in) ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, combine)
+                           : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, combine);
   }
 
   // A row may end within a vector. Of the operands, what is behind it is read too (there is memory behind every block);
@@ -109,30 +119,117 @@ struct Vector {
     }
   }
 
-  // Each row adds up to one element, or gives its maximum.
+  // Each row adds up to one element, which may be the same for all.
   template <class T, class F, class Which>
-  static void reduce(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
-                     const Stream<T>& out, Write write) {
+  static void add_up(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                     const Stream<T>& out) {
     using Operands = Row<T, Which::template arguments<F>, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const auto& f = Which::of(*static_cast<const F*>(function));
     const std::size_t whole = columns / width * width;
     const auto last = first<T>(columns - whole);
-    const bool adds_up = !maximises<F, Which> || write == Write::add;
+    const Lanes zero(T(0));
+    const bool alone = out.row || rows == 1;  // a row
+    Compensated<Lanes> total{zero, zero};
+    for (std::size_t i = 0; i < rows; ++i) {
+      const Operands x(in, i);
+      for (std::size_t j = 0; j < columns;) {
+        Lanes sum = zero;
+        for (const std::size_t enough = columns - j < some * width ? columns : j + some * width; j < enough;) {
+          Lanes part = zero;
+          for (const std::size_t end = enough - j < few * width ? enough : j + few * width; j < end; j += width) {
+            const Lanes values = x.call(f, j);
+            part = part + (j < whole ? values : xsimd::select(last, values, zero));
+          }
+          sum = sum + part;
+        }
+        if (alone && columns <= some * width)
+          total.sum = sum;
+        else
+          total += sum;
+      }
+      if (!alone && i + 1 < rows) continue;
+      alignas(64) T lanes[width];
+      total.sum.store_aligned(lanes);
+      for (std::size_t half = width / 2; half > 0; half /= 2)
+        for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[half + l];
+      out.data[static_cast<std::ptrdiff_t>(i) * out.row] += lanes[0];
+      total = {zero, zero};
+    }
+  }
+
+  // The rows add up to one. What is behind a row is read too, as in a sweep.
+  template <class T, class F, class Which, bool dense>
+  static void add_rows(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                       const Stream<T>& out) {
+    using Lanes = xsimd::batch<T>;
+    constexpr std::size_t width = Lanes::size, strip = 32 * width;
+    constexpr int n = Which::template arguments<F>;
+    const auto& f = Which::of(*static_cast<const F*>(function));
+    for (std::size_t first = 0; first < columns; first += strip) {
+      const std::size_t count = columns - first < strip ? columns - first : strip;
+      Compensated<Lanes> totals[strip / width];  // set by the first part
+      for (std::size_t i = 0; i < rows; i += few) {
+        const std::size_t height = rows - i < few ? rows - i : few;
+        for (std::size_t j = 0; j < count; j += width) {
+          const T* x[n];
+          for (int k = 0; k < n; ++k)
+            x[k] = in[k].data + static_cast<std::ptrdiff_t>(i) * in[k].row +
+                   static_cast<std::ptrdiff_t>(first + j) * (dense ? 1 : in[k].step);
+          Lanes part(T(0));
+          for (std::size_t row = 0; row < height; ++row) {
+            Lanes values[n];
+            for (int k = 0; k < n; ++k) {
+              values[k] = dense || in[k].step ? Lanes::load_unaligned(x[k]) : Lanes(*x[k]);
+              x[k] += in[k].row;
+            }
+            part = part + spread<n>(f, values);
+          }
+          Compensated<Lanes>& total = totals[j / width];
+          if (i == 0)
+            total = {part, Lanes(T(0))};
+          else if (rows <= some)
+            total.sum = total.sum + part;
+          else
+            total += part;
+        }
+      }
+      T* const y = out.data + first;
+      for (std::size_t j = 0; j < count; j += width) {
+        const Lanes sum = totals[j / width].sum;
+        if (j + width <= count) {
+          Lanes(Lanes::load_unaligned(y + j) + sum).store_unaligned(y + j);
+          continue;
+        }
+        alignas(64) T lanes[width];
+        sum.store_aligned(lanes);
+        for (std::size_t l = 0; l < width && j + l < count; ++l) y[j + l] += lanes[l];
+      }
+    }
+  }
+
+  // Each row gives its maximum.
+  template <class T, class F, class Which>
+  static void largest(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                      const Stream<T>& out) {
+    using Operands = Row<T, 1, false>;
+    using Lanes = typename Operands::Lanes;
+    constexpr std::size_t width = Operands::width;
+    const auto& f = Which::of(*static_cast<const F*>(function));
+    const std::size_t whole = columns / width * width;
+    const auto last = Vector::first<T>(columns - whole);
     for (std::size_t i = 0; i < rows; ++i) {
       const Operands x(in, i);
       T& y = out.data[static_cast<std::ptrdiff_t>(i) * out.row];
-      const Lanes neutral(adds_up ? T(0) : y);
-      Lanes total = neutral;
-      const auto include = [&](const Lanes& value) { total = adds_up ? total + value : maximum(total, value); };
-      for (std::size_t j = 0; j < whole; j += width) include(x.call(f, j));
-      if (whole < columns) include(xsimd::select(last, x.call(f, whole), neutral));
+      const Lanes least(y);
+      Lanes most = least;
+      for (std::size_t j = 0; j < whole; j += width) most = maximum(most, x.call(f, j));
+      if (whole < columns) most = maximum(most, xsimd::select(last, x.call(f, whole), least));
       alignas(64) T lanes[width];
-      total.store_aligned(lanes);
-      T sum = lanes[0];
-      for (std::size_t l = 1; l < width; ++l) sum = adds_up ? sum + lanes[l] : larger(sum, lanes[l]);
-      y = adds_up ? y + sum : sum;
+      most.store_aligned(lanes);
+      y = lanes[0];
+      for (std::size_t l = 1; l < width; ++l) y = larger(y, lanes[l]);
     }
   }
 

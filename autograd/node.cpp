@@ -9,10 +9,10 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (deferred_ && deferred_->products.empty() && !sum_.value.has_value() && !part_)
+  if (deferred_ && deferred_->products.empty() && !deferred_->parts && !sum_.value.has_value() && !part_)
     return deferred_->rows.push_back(term);
   const Memory memory = open(false);
-  scatter_into(memory.data, memory.run, memory.pitch, term.x, *term.indices);
+  scatter_into<T>(memory.data, memory.run, memory.pitch, {&term, 1});
 }
 
 template <class T>
@@ -22,19 +22,41 @@ bool Adjoint<T>::defer(const ProductTerm<T>& term) {
   if (!deferred_ || part_ || height >= enough) return false;
   deferred_->products.push_back(term);
   deferred_->height += height;
-  if (deferred_->height >= enough) finish();
+  if (deferred_->height >= enough) add_products();
   return true;
 }
 
 template <class T>
-void Adjoint<T>::finish() {
+void Adjoint<T>::add_products() {
   fill_untouched();
   if (!deferred_ || deferred_->products.empty()) return;
   add_rows_kept();
   const std::vector<ProductTerm<T>> products = std::exchange(deferred_->products, {});
   deferred_->height = 0;
-  Adjoint whole(sum_, whole_, nullptr, whole_);  // this may be that of a part
-  add_products<T>(whole, products);
+  Adjoint whole(sum_, whole_, nullptr, whole_, deferred_);  // this may be that of a part
+  unroll::add_products<T>(whole, products);
+}
+
+// Begins another part of a long sum.
+template <class T>
+void Adjoint<T>::collect() {
+  fill_untouched();
+  std::optional<Parts<T>>& parts = deferred_->parts;
+  if (!parts) parts.emplace(whole_.elements());
+  const Variable<T> part = detach(std::exchange(sum_.value, {}));
+  std::copy_n(part.tensor().data(), part.size(), parts->part());
+  parts->fold();
+  deferred_->terms = 0;
+}
+
+template <class T>
+void Adjoint<T>::finish() {
+  add_products();
+  if (!deferred_ || !deferred_->parts) return;
+  if (sum_.value.has_value()) collect();
+  sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(whole_)));
+  std::copy_n(deferred_->parts->sum(), whole_.elements(), sum_.value.shared()->buffer.data());
+  deferred_->parts.reset();
 }
 
 template <class T>
@@ -66,21 +88,20 @@ void Adjoint<T>::add_rows_kept() {
   if (deferred_->rows.empty()) return;
   sum_.value = zeros<T>(whole_);
   Tensor<T>& sum = *sum_.value.shared();
-  for (const RowTerm<T>& term : std::exchange(deferred_->rows, {}))
-    scatter_into(sum.buffer.data(), sum.run, sum.pitch, term.x, *term.indices);
+  scatter_into<T>(sum.buffer.data(), sum.run, sum.pitch, std::exchange(deferred_->rows, {}));
 }
 
 // Adds all that was kept for later.
 template <class T>
 void Adjoint<T>::add_deferred() {
-  finish();
+  add_products();
   add_rows_kept();
 }
 
 template <class T>
 Variable<T> Adjoint<T>::value() {
   settle();
-  fill_untouched();
+  finish();
   if (!part_ || !sum_.value.has_value()) return sum_.value;
   const Variable<T> whole = contiguous(sum_.value);
   return Variable<T>(Shared<Tensor<T>>(
@@ -91,6 +112,7 @@ template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   settle();
   const Columns own = columns();
+  if (deferred_ && !part_ && sum_.value.has_value() && ++deferred_->terms >= few) collect();
   if (!sum_.value.has_value()) {
     sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(part_ ? whole_ : shape_)));
     sum_.untouched = sum_.pitch = own.pitch;

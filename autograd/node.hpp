@@ -2,11 +2,13 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "parameter.hpp"
 #include "scope.hpp"
+#include "traverse.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 
@@ -35,7 +37,9 @@ template <class T>
 struct Deferred {
   std::vector<RowTerm<T>> rows;  // all of the adjoint, if there are any
   std::vector<ProductTerm<T>> products;
-  std::size_t height = 0;  // of the products together, Σ k
+  std::size_t height = 0;         // of the products together, Σ k
+  std::optional<Parts<T>> parts;  // what was added before, once there are many terms
+  std::size_t terms = 0;          // added since
 };
 
 /// What has been added to an adjoint.
@@ -77,7 +81,7 @@ class Adjoint {
   void add_rows(const RowTerm<T>& term);
   /// Keeps a product for later, if it may.
   bool defer(const ProductTerm<T>& term);
-  /// Adds the products that were kept, and zeros where nothing was added to a part.
+  /// Adds all that was kept apart but rows, and zeros where nothing was added to a part.
   void finish();
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
@@ -95,6 +99,8 @@ class Adjoint {
   }
   void add_rows_kept();
   void add_deferred();
+  void add_products();
+  void collect();
   void fill_untouched();
 
   Sum<T>& sum_;

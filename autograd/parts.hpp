@@ -9,9 +9,9 @@ namespace UNROLL_PUBLIC unroll {
 template <class T>
 Variable<T> packed_copy(const Variable<T>& x);
 
-/// Adds row k of x to row i_k of memory whose elements stand in runs.
+/// Adds row k of each x to row i_k of memory whose elements stand in runs.
 template <class T>
-void scatter_into(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices);
+void scatter_into(T* to, std::size_t run, std::size_t pitch, std::span<const RowTerm<T>> terms);
 
 /// Adds Σ aᵀ b, as one product.
 template <class T>

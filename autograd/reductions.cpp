@@ -140,11 +140,36 @@ Variable<T> variance(const Variable<T>& x, const Axes& axes, Keep keep, std::siz
   return sum_of_squares * (left == 0 ? 0.0 : 1 / double(n - correction));
 }
 
+namespace {
+
+// √Σx² without gaps in what it can be: the squares of small numbers are 0, those of large ones ∞.
+template <class T>
+Variable<T> length(const Variable<T>& x, const Shape& shape) {
+  using Limits = std::numeric_limits<T>;
+  const auto lengths = [&](const Variable<T>& x) { return sqrt(sum_to(square(x), shape)); };
+  const Variable<T> y = lengths(x);
+  const T* const values = y.tensor().data();
+  // Some squares of a smaller sum may have been lost.
+  const T least = std::sqrt(Limits::min()) / Limits::epsilon();
+  if (std::all_of(values, values + y.size(), [&](T value) { return least < value && value <= Limits::max(); }))
+    return y;
+  const Variable<T> scale = maximum_to(abs(x), shape);
+  for (T& s : scale.shared()->buffer) s = s > 0 && s <= Limits::max() ? std::ldexp(T(1), std::ilogb(s)) : T(1);
+  return scale * lengths(x / scale);
+}
+
+}  // namespace
+
+/// y = √Σx²                                      x̄ = ȳ x / y, 0 where y = 0
 template <class T>
 Variable<T> norm(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("norm");
-  const Variable<T> squares = sum(square(x), axes, keep);
-  return where(squares, sqrt(nonzero_or_one(squares)), 0);
+  const Variable<T> constant = detach(x);
+  const Variable<T> y = primitive("norm", {x}, length(constant, axes.kept("norm", x.shape())),
+                                  [x](const Variable<T>& g, const Variable<T>& y) {
+                                    return g * (x / where(y, y, std::numeric_limits<T>::infinity()));
+                                  });
+  return with_axes(y, "norm", x, axes, keep);
 }
 
 /// y_k = Σ_{i ≤ k} x_i                           x̄_k = Σ_{i ≥ k} ȳ_i
@@ -154,8 +179,20 @@ Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
   const std::size_t inner = x.shape().product(k + 1, x.shape().size()), outer = inner * x.shape()[k];
   const Variable<T> y = packed_copy(x);
   T* const sums = y.shared()->buffer.data();
-  for (std::size_t i = 0; i < y.size(); ++i)
-    if (i % outer >= inner) sums[i] += sums[i - inner];
+  std::vector<Compensated<T>> before(inner);
+  for (std::size_t row = 0, height; row < y.size(); row += height * inner) {
+    if (row % outer == 0) std::fill(before.begin(), before.end(), Compensated<T>{});
+    height = std::min(few, (outer - row % outer) / inner);
+    for (std::size_t j = 0; j < inner; ++j) {
+      T part = 0;
+      for (std::size_t i = 0; i < height; ++i) {
+        T& element = sums[row + i * inner + j];
+        part += element;
+        element = before[j].sum + part;
+      }
+      before[j] += part;
+    }
+  }
   return primitive("cumulative_sum", {x}, y,
                    [axis](const Variable<T>& g) { return flip(cumulative_sum(flip(g, axis), axis), axis); });
 }

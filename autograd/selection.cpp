@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <numeric>
 
@@ -9,18 +10,43 @@
 namespace unroll {
 
 template <class T>
-void scatter_into(T* to, std::size_t run, std::size_t pitch, const Variable<T>& x, const Indices& indices) {
-  if (indices.size() == 0) return;
-  const Variable<T> rows = detach(x);
-  const std::size_t row = rows.size() / indices.size(), length = std::max<std::size_t>(std::min(row, run), 1);
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    const std::size_t first = static_cast<std::size_t>(indices.storage()[k]) * row;
-    const T* from = rows.tensor().data() + k * row;
-    for (std::size_t part = 0; part < row; part += length, from += length) {
-      T* const place = to + stride(first + part, run, pitch);
-      for (std::size_t j = 0; j < length; ++j) place[j] += from[j];
+void scatter_into(T* to, std::size_t run, std::size_t pitch, std::span<const RowTerm<T>> terms) {
+  std::vector<Variable<T>> values;
+  std::vector<std::uint32_t> times;  // that a row is added to
+  std::size_t count = 0, length = 0;
+  for (const RowTerm<T>& term : terms) {
+    values.push_back(detach(term.x));
+    count += term.indices->size();
+    if (term.indices->size() > 0) length = term.x.size() / term.indices->size();
+  }
+  if (count > few) {
+    for (const RowTerm<T>& term : terms)
+      for (const std::int64_t index : term.indices->storage()) {
+        const auto row = static_cast<std::size_t>(index);
+        if (row >= times.size()) times.resize(std::max(row + 1, 2 * times.size()));
+        ++times[row];
+      }
+  }
+  const std::size_t piece = std::max<std::size_t>(std::min(length, run), 1);
+  const auto add = [&](std::size_t row, const T* from) {
+    for (std::size_t part = 0; part < length; part += piece, from += piece) {
+      T* const place = to + stride(row * length + part, run, pitch);
+      for (std::size_t j = 0; j < piece; ++j) place[j] += from[j];
+    }
+  };
+  std::map<std::size_t, Parts<T>> crowded;
+  for (std::size_t k = 0; k < terms.size(); ++k) {
+    const T* from = values[k].tensor().data();
+    for (const std::int64_t index : terms[k].indices->storage()) {
+      const auto row = static_cast<std::size_t>(index);
+      if (!times.empty() && times[row] > few)
+        crowded.try_emplace(row, length).first->second.add(from);
+      else
+        add(row, from);
+      from += length;
     }
   }
+  for (auto& [row, parts] : crowded) add(row, parts.sum());
 }
 
 namespace {
@@ -49,7 +75,8 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
   shape.insert(0, count);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   std::fill_n(y->buffer.data(), y->size(), T(0));
-  scatter_into(y->buffer.data(), y->run, y->pitch, x, *indices);
+  const RowTerm<T> term{x, indices};
+  scatter_into<T>(y->buffer.data(), y->run, y->pitch, {&term, 1});
   return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
 }
 
@@ -95,6 +122,18 @@ void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis
   }
 }
 
+// Adds values at an index along an axis to what place(position) names.
+template <class T, class Place>
+void add_along(const Shape& shape, const Indices& indices, std::size_t axis, const Variable<T>& x, const Place& place) {
+  const Variable<T> values = detach(x);
+  const T* const data = values.tensor().data();
+  if (indices.shape()[axis] <= few)
+    return for_each_along(shape, indices, axis, [&](std::size_t from, std::size_t to) { place(to) += data[from]; });
+  std::vector<Compensated<T>> sums(shape.elements());
+  for_each_along(shape, indices, axis, [&](std::size_t from, std::size_t to) { sums[to] += data[from]; });
+  for (std::size_t to = 0; to < sums.size(); ++to) place(to) += sums[to].sum;
+}
+
 std::size_t check_along(const char* where, const Shape& shape, const Indices& indices, Axis axis) {
   const std::size_t k = normal_axis(where, axis, shape.size());
   Shape others(indices.shape());
@@ -116,11 +155,9 @@ Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices,
   const std::size_t k = check_along("scatter_along", shape, *indices, axis);
   require(x.shape() == Shape(indices->shape()), "scatter_along", "values of shape ", x.shape(),
           " for indices of shape ", Shape(indices->shape()), "; they must be equal");
-  const Variable<T> values = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   std::fill_n(y->buffer.data(), y->size(), T(0));
-  for_each_along(shape, *indices, k,
-                 [&](std::size_t from, std::size_t to) { y->buffer[to] += values.tensor().data()[from]; });
+  add_along(shape, *indices, k, x, [&](std::size_t to) -> T& { return y->buffer[to]; });
   return primitive("scatter_along", {x}, Variable<T>(y),
                    [indices, axis](const Variable<T>& g) { return take_elements(g, indices, axis); });
 }
@@ -138,11 +175,8 @@ struct ScatterAlong {
       return;
     }
     const auto memory = into.open(false);
-    const Variable<T> values = detach(x);
-    for_each_along(into.shape(), *indices, normal_axis("take_along", axis, into.shape().size()),
-                   [&](std::size_t from, std::size_t to) {
-                     memory.data[to / memory.run * memory.pitch + to % memory.run] += values.tensor().data()[from];
-                   });
+    add_along(into.shape(), *indices, normal_axis("take_along", axis, into.shape().size()), x,
+              [&](std::size_t to) -> T& { return memory.data[to / memory.run * memory.pitch + to % memory.run]; });
   }
 };
 
@@ -256,8 +290,8 @@ template Variable<float> take(const Variable<float>&, const Indices&, const char
 template Variable<double> take(const Variable<double>&, const Indices&, const char*);
 template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
 template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
-template void scatter_into(float*, std::size_t, std::size_t, const Variable<float>&, const Indices&);
-template void scatter_into(double*, std::size_t, std::size_t, const Variable<double>&, const Indices&);
+template void scatter_into(float*, std::size_t, std::size_t, std::span<const RowTerm<float>>);
+template void scatter_into(double*, std::size_t, std::size_t, std::span<const RowTerm<double>>);
 template Variable<float> take_along(const Variable<float>&, const Indices&, Axis);
 template Variable<double> take_along(const Variable<double>&, const Indices&, Axis);
 template Variable<float> scatter_along(const Variable<float>&, const Indices&, Axis, const Shape&);

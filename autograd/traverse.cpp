@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "blas.hpp"
+#include "kernels.hpp"
 #include "parallel.hpp"
 
 namespace unroll {
@@ -45,8 +46,9 @@ void run_scattered(Loop<T> loop, const void* function, std::size_t rows, std::si
   const auto at = [](auto* data, std::ptrdiff_t step, std::size_t j) {
     return data + static_cast<std::ptrdiff_t>(j) * step;
   };
-  const bool direct = out.step == 0 || out.step == 1;
+  const bool adds_up = write == Write::add && out.step == 0, direct = out.step == 0 || out.step == 1;
   for (std::size_t i = 0; i < rows; ++i) {
+    Compensated<T> total{};
     for (std::size_t begin = 0; begin < columns; begin += length) {
       const std::size_t count = std::min(length, columns - begin);
       Stream<const T> part[most_operands];
@@ -58,6 +60,12 @@ void run_scattered(Loop<T> loop, const void* function, std::size_t rows, std::si
         part[k] = {buffers[k], 0, 1};
       }
       T* to = at(at(out.data, out.row, i), out.step, begin);
+      if (adds_up) {
+        T sum = 0;
+        loop(function, 1, count, part, {&sum, 0, 0}, write);
+        total += sum;
+        continue;
+      }
       if (direct) {
         loop(function, 1, count, part, {to, 0, out.step}, write);
         continue;
@@ -66,10 +74,127 @@ void run_scattered(Loop<T> loop, const void* function, std::size_t rows, std::si
       loop(function, 1, count, part, {results, 0, 1}, write);
       for (std::size_t j = 0; j < count; ++j) *at(to, out.step, j) = results[j];
     }
+    if (adds_up) *at(out.data, out.row, i) += total.sum;
   }
 }
 
+// Loops within each other; the last two are the rows and columns of a Loop.
+struct Nest {
+  struct Level {
+    std::size_t size;
+    std::array<std::ptrdiff_t, most_operands + 1> steps;  // of the operands, then of the result
+  };
+  std::array<Level, Shape::most + 3> levels;
+  std::size_t depth = 0;
+
+  Nest() {
+    append();
+    append();
+  }
+  void append() { levels[depth++] = {1, {}}; }
+
+  Level& last(std::size_t k = 0) { return levels[depth - 1 - k]; }
+  bool scattered(std::size_t operands) const {
+    const auto& steps = levels[depth - 1].steps;
+    return std::any_of(steps.begin(), steps.begin() + operands + 1, [](auto step) { return step != 0 && step != 1; });
+  }
+};
+
+template <class T>
+struct Job {
+  Loop<T> loop;
+  const void* function;
+  std::size_t operands;
+  Write write;
+
+  void run(const Nest& nest, const T* const* in, T* out) const {
+    const std::size_t row = nest.depth - 2, column = nest.depth - 1;
+    const auto& levels = nest.levels;
+    std::size_t repeats = 1;  // of an element of the result, by the loops around
+    for (std::size_t k = 0; k < row; ++k) repeats *= levels[k].steps[operands] ? 1 : levels[k].size;
+    if (repeats > few && write == Write::add) return add_parts(nest, in, out, repeats);
+
+    const bool scattered = nest.scattered(operands);
+    std::array<std::size_t, Shape::most + 3> position{};
+    Stream<const T> streams[most_operands];
+    for (std::size_t k = 0; k < operands; ++k) streams[k] = {in[k], levels[row].steps[k], levels[column].steps[k]};
+    Stream<T> target{out, levels[row].steps[operands], levels[column].steps[operands]};
+    while (true) {
+      if (scattered)
+        run_scattered<T>(loop, function, levels[row].size, levels[column].size, {streams, operands}, target, write);
+      else
+        run_loop<T>(loop, function, levels[row].size, levels[column].size, {streams, operands}, target, write);
+      std::size_t k = row;
+      while (k-- > 0) {
+        const bool wraps = ++position[k] == levels[k].size;
+        const auto move = wraps ? 1 - static_cast<std::ptrdiff_t>(levels[k].size) : 1;
+        for (std::size_t i = 0; i < operands; ++i) streams[i].data += move * levels[k].steps[i];
+        target.data += move * levels[k].steps[operands];
+        if (!wraps) break;
+        position[k] = 0;
+      }
+      if (k == static_cast<std::size_t>(-1)) return;
+    }
+  }
+
+  // Takes the outermost loop that comes back to the same elements apart.
+  void add_parts(const Nest& nest, const T* const* in, T* out, std::size_t repeats) const {
+    const auto& levels = nest.levels;
+    std::size_t outer = 0;
+    while (levels[outer].steps[operands] || levels[outer].size == 1) ++outer;
+    Nest inner = nest, result;
+    while (result.depth + 1 < nest.depth) result.append();
+    std::copy(levels.begin() + outer + 1, levels.begin() + nest.depth, inner.levels.begin() + outer);
+    --inner.depth;
+    std::size_t size = 1;
+    for (std::size_t k = inner.depth; k-- > 0;) {
+      std::ptrdiff_t& step = inner.levels[k].steps[operands];
+      if (!step) continue;
+      result.levels[k] = {inner.levels[k].size, {static_cast<std::ptrdiff_t>(size), step}};
+      step = static_cast<std::ptrdiff_t>(size);
+      size *= inner.levels[k].size;
+    }
+    Parts<T> parts(size);
+    const T* from[most_operands];
+    std::copy_n(in, operands, from);
+    const std::size_t together = std::max<std::size_t>(few * levels[outer].size / repeats, 1);
+    for (std::size_t i = 1; i <= levels[outer].size; ++i) {
+      run(inner, from, parts.part());
+      for (std::size_t k = 0; k < operands; ++k) from[k] += levels[outer].steps[k];
+      if (i % together == 0) parts.fold();
+    }
+    const T* const sum = parts.sum();
+    Job{vector_loops<T>(functions::copy).value, &functions::copy, 1, Write::add}.run(result, &sum, out);
+  }
+};
+
 }  // namespace
+
+template <class T>
+void Parts<T>::add(const T* x) {
+  T* const part = memory_.data();
+  for (std::size_t j = 0; j < size_; ++j) part[j] += x[j];
+  if (++terms_ == few) fold();
+}
+
+template <class T>
+void Parts<T>::fold() {
+  terms_ = 0;
+  T *const part = memory_.data(), *const sum = part + size_, *const lost = sum + size_;
+  for (std::size_t j = 0; j < size_; ++j) {
+    Compensated<T> total{sum[j], lost[j]};
+    total += part[j];
+    sum[j] = total.sum;
+    lost[j] = total.lost;
+    part[j] = T(0);
+  }
+}
+
+template <class T>
+const T* Parts<T>::sum() {
+  fold();
+  return memory_.data() + size_;
+}
 
 template <class T>
 void run_in_parts(Loop<T> loop, const void* function, std::size_t rows, std::size_t columns,
@@ -92,50 +217,33 @@ template <class T>
 void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
               Strided<T> out, Write write) {
   // Axes of size 1 are dropped, and neighbours that every operand passes through in one stride become one.
-  std::size_t sizes[Shape::most + 2] = {1, 1};
-  std::ptrdiff_t steps[Shape::most + 2][most_operands + 1] = {};
-  std::size_t axes = 2;
+  Nest nest;
   const std::size_t n = in.size();
   const auto stride = [&](std::size_t k, std::size_t axis) { return k < n ? in[k].strides[axis] : out.strides[axis]; };
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     const std::size_t size = shape[axis];
     if (size == 0) return;
     if (size == 1) continue;
-    bool joins = axes > 2;
+    bool joins = nest.depth > 2;
     for (std::size_t k = 0; joins && k <= n; ++k)
-      joins = steps[axes - 1][k] == stride(k, axis) * static_cast<std::ptrdiff_t>(size);
-    if (!joins) sizes[axes++] = 1;
-    sizes[axes - 1] *= size;
-    for (std::size_t k = 0; k <= n; ++k) steps[axes - 1][k] = stride(k, axis);
+      joins = nest.last().steps[k] == stride(k, axis) * static_cast<std::ptrdiff_t>(size);
+    if (!joins) nest.append();
+    nest.last().size *= size;
+    for (std::size_t k = 0; k <= n; ++k) nest.last().steps[k] = stride(k, axis);
   }
-  const std::size_t row = axes - 2, column = axes - 1;
-  if (axes == 2)  // a single element
-    for (std::size_t k = 0; k <= n; ++k) steps[column][k] = 1;
-
-  bool scattered = false;
-  for (std::size_t k = 0; k <= n; ++k) scattered |= steps[column][k] != 0 && steps[column][k] != 1;
-  std::size_t position[Shape::most + 2] = {};
-  Stream<const T> streams[most_operands];
-  for (std::size_t k = 0; k < n; ++k) streams[k] = {in[k].data, steps[row][k], steps[column][k]};
-  Stream<T> target{out.data, steps[row][n], steps[column][n]};
-  while (true) {
-    if (scattered)
-      run_scattered<T>(loop, function, sizes[row], sizes[column], {streams, n}, target, write);
-    else
-      run_loop<T>(loop, function, sizes[row], sizes[column], {streams, n}, target, write);
-    std::size_t axis = row;
-    while (axis-- > 0) {
-      const bool wraps = ++position[axis] == sizes[axis];
-      const auto move = wraps ? 1 - static_cast<std::ptrdiff_t>(sizes[axis]) : 1;
-      for (std::size_t k = 0; k < n; ++k) streams[k].data += move * steps[axis][k];
-      target.data += move * steps[axis][n];
-      if (!wraps) break;
-      position[axis] = 0;
-    }
-    if (axis == static_cast<std::size_t>(-1)) return;
+  if (nest.depth == 2) nest.last().steps.fill(1);  // a single element
+  if (write == Write::add && !nest.last(1).steps[n] && nest.scattered(n)) {
+    // A row at a time is what run_scattered copies.
+    nest.append();
+    std::swap(nest.last(), nest.last(1));
   }
+  const T* data[most_operands];
+  for (std::size_t k = 0; k < n; ++k) data[k] = in[k].data;
+  Job<T>{loop, function, n, write}.run(nest, data, out.data);
 }
 
+template class Parts<float>;
+template class Parts<double>;
 template Strided<const float> strided(const View<const float>&, const Shape&);
 template Strided<const double> strided(const View<const double>&, const Shape&);
 template Strided<float> strided(const View<float>&, const Shape&);

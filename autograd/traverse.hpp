@@ -37,6 +37,26 @@ Strided<T> strided(const View<T>& x, const Shape& shape);
 /// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
 Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
 
+/// Arrays that are added up: few of them one after the other into a part, and the parts without loss.
+template <class T>
+class Parts {
+ public:
+  explicit Parts(std::size_t size) : size_(size), memory_(3 * size, T(0)) {}
+  /// Zeros, to be added to.
+  T* part() { return memory_.data(); }
+  /// Adds an array to the part, and folds where it has few of them.
+  void add(const T* x);
+  /// Takes the part into the sum, and begins another one.
+  void fold();
+  /// Folds; the sum of all.
+  const T* sum();
+
+ private:
+  const std::size_t size_;
+  std::size_t terms_ = 0;  // of the part
+  Buffer<T> memory_;       // a part, the sum, and what it has lost
+};
+
 /// Runs a loop on several threads.
 template <class T>
 void run_in_parts(Loop<T> loop, const void* function, std::size_t rows, std::size_t columns,

@@ -29,7 +29,17 @@ double clip_norm(Gradients<T>& gradients, double most) {
   require(most >= 0, "clip_norm", "a limit of ", most, "; it must be 0 or more");
   const double norm = gradients.norm();
   if (!std::isfinite(norm)) require_finite("clip_norm", gradients);
-  if (norm > most) gradients *= most / (norm + 1e-6);
+  require(std::isfinite(norm), "clip_norm", "the norm of finite gradients is larger than a double can be");
+  if (norm <= most) return norm;
+  // As PyTorch, but near the limit for a small norm too.
+  const double divisor = norm + 1e-6 * std::min(norm, 1.0), factor = most / divisor;
+  if (most == 0 || factor >= std::numeric_limits<T>::min()) {
+    gradients *= factor;
+  } else {
+    // What is too small for T is the square of what is not.
+    const double root = std::sqrt(most) / std::sqrt(divisor);
+    (gradients *= root) *= root;
+  }
   return norm;
 }
 

@@ -1,0 +1,385 @@
+// Sums of many numbers lose no more than those of a few; lengths are right where their squares are no numbers.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "autograd/primitive.hpp"
+#include "nn/nn.hpp"
+#include "support.hpp"
+
+using namespace unroll;
+
+namespace {
+
+using V = Variable<float>;
+const double tenth = double(0.1f);
+
+V like(const Shape& shape) { return full<float>(shape, 0.1f); }
+
+double worst(const Array<float>& y, double expected) {
+  double error = y.size() > 0 ? 0 : std::numeric_limits<double>::infinity();
+  for (const float value : y) error = std::max(error, std::abs(double(value) / expected - 1));
+  return error;
+}
+
+double worst(const V& y, double expected) { return worst(y.value(), expected); }
+
+// Of the gradient of Σ 0.1 f(x) by an x of ones.
+double of_gradient(const Shape& shape, double expected, const std::function<V(const V&)>& f) {
+  Tape<float> tape;
+  const V x = tape.watch(ones<float>(shape));
+  const V y = f(x);
+  return worst(tape.backward(sum(y * 0.1f))[x], expected);
+}
+
+// How many times each of the rows of a table is taken: all but one for the second of three.
+Indices crowd(std::size_t n) {
+  Indices indices = Indices::from_shape({n});
+  indices.fill(1);
+  indices(n / 2) = 2;
+  return indices;
+}
+
+struct Row {
+  const char* name;
+  std::function<double(std::size_t)> error;  // for so many numbers, a multiple of 1200
+};
+
+const Row rows[] = {
+    {"sum", [](std::size_t n) { return worst(sum(like({n})), tenth * double(n)); }},
+    {"sum of random numbers",
+     [](std::size_t n) {
+       const V x = Random(1).uniform<float>({n});
+       double expected = 0;
+       for (const float value : x.value()) expected += double(value);
+       return worst(sum(x), expected);
+     }},
+    {"sum over the last axis",
+     [](std::size_t n) {
+       return worst(sum(like({3, n / 3}), -1), tenth * double(n / 3));
+     }},
+    {"sum over the first axis, two columns",
+     [](std::size_t n) {
+       return worst(sum(like({n / 2, 2}), 0), tenth * double(n / 2));
+     }},
+    {"sum over the first axis, many columns",
+     [](std::size_t n) {
+       return worst(sum(like({n / 300, 300}), 0), tenth * double(n / 300));
+     }},
+    {"sum over the middle axis",
+     [](std::size_t n) {
+       return worst(sum(like({2, n / 6, 3}), 1), tenth * double(n / 6));
+     }},
+    {"sum over the outer axes, the first long",
+     [](std::size_t n) {
+       return worst(sum(like({n / 12, 3, 4}), {0, 2}), tenth * double(n / 3));
+     }},
+    {"sum over the outer axes, the last long",
+     [](std::size_t n) {
+       return worst(sum(like({4, 3, n / 12}), {0, 2}), tenth * double(n / 3));
+     }},
+    {"sum over every other axis",
+     [](std::size_t n) {
+       return worst(sum(like({20, 2, 20, 3, n / 2400}), {0, 2, 4}), tenth * double(n / 6));
+     }},
+    {"sum over the axes between",
+     [](std::size_t n) {
+       return worst(sum(like({2, 20, 3, n / 240, 2}), {1, 3}), tenth * double(n / 12));
+     }},
+    {"sum of a column",
+     [](std::size_t n) {
+       return worst(sum(slice(like({n / 2, 2}), 1, 1, 2)), tenth * double(n / 2));
+     }},
+    {"sum of some columns",
+     [](std::size_t n) {
+       return worst(sum(slice(like({n / 6, 6}), 1, 1, 4)), tenth * double(n / 2));
+     }},
+    {"sum of some columns over the rows",
+     [](std::size_t n) {
+       return worst(sum(slice(like({n / 6, 6}), 1, 1, 4), 0), tenth * double(n / 6));
+     }},
+    {"sum of a column of columns over the rows",
+     [](std::size_t n) {
+       return worst(sum(slice(like({n / 6, 3, 2}), 2, 1, 2), 0), tenth * double(n / 6));
+     }},
+    {"sum of every other row",
+     [](std::size_t n) { return worst(sum(slice(like({n}), 0, 0, std::int64_t(n), 2)), tenth * double(n / 2)); }},
+    {"sum of a transpose",
+     [](std::size_t n) {
+       return worst(sum(transpose(like({3, n / 3})), 0), tenth * double(n / 3));
+     }},
+    {"mean", [](std::size_t n) { return worst(mean(like({n})), tenth); }},
+    {"mean over the rows",
+     [](std::size_t n) {
+       return worst(mean(like({n / 4, 4}), 0), tenth);
+     }},
+    {"variance",
+     [](std::size_t n) {
+       const V x = concatenate({like({n / 2, 1}), like({n / 2, 1}) * 3}, 1);
+       return worst(variance(x), tenth * tenth);
+     }},
+    {"norm", [](std::size_t n) { return worst(norm(like({n})), tenth * std::sqrt(double(n))); }},
+    {"norm of columns",
+     [](std::size_t n) {
+       return worst(norm(like({n / 4, 4}), 0), tenth * std::sqrt(double(n / 4)));
+     }},
+    {"norm of gradients",
+     [](std::size_t n) {
+       const Parameter<float> p(ones<float>({n}).value(), "p");
+       Tape<float> tape;
+       return std::abs(tape.backward(sum(p * 0.1f)).norm() / (tenth * std::sqrt(double(n))) - 1);
+     }},
+    {"logsumexp", [](std::size_t n) { return worst(logsumexp(like({n})), tenth + std::log(double(n))); }},
+    {"softmax", [](std::size_t n) { return worst(softmax(like({n})), 1 / double(n)); }},
+    {"softmax over the rows",
+     [](std::size_t n) {
+       return worst(softmax(like({n / 4, 4}), 0), 4 / double(n));
+     }},
+    {"log_softmax",
+     [](std::size_t n) {
+       return worst(log_softmax(like({n / 4, 4}), 0), -std::log(double(n / 4)));
+     }},
+    {"cumulative_sum",
+     [](std::size_t n) {
+       const V y = cumulative_sum(like({n}));
+       double error = 0;
+       for (std::size_t k = 0; k < n; ++k)
+         error = std::max(error, std::abs(double(y.value()(k)) / (tenth * double(k + 1)) - 1));
+       return error;
+     }},
+    {"cumulative_sum over the rows",
+     [](std::size_t n) {
+       return worst(slice(cumulative_sum(like({n / 3, 3}), 0), 0, -1, std::int64_t(n / 3)), tenth * double(n / 3));
+     }},
+    {"gradient of cumulative_sum",
+     [](std::size_t n) {
+       Tape<float> tape;
+       const V x = tape.watch(ones<float>({n}));
+       return std::abs(double(tape.backward(sum(cumulative_sum(x) * 0.1f))[x](0)) / (tenth * double(n)) - 1);
+     }},
+
+    {"product of vectors",
+     [](std::size_t n) { return worst(matmul(like({n}), like({n})), tenth * tenth * double(n)); }},
+    {"product of a vector and a matrix",
+     [](std::size_t n) {
+       return worst(matmul(like({n / 3}), like({n / 3, 3})), tenth * tenth * double(n / 3));
+     }},
+    {"product of a vector and a transpose",
+     [](std::size_t n) {
+       return worst(matmul(like({1, n / 3}), like({3, n / 3}), {.b = true}), tenth * tenth * double(n / 3));
+     }},
+    {"product of a matrix and a vector",
+     [](std::size_t n) {
+       return worst(matmul(like({3, n / 3}), like({n / 3})), tenth * tenth * double(n / 3));
+     }},
+    {"product of a transpose and a column",
+     [](std::size_t n) {
+       return worst(matmul(like({n / 3, 3}), like({n / 3, 1}), {.a = true}), tenth * tenth * double(n / 3));
+     }},
+    {"product with a column of a matrix",
+     [](std::size_t n) {
+       const V column = slice(like({n / 3, 2}), 1, 1, 2);
+       return worst(matmul(column, like({n / 3, 3}), {.a = true}), tenth * tenth * double(n / 3));
+     }},
+
+    {"gradient of a bias",
+     [](std::size_t n) {
+       return of_gradient({3}, tenth * double(n / 3), [n](const V& x) { return like({n / 3, 3}) + x; });
+     }},
+    {"gradient of a bias of linear",
+     [](std::size_t n) {
+       const V x = like({n / 3, 2}), weight = like({3, 2});
+       return of_gradient({3}, tenth * double(n / 3), [&](const V& b) { return linear(x, weight, b); });
+     }},
+    {"gradient of a scalar factor",
+     [](std::size_t n) {
+       return of_gradient({}, tenth * tenth * double(n), [n](const V& x) { return like({n / 2, 2}) * x; });
+     }},
+    {"gradient of a factor of rows",
+     [](std::size_t n) {
+       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const V& x) { return like({3, n / 3}) * x; });
+     }},
+    {"gradient of a factor of the middle axis",
+     [](std::size_t n) {
+       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const V& x) { return like({n / 12, 3, 4}) * x; });
+     }},
+    {"gradient of what was repeated",
+     [](std::size_t n) {
+       return of_gradient({1, 4, 1}, tenth * double(n / 4), [n](const V& x) {
+         return broadcast_to(x, {20, 4, n / 80});
+       });
+     }},
+    {"gradient of a user's function of a scalar",
+     [](std::size_t n) {
+       return of_gradient({}, tenth * double(n), [n](const V& x) {
+         return elementwise<keep::nothing>(
+             "sum", like({n / 2, 2}), x, [](auto a, auto b) { return a + b; }, [](auto g) { return g * 1; },
+             [](auto g) { return g * 1; });
+       });
+     }},
+    {"gradient of a user's function of a row",
+     [](std::size_t n) {
+       return of_gradient({100}, tenth * double(n / 100), [n](const V& x) {
+         return elementwise<keep::nothing>(
+             "sum", like({n / 100, 100}), x, [](auto a, auto b) { return a + b; }, [](auto g) { return g * 1; },
+             [](auto g) { return g * 1; });
+       });
+     }},
+    {"gradient of a row that is taken again and again",
+     [](std::size_t n) {
+       Tape<float> tape;
+       const V table = tape.watch(ones<float>({4, 3}));
+       const Array<float> g = tape.backward(sum(take(table, crowd(n / 3)) * 0.1f))[table];
+       return std::abs(double(g(1, 2)) / (tenth * double(n / 3 - 1)) - 1);
+     }},
+    {"gradient of a row that is taken at every step",
+     [](std::size_t n) {
+       const Parameter<float> table(ones<float>({4, 120}).value(), "table");
+       Tape<float> tape;
+       std::vector<V> steps;
+       for (std::size_t k = 0; k < n / 1200; ++k) steps.push_back(sum(take(table, crowd(10)), 0));
+       const Array<float> g = tape.backward(sum(stack(steps) * 0.1f))[table];
+       return std::abs(double(g(1, 2)) / (tenth * 9 * double(n / 1200)) - 1);
+     }},
+    {"scatter",
+     [](std::size_t n) {
+       const V y = scatter(like({n / 3, 3}), crowd(n / 3), 4);
+       return std::abs(double(y.value()(1, 2)) / (tenth * double(n / 3 - 1)) - 1);
+     }},
+    {"gradient of an element that is taken again and again",
+     [](std::size_t n) {
+       Tape<float> tape;
+       const V x = tape.watch(ones<float>({4}));
+       const Array<float> g = tape.backward(sum(take_along(x, crowd(n)) * 0.1f))[x];
+       return std::abs(double(g(1)) / (tenth * double(n - 1)) - 1);
+     }},
+    {"scatter_along",
+     [](std::size_t n) {
+       const V y = scatter_along(like({n}), crowd(n), 0, {4});
+       return std::abs(double(y.value()(1)) / (tenth * double(n - 1)) - 1);
+     }},
+
+    {"mean_squared_error",
+     [](std::size_t n) { return worst(nn::mean_squared_error(like({n}), zeros<float>({n})), tenth * tenth); }},
+    {"sum of cross_entropy",
+     [](std::size_t n) {
+       Indices labels = Indices::from_shape({n / 4});
+       labels.fill(1);
+       return worst(nn::cross_entropy(like({n / 4, 4}), labels, {.reduction = nn::Reduction::sum}),
+                    std::log(4.0) * double(n / 4));
+     }},
+};
+
+}  // namespace
+
+TEST_CASE("sums of a million numbers are right to a millionth") {
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.name));
+    CHECK(row.error(1'200'000) < 1e-6);
+  }
+}
+
+TEST_SUITE("full") {
+  TEST_CASE("sums of ten million numbers are right to a millionth") {
+    for (const Row& row : rows) {
+      CAPTURE(std::string(row.name));
+      CHECK(row.error(12'000'000) < 1e-6);
+    }
+  }
+}
+
+namespace {
+
+// norm(x) of 3 s and 4 s in two columns, its gradient, and that of the square of its gradient's first column.
+template <class T>
+void check_norm(T s) {
+  CAPTURE(s);
+  const T tolerance = 8 * std::numeric_limits<T>::epsilon();
+  Tape<T> tape;
+  const Variable<T> x = tape.watch(Variable<T>(Array<T>{{3 * s, 1}, {4 * s, 0}}));
+  const Variable<T> y = norm(x, 0);
+  CHECK(y.value()(0) == doctest::Approx(double(5 * s)).epsilon(tolerance));
+  CHECK(y.value()(1) == 1);
+  const Variable<T> g = tape.gradient(sum(y), {x})[0];
+  CHECK(g.value()(0, 0) == doctest::Approx(0.6).epsilon(tolerance));
+  CHECK(g.value()(1, 0) == doctest::Approx(0.8).epsilon(tolerance));
+  // ∂(x / y)₀ / ∂x = (e₀ − g₀ g) / y, here times y
+  const Variable<T> second = tape.gradient(sum(slice(slice(g, 1, 0, 1), 0, 0, 1)) * (5 * s), {x})[0];
+  CHECK(double(second.value()(0, 0)) == doctest::Approx(0.64).epsilon(tolerance));
+  CHECK(double(second.value()(1, 0)) == doctest::Approx(-0.48).epsilon(tolerance));
+}
+
+template <class T>
+void check_no_norms() {
+  constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
+  const Array<T> y =
+      norm(Variable<T>(Array<T>{{0, 0}, {1, infinity}, {-infinity, 0}, {nan, 1}, {infinity, nan}}), 1).value();
+  CHECK(y(0) == 0);
+  CHECK(y(1) == infinity);
+  CHECK(y(2) == infinity);
+  CHECK(std::isnan(y(3)));
+  CHECK(std::isnan(y(4)));
+  Tape<T> tape;
+  const Variable<T> x = tape.watch(Variable<T>(Array<T>{0, 0})), g = tape.gradient(norm(x), {x})[0];
+  CHECK(g.value() == Array<T>{0, 0});
+  CHECK(tape.gradient(sum(g), {x})[0].value() == Array<T>{0, 0});
+}
+
+// Gradients of two parameters, 3 s and 4 s.
+template <class T>
+struct Sloped {
+  Parameter<T> a{Array<T>{1}, "a"}, b{Array<T>{1}, "b"};
+  Gradients<T> gradients;
+
+  explicit Sloped(T s) {
+    Tape<T> tape;
+    gradients = tape.backward(sum(a * (3 * s)) + sum(b * (4 * s)));
+  }
+};
+
+template <class T>
+void check_clip(T s, double most) {
+  CAPTURE(s);
+  CAPTURE(most);
+  Sloped<T> of(s);
+  CHECK(nn::clip_norm(of.gradients, most) == doctest::Approx(5 * double(s)).epsilon(1e-6));
+  const double expected = std::min(most, 5 * double(s));
+  // PyTorch's clip_grad_norm_ is that much below the limit.
+  CHECK(double(of.gradients[of.a](0)) == doctest::Approx(0.6 * expected).epsilon(2e-6));
+  CHECK(double(of.gradients[of.b](0)) == doctest::Approx(0.8 * expected).epsilon(2e-6));
+}
+
+}  // namespace
+
+TEST_CASE("a norm is right wherever it is a number, and so are its derivatives") {
+  for (const double s : {1.0, 1e-3, 1e150, 1e200, 3e307, 1e-150, 1e-200, 1e-300}) check_norm<double>(s);
+  for (const float s : {1.f, 1e-3f, 1e18f, 1e22f, 5e37f, 1e-15f, 1e-23f, 1e-36f}) check_norm<float>(s);
+  CHECK(norm(Variable<float>(Array<float>{3e-44f, 4e-44f})).item() == doctest::Approx(5e-44).epsilon(0.03));
+  CHECK(norm(Variable<double>(Array<double>{5e-324})).item() == 5e-324);
+  check_no_norms<double>();
+  check_no_norms<float>();
+}
+
+TEST_CASE("clip_norm keeps its limit for gradients and limits of any size") {
+  for (const double most : {1e-200, 1e-8, 1e-3, 1.0, 1e5, 1e250})
+    for (const double s : {1e-300, 1e-200, 1e-9, 1e-3, 1.0, 1e9, 1e200, 3e307}) check_clip<double>(s, most);
+  for (const double most : {1e-30, 1e-8, 1e-3, 1.0, 1e5, 1e30})
+    for (const float s : {1e-36f, 1e-23f, 1e-9f, 1e-3f, 1.f, 1e9f, 1e22f, 5e37f}) check_clip<float>(s, most);
+  Sloped<float> none(1);
+  nn::clip_norm(none.gradients, 0);
+  CHECK(none.gradients[none.a](0) == 0);
+  Sloped<double> much(3.5e307);
+  CHECK(much.gradients.norm() == doctest::Approx(1.75e308));
+  Sloped<double> more(4.4e307);
+  CHECK(error_of([&] { nn::clip_norm(more.gradients, 1); }) ==
+        "clip_norm: the norm of finite gradients is larger than a double can be");
+}
+
+TEST_CASE("clip_norm agrees with PyTorch's to the last digits") {
+  Sloped<double> of(1);
+  nn::clip_norm(of.gradients, 0.5);
+  CHECK(of.gradients[of.a](0) == doctest::Approx(3 * 0.5 / (5 + 1e-6)).epsilon(1e-14));
+}
