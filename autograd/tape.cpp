@@ -272,7 +272,9 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
     require(y.size() == 1, "gradient", "y has shape ", y.shape(),
             "; it must be a scalar, or a cotangent of its shape must be given");
   std::vector<std::uint32_t> sources;
-  for (const Variable<T>& x : xs) sources.push_back(recorded_index("gradient", "x", x));
+  // Those of a checkpoint are what its function needs, whichever tape has it.
+  for (const Variable<T>& x : xs)
+    sources.push_back(first && recording_->owns(x.slot()) ? x.slot().index : recorded_index("gradient", "x", x));
   refuse_stale_parameters("gradient", last);
 
   const Innermost<Tape> resumed(this);

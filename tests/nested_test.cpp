@@ -100,6 +100,19 @@ TEST_CASE("an inner tape may watch a parameter, and a checkpoint may have a tape
       {.order = 2}));
 }
 
+TEST_CASE("a checkpoint on an inner tape may need what the outer one recorded") {
+  const Parameter<double> p(A{0.3, -0.8}, "p");
+  const auto f = [&] {
+    const V outer = p * p;
+    Tape<double> inner;
+    const V w = inner.watch(tanh(p));
+    const V y = sum(checkpoint([&](const auto& in) { return in[0] * outer * p; }, {w * w}));
+    return sum(square(inner.gradient(y, {w})[0]));
+  };
+  Tape<double> tape;
+  CHECK(gradient_check(f, {p}, {.order = 2}));
+}
+
 TEST_CASE("a spent tape is no tape around another one") {
   const Parameter<double> p(A(2.), "p");
   Tape<double> spent;
