@@ -43,6 +43,9 @@ Gradients<double> gradients_with(double one, bool of_watched = false) {
   return tape.backward(of_watched ? sum(watched * one + good) : sum(good) + sum(other * Array<double>{1.0, one}));
 }
 
+// Made before any tape records around them.
+const auto good = gradients_with(1), infinite = gradients_with(infinity), of_watched = gradients_with(-infinity, true);
+
 void refuse_recurrent(Refusals& says) {
   says("recurrent: input 0, hidden 2, layers 1; all sizes must be given",
        [&] { nn::RNN<double>({.hidden = 2}, random_numbers); });
@@ -343,8 +346,7 @@ void refuse_optimisers(Refusals& says) {
     says("optimizer: the weight_decay of a group" + not_negative,
          [=] { nn::SGD<double>({{.parameters = trained, .weight_decay = x}}); });
     const double kept = std::exchange(optimizer.learning_rate, x);
-    const auto gradients = gradients_with(1);
-    says("step: the learning rate" + not_negative, [&] { optimizer.step(gradients); });
+    says("step: the learning rate" + not_negative, [&] { optimizer.step(good); });
     optimizer.learning_rate = kept;
   }
   const Parameter<float> small(Array<float>{1});
