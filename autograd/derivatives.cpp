@@ -87,6 +87,7 @@ MapOfMany<T> of_many(const Map<T>& f) {
 
 template <class T>
 std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs) {
+  const Innermost<Tape<T>> alone(nullptr);
   Tape<T> tape;
   const Many<T> x = watched(tape, xs);
   return rows(tape, f(x), x);
@@ -95,6 +96,7 @@ std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, cons
 template <class T>
 std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,
                                            const std::vector<Array<T>>& xs) {
+  const Innermost<Tape<T>> alone(nullptr);
   Tape<T> tape;
   const Many<T> x = watched(tape, xs);
   const Variable<T> y = f(x);
@@ -107,6 +109,7 @@ std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<
 template <class T>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                                      const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
   Tape<T> tape;
   const Many<T> x = watched(tape, xs);
   return hessian_times(tape, f(x), x, vs);
@@ -115,6 +118,7 @@ std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f
 template <class T>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
                                      const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
   Tape<T> tape;
   for (const Parameter<T>& parameter : parameters)
     require(tape.index_of(parameter) != Node<T>::constant, "hessian_vector", "parameter '", parameter.name(),
@@ -125,6 +129,7 @@ std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Va
 template <class T>
 Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                          const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
   Tape<T> tape;
   const Many<T> x = watched(tape, xs);
   const Variable<T> y = f(x);

@@ -161,7 +161,7 @@ class Leaf final : public Node<T> {
         version(handle.tensor().identity ? handle.tensor().identity->version : 0) {}
 
   const Variable<T> handle;
-  const bool reported;  // among the gradients of the tape, not only of one within it
+  bool reported;  // among the gradients of the tape, not only of one within it
   const std::uint64_t version;
   Deferred<T> deferred;
 };

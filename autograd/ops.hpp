@@ -46,10 +46,10 @@ decltype(auto) as_variable(const X& x) {
 }
 
 // Elementwise: a value is within 4 units in the last place of the exact one, up to overflow and down to the smallest
-// subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each: fma,
-// lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the rules
-// in functions.hpp, with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the rounded
-// value y, and so are exact to the last place of 1. A NaN is never lost.
+// subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each:
+// fma, lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the
+// rules in functions.hpp, with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the
+// rounded value y, and so are exact to the last place of 1. A NaN is never lost.
 
 /// y = a + b
 template <class T>
@@ -277,6 +277,11 @@ Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Var
 template <class T>
 const Variable<T>& nonzero(const Variable<T>& x) {
   return x;
+}
+
+template <class T>
+Variable<T> logistic(const Variable<T>& x) {
+  return sigmoid(x);
 }
 
 // Matrix product

@@ -66,8 +66,7 @@ Variable<T> Tape<T>::watch(const Variable<T>& x) {
   require(!spent(), "watch", "this tape is spent; record on a new one");
   if (!within_) return record<Leaf<T>>(detach(x).shared(), nullptr);
   const Innermost<Tape> resumed(this);
-  const std::uint32_t known = index_of(x);
-  if (known != Node<T>::constant && !owns(x))
+  if (index_of(x) != Node<T>::constant)
     watched_.push_back(primitive("watch", {x}, detach(x), Pass{}));
   else
     watched_.push_back(record<Leaf<T>>(detach(x).shared(), nullptr, false));
@@ -84,7 +83,14 @@ std::uint32_t Tape<T>::find(const Variable<T>& x) {
     all.refuse_swept(x.slot());
     if (!all.captures) return Node<T>::constant;
   }
-  if (const auto found = all.parameters.find(x.shared().get()); found != all.parameters.end()) return found->second;
+  if (const auto found = all.parameters.find(x.shared().get()); found != all.parameters.end()) {
+    auto* const leaf = static_cast<Leaf<T>*>(all.nodes[found->second]);
+    // What the outer tape recorded of a parameter that was assigned since has no part in what this one records.
+    if (!identity || leaf->version == identity->version || found->second >= begin_) return found->second;
+    leaf->reported = false;
+    all.stale.push_back(found->second);
+    all.parameters.erase(found);
+  }
   const bool known = identity ? !identity->frozen : all.around && all.around->index_of(x) != Node<T>::constant;
   return known ? capture(x) : Node<T>::constant;
 }
@@ -109,6 +115,7 @@ void Tape<T>::roll_back(std::size_t size) {
   if (size >= all.nodes.size()) return;
   all.clear(size);
   std::erase_if(all.parameters, [&](const auto& entry) { return entry.second >= size; });
+  std::erase_if(all.stale, [&](std::uint32_t index) { return index >= size; });
   for (Serial& serial : all.serials) serial.limit = std::min(serial.limit, size);
   all.begin_serial();
 }
@@ -141,9 +148,13 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
 
 template <class T>
 void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
-  for (const auto& [tensor, index] : recording_->parameters) {
-    if (!tensor->identity || static_cast<const Leaf<T>&>(node(index)).version == tensor->identity->version) continue;
-    require(!dependent_on({index}, last)[last], where, "parameter '", tensor->identity->name,
+  std::vector<std::uint32_t> leaves = recording_->stale;
+  for (const auto& entry : recording_->parameters) leaves.push_back(entry.second);
+  for (const std::uint32_t index : leaves) {
+    const Leaf<T>& leaf = static_cast<const Leaf<T>&>(node(index));
+    const Identity* const identity = leaf.handle.tensor().identity.get();
+    if (!identity || leaf.version == identity->version || index > last || index < begin_) continue;
+    require(!dependent_on({index}, last)[last], where, "parameter '", identity->name,
             "' was assigned after this tape recorded it; step the optimizer after the sweep");
   }
 }
@@ -228,6 +239,9 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
                                          const std::vector<std::uint32_t>& sources, std::size_t first) {
   std::vector<bool> wanted(size());
   for (std::uint32_t source : sources) wanted[source] = true;
+  std::vector<bool> inputs(size());  // of this tape, whatever the tape around it knows of them
+  for (const Variable<T>& x : watched_)
+    if (owns(x)) inputs[x.slot().index] = true;
   const std::vector<bool> depends = dependent_on(sources, last);
   std::vector<Sum<T>> adjoints(last + 1);
   std::unordered_map<std::uint32_t, std::vector<std::pair<Part, Variable<T>>>> parts;  // of adjoints, by whole
@@ -241,7 +255,7 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
       sum = assemble(node.shape, found->second);
       parts.erase(found);
     }
-    if (k < first || !sum.has_value() || !depends[k]) continue;
+    if (k < first || !sum.has_value() || !depends[k] || inputs[k]) continue;
     Variable<T> g = sum;
     if (const Part* part = node.elements()) {
       parts[part->whole].push_back({*part, g});

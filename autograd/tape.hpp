@@ -107,6 +107,7 @@ class Tape {
     Arena memory;
     std::vector<Node<T>*> nodes;
     std::unordered_map<const Tensor<T>*, std::uint32_t> parameters;  // and what was captured
+    std::vector<std::uint32_t> stale;                                // parameters that an inner tape has recorded anew
     bool captures = false;
     Tape* around = nullptr;  // from which it captures
   };

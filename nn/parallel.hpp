@@ -42,6 +42,7 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, con
   in_parallel(shares, options.threads, [&](std::size_t k) {
     std::optional<Random> random;  // of its own: threads that write to neighbouring memory wait for each other
     if (options.random) random = streams[k];
+    const Innermost<Tape<T>> alone(nullptr);
     Tape<T> tape(random ? &*random : nullptr);
     const auto of_share = loss(k);
     results[k].gradients = tape.backward(of_share);

@@ -8,6 +8,7 @@
 
 #include "autograd/autograd.hpp"
 #include "nn/linear.hpp"
+#include "nn/parallel.hpp"
 
 using namespace unroll;
 
@@ -109,8 +110,45 @@ TEST_CASE("a checkpoint on an inner tape may need what the outer one recorded") 
     const V y = sum(checkpoint([&](const auto& in) { return in[0] * outer * p; }, {w * w}));
     return sum(square(inner.gradient(y, {w})[0]));
   };
-  Tape<double> tape;
   CHECK(gradient_check(f, {p}, {.order = 2}));
+}
+
+TEST_CASE("what an inner tape watches is an input of its own sweeps, and goes on in the outer one's") {
+  const Parameter<double> p(A(0.5), "p");
+  Tape<double> outer;
+  Tape<double> inner;
+  const V w = inner.watch(p * p), y = w * w * p;
+  CHECK(inner.gradient(y, {w, p})[1].item() == doctest::Approx(0.0625));
+  CHECK(outer.gradient(y, {p})[0].item() == doctest::Approx(5 * 0.0625));
+}
+
+TEST_CASE("what has tapes of its own and returns numbers leaves the tape around it alone") {
+  Parameter<double> p(A{0.3, -0.8}, "p");
+  Tape<double> tape;
+  const V loss = sum(p * p);
+  const std::size_t size = tape.size();
+  CHECK(gradient_check([&] { return sum(tanh(p)); }, {p}, {.order = 2}));
+  CHECK(jacobian([&](const V& x) { return x * p; }, A{1, 2}) == A{{0.3, 0}, {0, -0.8}});
+  CHECK(nn::parallel_gradients(2, [&](std::size_t) { return sum(p * p); }).loss == doctest::Approx(1.46));
+  CHECK(tape.size() == size);
+}
+
+TEST_CASE("an inner tape records a parameter anew that was assigned since the outer one recorded it") {
+  Parameter<double> p(A{1, 2}, "p");
+  Tape<double> outer;
+  const V before = sum(p * p);
+  for (int step = 0; step < 3; ++step) {  // of a training within a tape that somebody forgot
+    Tape<double> inner;
+    const auto gradients = inner.backward(sum(p * p));
+    CHECK(gradients[p] == A(2 * p.value()));
+    p.assign(p.value() - 0.25 * gradients[p]);
+  }
+  const std::string stale = " 'p' was assigned after this tape recorded it; step the optimizer after the sweep";
+  CHECK_THROWS_WITH_AS(outer.backward(before), ("backward: parameter" + stale).c_str(), Error);
+  Tape<double> inner;
+  const V after = sum(p * p * 3);
+  CHECK_THROWS_WITH_AS(outer.backward(before + after), ("backward: parameter" + stale).c_str(), Error);
+  CHECK(outer.backward(after)[p] == A(6 * p.value()));
 }
 
 TEST_CASE("a spent tape is no tape around another one") {
@@ -129,7 +167,7 @@ TEST_CASE("tapes end in any order") {
   const V z = y * p;
   outer.reset();
   CHECK(Tape<double>::innermost() == &*inner);
-  CHECK(inner->gradient(z, std::vector{p})[0].item() == 12);
+  CHECK(inner->gradient(z, std::vector{p})[0].item() == 4);  // y is a constant to it
   inner.reset();
   CHECK(Tape<double>::innermost() == nullptr);
   CHECK((p * 3).item() == 6);
