@@ -352,8 +352,6 @@ void refuse_optimisers(Refusals& says) {
   const Parameter<float> small(Array<float>{1});
   says("adam: epsilon is 1e+300; it must be 0 or more, and finite",
        [&] { nn::Adam<float>({small}, {.epsilon = 1e300}); });
-  const auto good = gradients_with(1), infinite = gradients_with(infinity),
-             of_watched = gradients_with(-infinity, true);
   nn::SGD<double> fast({{.parameters = trained, .learning_rate_factor = 1e300}});
   fast.learning_rate = 1e300;
   says("step: the learning rate of a group is inf; it must be 0 or more, and finite", [&] { fast.step(good); });
