@@ -479,9 +479,9 @@ TEST_CASE("a check that cannot be made is refused") {
         "gradient_check: f has shape (3,); it must be a scalar - contract it with a fixed random array");
   CHECK(message([&] { gradient_check(f, {x}, {.order = 3}); }) == "gradient_check: order 3; it must be 1 or 2");
   CHECK(message([&] { gradient_check(f, {x}, {.tolerance = 0}); }) ==
-        "gradient_check: tolerance 0; it must be positive");
+        "gradient_check: tolerance 0; it must be positive and finite");
   CHECK(message([&] { gradient_check(f, {x}, {.kinks = -1}); }) ==
-        "gradient_check: a share of kinks of -1; it must not be negative");
+        "gradient_check: a share of kinks of -1; it must be in [0, 1]");
   double calls = 0;
   CHECK(message([&] { gradient_check([&] { return sum(x) * 0 + ++calls / 2; }, {x}); }) ==
         "gradient_check: f gave 0.50000000000000000 and then 1.0000000000000000 for the same parameters; it must be "
@@ -494,6 +494,7 @@ TEST_CASE("a check that cannot be made is refused") {
 
 TEST_CASE("a report prints in one line what was checked") {
   GradientReport report;
+  report.checked.resize(8);
   report.entries = 1234;
   report.parameters = 8;
   report.seconds = 0.119;
