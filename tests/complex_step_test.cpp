@@ -64,7 +64,8 @@ constexpr double step = 1e-200;
 struct Interval {
   double low, high;
 };
-constexpr Interval real{-2, 2}, positive{0.1, 5}, above_minus_one{-0.9, 5}, near_zero{-1, 1};
+constexpr Interval real{-2, 2}, positive{0.1, 5}, above_minus_one{-0.9, 5}, near_zero{-1, 1},
+    rising{-0.7, 1};  // where the derivatives of silu and gelu are not about 0
 const std::map<std::string, Interval> intervals{
     {"copy", real},    {"add", real},        {"subtract", real},         {"multiply", real}, {"divide", positive},
     {"negate", real},  {"exp", real},        {"exp_difference", real},   {"log", positive},  {"tanh", real},
@@ -72,7 +73,7 @@ const std::map<std::string, Interval> intervals{
     {"pow", positive}, {"abs", real},        {"erf", near_zero},         {"sin", real},      {"cos", real},
     {"relu", real},    {"where", real},      {"maximum", real},          {"less", real},     {"less_equal", real},
     {"equal", real},   {"scaled_exp", real}, {"scaled_tanh", real},      {"fma", real},      {"lerp", real},
-    {"silu", real},    {"gelu", near_zero},
+    {"silu", rising},  {"gelu", rising},
 };
 
 // The rule of operand k at x, or 0 if it has none, beside the imaginary part.
