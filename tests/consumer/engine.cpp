@@ -33,8 +33,7 @@ static_assert(std::is_same_v<decltype(std::declval<Tape<float>&>().gradient(
 
 bool engine() {
   Random random(7);
-  Random other = random.split();
-  const Array<double> array = random.normal<double>({2, 3}, 0, 1);
+  const Array<double> array = random.split().normal<double>({2, 3}, 0, 1);
   const Indices indices{0, 1, 1};
   Parameter<double> weight(Array<double>{{1, 2, 3}, {4, 5, 6}}, "weight");
   weight.assign(Array<double>(weight.value() * 0.1));
