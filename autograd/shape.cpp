@@ -43,13 +43,15 @@ Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset
   Tape<T>* const tape = Tape<T>::innermost();
   const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
   if (index == Node<T>::constant) return Variable<T>(std::move(part));
-  const Part* const outer = tape->node(index).part();
-  const Part memory{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch};
   const auto element_at = [&](std::size_t place) {
     return from.contiguous() ? place : place / from.pitch * from.run + place % from.pitch;
   };
-  return tape->template record<PartNode<T>>(std::move(part), memory,
-                                            Part{index, element_at(offset), run, element_at(pitch)});
+  const Part elements{index, element_at(offset), run, element_at(pitch)};
+  const Part* const outer = tape->node(index).part();
+  // The adjoint of what was captured with gaps between its rows has none.
+  if (!outer && !from.contiguous()) return part_of(contiguous(x), shape, elements.offset, run, elements.pitch);
+  const Part memory{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch};
+  return tape->template record<PartNode<T>>(std::move(part), memory, elements);
 }
 
 /// y = Σ of x_k at its part                      x̄_k = that part of ȳ

@@ -78,6 +78,20 @@ TEST_CASE("a checkpoint keeps inputs and outputs alone") {
   CHECK(recorded(false) > 200);
 }
 
+TEST_CASE("a checkpoint may take parts of what has gaps between its rows") {
+  const Parameter<double> p(Random(1).normal<double>({4, 4, 4}), "p");
+  const V v = Random(2).normal<double>({2, 4, 1});
+  const auto f = [&](bool captured) {
+    const auto halves = split<2>(p, 2);
+    const auto parts = [half = halves[0]](const V& x) {
+      return slice(slice(x, 0, 1, 3), 2, 1, 2) * slice(half, 0, 2, 4);
+    };
+    return captured ? sum(v * checkpoint([=](const auto&) { return parts(halves[0]); }, Many{}))
+                    : sum(v * checkpoint([=](const auto& in) { return parts(in[0]); }, {halves[0]}));
+  };
+  for (const bool captured : {false, true}) CHECK(gradient_check([&] { return f(captured); }, {p}, {.order = 2}));
+}
+
 TEST_CASE("checkpoints nest, return one Variable or several, and need no tape") {
   const Parameter<double> w(A{1, 2}, "w");
   const auto inner = [&](const Many& x) { return tanh(x[0] * w); };
