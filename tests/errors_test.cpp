@@ -13,6 +13,7 @@
 #include "autograd/gradient_check.hpp"
 #include "autograd/parallel.hpp"
 #include "autograd/random.hpp"
+#include "nn/module.hpp"
 #include "refusals.hpp"
 
 using namespace unroll;
@@ -28,6 +29,11 @@ V of(const Shape& shape) { return numbers(shape); }
 
 constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+
+struct Owner : nn::Module<double> {
+  Parameter<double> w{A{1.}};
+  Owner() { add("w", w); }
+};
 
 // Makes things go wrong in every way, and gives what was said.
 std::vector<std::string> refuse_all() {
@@ -286,6 +292,55 @@ std::vector<std::string> refuse_all() {
        [&] { random.normal<float>({2}, 1e39); });
   says("below: the bound is 0; it must be at least 1", [&] { random.below(0); });
   says("permutation: 18446744073709551615 numbers; there is no memory for so many", [&] { random.permutation(most); });
+
+  // Handles: what they hold, and what is assigned to them.
+  says("shape: (2305843009213693952, 8) has more elements than memory can hold; at most " +
+           std::to_string(Shape::most_elements),
+       [] {
+         zeros<double>({std::size_t(1) << 61, 8});
+       });
+  says(
+      "condition: an array of shape (2, 3); it must hold one element - where() chooses for each element, has_value() "
+      "asks whether a handle is empty",
+      [&] { bool(x > 0); });
+  A array{1., 2.};
+  const A taken(std::move(array));
+  says("variable: an array of shape () that holds 0 elements; it was moved from", [&] { V(std::as_const(array)); });
+  Parameter<double> parameter(A{1.}, "p"), empty;
+  says("variable: assigned to 'p', which is a Parameter; its values are changed by assign()",
+       [&] { static_cast<V&>(parameter) = 2 * parameter; });
+  says("variable: assigned to an empty parameter, which is a Parameter; its values are changed by assign()",
+       [&] { static_cast<V&>(empty) = V(1); });
+  Owner owner;
+  const std::string anew =
+      ", which a module has registered; change its values by assign(), or give the module's constructor a parameter to "
+      "share";
+  says("parameter: a new one for 'w'" + anew, [&] { owner.w = Parameter<double>(A{2.}); });
+  const Owner moved(std::move(owner));
+  says("parameter: a new one for an empty handle" + anew, [&] { owner.w = Parameter<double>(A{2.}); });
+  says("parameter: the handle is empty; the module that it belongs to was moved from", [&] { owner.w.name(); });
+  {
+    Tape<double> outer;
+    const V a = outer.watch(v);
+    V swept;
+    {
+      Tape<double> inner;
+      swept = a * inner.watch(v);
+      inner.backward(sum(swept));
+    }
+    says(
+        "tape: a value that an inner tape recorded before its backward() freed it, used within the outer tape; take "
+        "its "
+        "gradient() instead, or detach() the value if it is a constant",
+        [&] { a* swept; });
+  }
+  says("checkpoint: the function gave other shapes when it was called again; it must not depend on what changes", [&] {
+    Tape<double> tape;
+    const auto changing = [calls = std::make_shared<int>(0)](const Many& z) {
+      return ++*calls > 1 ? z[0] : concatenate({z[0], z[0]});
+    };
+    tape.backward(sum(checkpoint(changing, {tape.watch(v)})));
+  });
 
   // Axes, and other numbers of operations.
   const auto no_axis = [&](const std::string& name, const std::function<void()>& f) {

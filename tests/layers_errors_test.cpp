@@ -271,6 +271,29 @@ void refuse_crf(Refusals& says) {
 }
 
 void refuse_modules(Refusals& says) {
+  struct Small : nn::Module<float> {
+    Parameter<float> w{Array<float>{1, 2}};
+    Small() { add("w", w); }
+  } small;
+  Model large({{"w", {2}}});
+  large.parameters[0].assign({1, -1e300});
+  says("copy_from: 'w' holds -1e+300; it must fit a float", [&] { small.copy_from(large); });
+  CHECK(small.w.value() == Array<float>{1, 2});
+  struct Outer : nn::Module<double> {
+    Model model{{{"a", {1}}}};
+    nn::Dropout<double> dropout{{.rate = 0.5}};
+    Outer() {
+      add("model", model);
+      add("dropout", dropout);
+    }
+  } outer;
+  const std::string on =
+      ", and would go on with the parameters that were here; use copy_from(), or make the whole model anew";
+  says("module: assigned to while another module has registered its 'a'" + on, [&] {
+    outer.model = Model({{"a", {1}}});
+  });
+  says("module: assigned to while another module has registered it" + on,
+       [&] { outer.dropout = nn::Dropout<double>({.rate = 0.5}); });
   says("module: copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr",
        [&] { const auto copy = layer; });
   says("module: 'a' is added twice; names must be different", [&] { Model({{"a", {1}}, {"a", {2}}}); });
