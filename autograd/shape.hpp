@@ -74,13 +74,14 @@ class Shape {
   /// The same for a shape to be given memory: throws where that, or the memory of its rows if one size is 0, cannot be.
   std::size_t checked_elements() const {
     std::size_t n = 1;
-    bool fits = true, empty = false;
+    double bound = 1;  // which does not wrap
     for (std::size_t k = 0; k < rank_; ++k) {
-      empty |= sizes_[k] == 0;
-      fits &= !__builtin_mul_overflow(n, sizes_[k] ? sizes_[k] : 1, &n) && n <= most_elements;
+      n *= sizes_[k];
+      bound *= double(sizes_[k] ? sizes_[k] : 1);
     }
-    require(fits, "shape", *this, " has more elements than memory can hold; at most ", most_elements);
-    return empty ? 0 : n;
+    require(bound <= double(most_elements), "shape", *this, " has more elements than memory can hold; at most ",
+            most_elements);
+    return n;
   }
   /// The index along each axis of the k-th element in row-major order.
   Shape position(std::size_t k) const {

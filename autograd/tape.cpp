@@ -79,8 +79,10 @@ std::uint32_t Tape<T>::find(const Variable<T>& x) {
   if (all.serial == nowhere) return Node<T>::constant;
   const Identity* identity = x.tensor().identity.get();
   if (!identity) {
-    if (all.owns(x.slot())) return x.slot().index;
-    all.refuse_swept(x.slot());
+    if (x.slot().tape) {
+      if (all.owns(x.slot())) return x.slot().index;
+      all.refuse_swept(x.slot());
+    }
     if (!all.captures) return Node<T>::constant;
   }
   if (const auto found = all.parameters.find(x.shared().get()); found != all.parameters.end()) {
@@ -148,15 +150,15 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
 
 template <class T>
 void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
-  std::vector<std::uint32_t> leaves = recording_->stale;
-  for (const auto& entry : recording_->parameters) leaves.push_back(entry.second);
-  for (const std::uint32_t index : leaves) {
+  const auto check = [&](std::uint32_t index) {
     const Leaf<T>& leaf = static_cast<const Leaf<T>&>(node(index));
     const Identity* const identity = leaf.handle.tensor().identity.get();
-    if (!identity || leaf.version == identity->version || index > last || index < begin_) continue;
+    if (!identity || leaf.version == identity->version || index > last || index < begin_) return;
     require(!dependent_on({index}, last)[last], where, "parameter '", identity->name,
             "' was assigned after this tape recorded it; step the optimizer after the sweep");
-  }
+  };
+  for (const auto& entry : recording_->parameters) check(entry.second);
+  for (const std::uint32_t index : recording_->stale) check(index);
 }
 
 template <class T>

@@ -52,7 +52,7 @@ struct Tensor {
         run(run_length == distance ? sizes.elements() : run_length),
         pitch(run_length == distance ? run : distance),
         buffer(std::move(memory)) {}
-  explicit Tensor(const Shape& sizes) : Tensor(sizes, Buffer<T>(sizes.checked_elements())) {}
+  explicit Tensor(const Shape& sizes) : Tensor(sizes, sizes.checked_elements()) {}
   ~Tensor() { delete array.load(std::memory_order_relaxed); }
 
   std::size_t size() const { return shape.elements(); }
@@ -64,6 +64,9 @@ struct Tensor {
 
   static void* operator new(std::size_t bytes) { return Block::make(bytes)->data(); }
   static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
+
+ private:
+  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), run(n), pitch(n), buffer(n) {}
 };
 
 /// Where a value stands on a tape; serial 0 is nowhere.
@@ -98,11 +101,21 @@ class Variable {
         tape_(other.tape_),
         index_(other.index_) {}
   /// Throws where this is the base of a Parameter, whose values change by assign() alone.
-  Variable& operator=(const Variable& other) { return *this = Variable(other); }
+  Variable& operator=(const Variable& other) {
+    if (kind_ != HandleKind::variable) [[unlikely]]
+      refuse_assignment();
+    tensor_ = other.tensor_;
+    tape_ = other.tape_;
+    index_ = other.index_;
+    return *this;
+  }
   Variable& operator=(Variable&& other) {
     if (kind_ != HandleKind::variable) [[unlikely]]
       refuse_assignment();
-    tensor_ = Variable(std::move(other)).tensor_;
+    if (other.kind_ == HandleKind::variable)
+      tensor_ = std::move(other.tensor_);
+    else
+      tensor_ = other.tensor_;
     tape_ = other.tape_;
     index_ = other.index_;
     return *this;

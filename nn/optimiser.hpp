@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -48,10 +49,11 @@ struct Step {
 };
 
 /// Calls rule(x, g, memory...) for each element, with g = ∇ + λ x and the first n arrays of the memory; what is not
-/// kept there is 0 before each step. An infinite element stays as it is, as if g were 0: no finite step moves it.
+/// kept there is 0 before each step. If the weights `decay`, by λ or in the rule, an infinite element stays as it is,
+/// as if g were 0; else no finite step moves it.
 template <std::size_t n, class T, class Rule>
-void each(const Step<T>& step, const Rule& rule) {
-  const T decay = T(step.weight_decay);
+void each(const Step<T>& step, const Rule& rule, bool decay) {
+  const T factor = T(step.weight_decay);
   [&]<std::size_t... k>(std::index_sequence<k...>) {
     constexpr std::size_t most = 256;  // elements at a time, for which there is spare memory
     [[maybe_unused]] T spare[n + 1][most];
@@ -64,20 +66,29 @@ void each(const Step<T>& step, const Rule& rule) {
         [[maybe_unused]] T* const memory[n + 1] = {step.memory[k].size()
                                                        ? step.memory[k].data() + (x - step.x.data())
                                                        : std::fill_n(spare[k], count, T(0)) - count...};
+        const auto run = [&](const auto& slope, const auto& moves) {
 #ifndef __clang__  // which asks at run time whether they overlap
 #pragma GCC ivdep
 #endif
-        for (std::size_t i = 0; i < count; ++i) {
-          const T before = x[i], slope = g[i] + decay * before;
-          const bool moves = std::abs(before) <= std::numeric_limits<T>::max();
-          T after = before;
-          rule(after, moves ? slope : T(0), memory[k][i]...);
-          x[i] = moves ? after : before;
-        }
+          for (std::size_t i = 0; i < count; ++i) {
+            T after = x[i];
+            rule(after, moves(x[i]) ? slope(i) : T(0), memory[k][i]...);
+            x[i] = moves(x[i]) ? after : x[i];
+          }
+        };
+        if (decay)
+          run([&](std::size_t i) { return g[i] + factor * x[i]; },
+              [](T element) { return std::abs(element) <= std::numeric_limits<T>::max(); });
+        else
+          run([&](std::size_t i) { return g[i]; }, [](T) { return true; });
       }
     }
   }
   (std::make_index_sequence<n>());
+}
+template <std::size_t n, class T, class Rule>
+void each(const Step<T>& step, const Rule& rule) {
+  each<n>(step, rule, step.weight_decay != 0);
 }
 
 /// What optimisers share: parameters, what is remembered of each, and the learning rate, which schedules set. One's own

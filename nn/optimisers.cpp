@@ -51,12 +51,13 @@ void Adam<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate / (1 - std::pow(options_.beta1, step.count)));
   const T scale = T(1 / std::sqrt(1 - std::pow(options_.beta2, step.count)));
   const T keep = T(decoupled_ ? 1 - step.learning_rate * std::exchange(step.weight_decay, 0) : 1);
-  each<3>(step, [=](T& x, T g, T& m, T& v, T& most) {
+  const auto rule = [=](T& x, T g, T& m, T& v, T& most) {
     m = beta1 * m + share1 * g;
     v = beta2 * v + share2 * g * g;
     most = std::max(most, v);
     x = keep * x - rate * m / nonzero(std::sqrt(most) * scale + epsilon);
-  });
+  };
+  each<3>(step, rule, decoupled_ || step.weight_decay != 0);
 }
 
 template <class T>
