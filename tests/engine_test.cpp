@@ -89,6 +89,14 @@ TEST_CASE("a handle outlives its tape, as a constant to every other tape") {
   CHECK(derivatives == std::vector<double>{4, 16, 64});
 }
 
+TEST_CASE("the first value that a tape takes back is a constant, as those after it are") {
+  Tape<double> tape;
+  const V x = tape.watch(2.), lost = x * 5;
+  tape.roll_back(1);
+  const V y = x * x;  // stands where `lost` stood
+  CHECK(tape.gradient(y + lost, {x})[0].item() == 4);
+}
+
 TEST_CASE("gradients are a value") {
   const Parameter<double> p(A{1., 2.}, "p"), q(A{3., 4.}, "q"), frozen(A{5., 6.}, "frozen"), other(A{7.}, "other");
   Parameter<double>(frozen).freeze();

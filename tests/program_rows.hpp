@@ -34,14 +34,14 @@ inline const Check anything = [](Call&) {}, positive = [](Call&c) { need(least(c
                    by_order = [](Call&c) { c.decide(difference_of(c[0], c[1])); };
 
 template <class F>
-Row unary(const std::string& name, const F& f, const Check& check = anything) {
+Row unary(const std::string& name, const Check& check, const F& f) {
   return {name, 1, 1, [=](Call& c) {
             check(c);
             return c(name, f, c[0]);
           }};
 }
 template <class F>
-Row binary(const std::string& name, const F& f, const Check& check = anything) {
+Row binary(const std::string& name, const Check& check, const F& f) {
   return {name, 2, 2, [=](Call& c) {
             need(broadcast_together(c.shape(0), c.shape(1)));
             check(c);
@@ -50,17 +50,17 @@ Row binary(const std::string& name, const F& f, const Check& check = anything) {
 }
 // With a number on either side.
 template <class F>
-Row with_number(const std::string& name, const F& f, const Check& check = anything) {
+Row with_number(const std::string& name, const Check& check, const F& f) {
   return {name + " with a number", 1, 1, [=](Call& c) {
             check(c);
             const double number = 0.5 * double(c.between(1, 4));
             const bool left = c.chance();
-            if (name != "pow") c.decide(c[0] - number);
+            c.decide(detach(c[0]) - number);
             return left ? c(name, f, number, c[0]) : c(name, f, c[0], number);
           }};
 }
 template <class F>
-Row ternary(const std::string& name, const F& f, const Check& check = anything) {
+Row ternary(const std::string& name, const Check& check, const F& f) {
   return {name, 3, 3, [=](Call& c) {
             need(broadcast_together(c.shape(0), c.shape(1)) && broadcast_together(c.shape(0), c.shape(2)) &&
                  broadcast_together(c.shape(1), c.shape(2)));
@@ -69,103 +69,110 @@ Row ternary(const std::string& name, const F& f, const Check& check = anything) 
           }};
 }
 
+template <class F>
+Row unary(const std::string& name, const F& f) {
+  return unary(name, anything, f);
+}
+template <class F>
+Row binary(const std::string& name, const F& f) {
+  return binary(name, anything, f);
+}
+template <class F>
+Row ternary(const std::string& name, const F& f) {
+  return ternary(name, anything, f);
+}
+template <class F>
+Row with_number(const std::string& name, const F& f) {
+  return with_number(name, anything, f);
+}
+
 inline Rows elementwise_rows() {
+  const Check by_half = [](Call& c) { c.decide(detach(c[0]) - 0.5); };
+  const Check above_minus_one = [](Call& c) { need(least(c[0]) > -0.7); };
+  const Check by_signs = [](Call& c) {
+    c.decide(c[0]);
+    c.decide(c[1]);
+  };
   const Check by_size = [](Call& c) { need(least(abs(detach(c[0]))) > 0.2); };
   const Check by_divisor = [](Call& c) { need(least(abs(detach(c[1]))) > 0.2); };
   return {
       binary("add", [](auto& a, auto& b) { return add(a, b); }),
       binary("subtract", [](auto& a, auto& b) { return subtract(a, b); }),
       binary("multiply", [](auto& a, auto& b) { return multiply(a, b); }),
-      binary(
-          "divide", [](auto& a, auto& b) { return divide(a, b); }, by_divisor),
+      binary("divide", by_divisor, [](auto& a, auto& b) { return divide(a, b); }),
       binary("operator+", [](auto& a, auto& b) { return a + b; }),
       binary("operator-", [](auto& a, auto& b) { return a - b; }),
       binary("operator*", [](auto& a, auto& b) { return a * b; }),
-      binary(
-          "operator/", [](auto& a, auto& b) { return a / b; }, by_divisor),
-      binary(
-          "operator<", [](auto& a, auto& b) { return a < b; }, by_order),
-      binary(
-          "operator<=", [](auto& a, auto& b) { return a <= b; }, by_order),
-      binary(
-          "operator>", [](auto& a, auto& b) { return a > b; }, by_order),
-      binary(
-          "operator>=", [](auto& a, auto& b) { return a >= b; }, by_order),
-      binary(
-          "less", [](auto& a, auto& b) { return less(a, b); }, by_order),
-      binary(
-          "less_equal", [](auto& a, auto& b) { return less_equal(a, b); }, by_order),
-      binary(
-          "equal", [](auto& a, auto& b) { return equal(a, b); }, by_order),
+      binary("operator/", by_divisor, [](auto& a, auto& b) { return a / b; }),
+      binary("operator<", by_order, [](auto& a, auto& b) { return a < b; }),
+      binary("operator<=", by_order, [](auto& a, auto& b) { return a <= b; }),
+      binary("operator>", by_order, [](auto& a, auto& b) { return a > b; }),
+      binary("operator>=", by_order, [](auto& a, auto& b) { return a >= b; }),
+      binary("less", by_order, [](auto& a, auto& b) { return less(a, b); }),
+      binary("less_equal", by_order, [](auto& a, auto& b) { return less_equal(a, b); }),
+      binary("equal", by_order, [](auto& a, auto& b) { return equal(a, b); }),
+      binary("not_equal", by_order, [](auto& a, auto& b) { return not_equal(a, b); }),
+      binary("operator==", by_order, [](auto& a, auto& b) { return a == b; }),
+      binary("operator!=", by_order, [](auto& a, auto& b) { return a != b; }),
+      binary("logical_and", by_signs, [](auto& a, auto& b) { return logical_and(a, b); }),
+      binary("logical_or", by_signs, [](auto& a, auto& b) { return logical_or(a, b); }),
+      binary("operator&&", by_signs, [](auto& a, auto& b) { return a && b; }),
+      binary("operator||", by_signs, [](auto& a, auto& b) { return a || b; }),
+      unary("logical_not", by_sign, [](auto& x) { return logical_not(x); }),
+      unary("operator!", by_sign, [](auto& x) { return !x; }),
       with_number("operator+", [](auto& a, auto& b) { return a + b; }),
       with_number("operator-", [](auto& a, auto& b) { return a - b; }),
       with_number("operator*", [](auto& a, auto& b) { return a * b; }),
-      with_number(
-          "operator/", [](auto& a, auto& b) { return a / b; }, by_size),
+      with_number("operator/", by_size, [](auto& a, auto& b) { return a / b; }),
       with_number("maximum", [](auto& a, auto& b) { return maximum(a, b); }),
       with_number("minimum", [](auto& a, auto& b) { return minimum(a, b); }),
       with_number("operator<", [](auto& a, auto& b) { return a < b; }),
-      with_number(
-          "pow", [](auto& a, auto& b) { return pow(a, b); }, positive),
+      with_number("pow", positive, [](auto& a, auto& b) { return pow(a, b); }),
       ternary("fma", [](auto& a, auto& b, auto& x) { return fma(a, b, x); }),
       ternary("lerp", [](auto& a, auto& b, auto& t) { return lerp(a, b, t); }),
       ternary("scaled_exp", [](auto& w, auto& a, auto& b) { return scaled_exp(w, a, b); }),
-      ternary(
-          "where", [](auto& condition, auto& a, auto& b) { return where(condition, a, b); }, by_sign),
-      ternary(
-          "where with a comparison", [](auto& x, auto& a, auto& b) { return where(x < 0.5, a, b); },
-          [](Call& c) { c.decide(c[0] - 0.5); }),
-      ternary(
-          "select", [](auto& condition, auto& a, auto& b) { return select(condition, a, b); }, by_sign),
+      ternary("where", by_sign, [](auto& condition, auto& a, auto& b) { return where(condition, a, b); }),
+      ternary("where with a comparison", by_half, [](auto& x, auto& a, auto& b) { return where(x < 0.5, a, b); }),
+      ternary("select", by_sign, [](auto& condition, auto& a, auto& b) { return select(condition, a, b); }),
       binary("exp_difference", [](auto& a, auto& b) { return exp_difference(a, b); }),
       binary("scaled_tanh", [](auto& w, auto& x) { return scaled_tanh(w, x); }),
-      binary(
-          "pow", [](auto& a, auto& b) { return pow(a, b); }, positive),
+      binary("pow", positive, [](auto& a, auto& b) { return pow(a, b); }),
       {"pow with a whole exponent", 1, 1,
        [](Call& c) {
          const int exponent = int(c.between(0, 3));
          return c(
              "pow", [](auto& x, int n) { return pow(x, n); }, c[0], exponent);
        }},
-      binary(
-          "maximum", [](auto& a, auto& b) { return maximum(a, b); }, by_order),
-      binary(
-          "minimum", [](auto& a, auto& b) { return minimum(a, b); }, by_order),
+      binary("maximum", by_order, [](auto& a, auto& b) { return maximum(a, b); }),
+      binary("minimum", by_order, [](auto& a, auto& b) { return minimum(a, b); }),
       unary("negate", [](auto& x) { return negate(x); }),
       unary("operator-", [](auto& x) { return -x; }),
       unary("exp", [](auto& x) { return exp(x); }),
-      unary(
-          "log", [](auto& x) { return log(x); }, positive),
+      unary("log", positive, [](auto& x) { return log(x); }),
       unary("tanh", [](auto& x) { return tanh(x); }),
       unary("sigmoid", [](auto& x) { return sigmoid(x); }),
       unary("logistic", [](auto& x) { return logistic(x); }),
       unary("softplus", [](auto& x) { return softplus(x); }),
       unary("log_sigmoid", [](auto& x) { return log_sigmoid(x); }),
-      unary(
-          "log1p", [](auto& x) { return log1p(x); }, [](Call& c) { need(least(c[0]) > -0.7); }),
+      unary("log1p", above_minus_one, [](auto& x) { return log1p(x); }),
       unary("expm1", [](auto& x) { return expm1(x); }),
-      unary(
-          "sqrt", [](auto& x) { return sqrt(x); }, positive),
-      unary(
-          "rsqrt", [](auto& x) { return rsqrt(x); }, positive),
-      unary(
-          "reciprocal", [](auto& x) { return reciprocal(x); }, by_size),
-      unary(
-          "abs", [](auto& x) { return abs(x); }, by_sign),
+      unary("sqrt", positive, [](auto& x) { return sqrt(x); }),
+      unary("rsqrt", positive, [](auto& x) { return rsqrt(x); }),
+      unary("reciprocal", by_size, [](auto& x) { return reciprocal(x); }),
+      unary("abs", by_sign, [](auto& x) { return abs(x); }),
       unary("erf", [](auto& x) { return erf(x); }),
       unary("sin", [](auto& x) { return sin(x); }),
       unary("cos", [](auto& x) { return cos(x); }),
       unary("silu", [](auto& x) { return silu(x); }),
       unary("gelu", [](auto& x) { return gelu(x); }),
-      unary(
-          "relu", [](auto& x) { return relu(x); }, by_sign),
+      unary("relu", by_sign, [](auto& x) { return relu(x); }),
       unary("square", [](auto& x) { return square(x); }),
       unary("nonzero", [](auto& x) { return nonzero(x); }),
       {"clamp", 1, 1,
        [](Call& c) {
          const double low = 0.5 * double(c.random.below(3)) - 1, high = low + 0.5 * double(c.random.below(4));
-         c.decide(c[0] - low);
-         c.decide(c[0] - high);
+         c.decide(detach(c[0]) - low);
+         c.decide(detach(c[0]) - high);
          return c(
              "clamp", [](auto& x, double a, double b) { return clamp(x, a, b); }, c[0], low, high);
        }},

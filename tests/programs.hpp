@@ -177,7 +177,8 @@ class Run {
             << ");\nTape<double> tape(random);\n"
                "const auto noise = [](const V& x) {\n"
                "  return x * V(Tape<double>::innermost()->random()->normal<double>(x.shape()));\n};\n";
-    for (std::size_t k = 0; k < program.leaves.size(); ++k) values_.push_back({leaf(k, arrays[k])});
+    for (std::size_t k = 0; k < program.leaves.size(); ++k)
+      leaves_.push_back(values_.emplace_back(1, leaf(k, arrays[k]))[0].x);
   }
   Run(const Run&) = delete;
 
@@ -193,7 +194,7 @@ class Run {
   Many trained() {
     Many result;
     for (std::size_t k = 0; k < program_.leaves.size(); ++k)
-      if (program_.leaves[k].trained()) tape.index_of(result.emplace_back(values_[k][0].x));
+      if (program_.leaves[k].trained()) tape.index_of(result.emplace_back(leaves_[k]));
     return result;
   }
 
@@ -215,7 +216,8 @@ class Run {
   const std::vector<std::size_t> last_;
   Random random_;
   std::vector<Parameter<double>> parameters_;
-  Environment values_;
+  Environment values_;  // what a checkpoint passes on stands here as its output
+  Many leaves_;
 
  public:
   Tape<double> tape;
@@ -406,6 +408,7 @@ inline void Run::step(std::size_t k, Environment& values) {
   }
   Call call(*this, k, std::move(operands), line.seed);
   const Many results = line.row->apply(call);
+  need(!results.empty());
   const std::string name = "v" + std::to_string(k);
   values[k].clear();
   for (const V& y : results) {
