@@ -137,7 +137,9 @@ const std::map<std::string, std::function<V(const Operands&)>> operations{
     {"layer_norm",
      [](auto& in) {
        const std::size_t size = Shape(in.list("normalized_shape")).elements();
-       const auto row = [&](const char* name) { return in.operand(name).has_value() ? reshape(in.operand(name), {size}) : V(); };
+       const auto row = [&](const char* name) {
+         return in.operand(name).has_value() ? reshape(in.operand(name), {size}) : V();
+       };
        const V rows = reshape(in.x, {in.x.size() / size, size});
        return reshape(nn::layer_norm(rows, row("weight"), row("bias"), in.attributes.at("eps")), in.x.shape());
      }},
