@@ -193,13 +193,14 @@ TEST_CASE("groups of parameters have rates and decays of their own, which follow
 TEST_CASE_TEMPLATE("no optimiser moves an infinite element, or one that has neither gradient nor decay", T, float,
                    double) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
-  for (const auto& [weight_decay, make] : every_optimiser<T>()) {
+  for (const Maker<T>& maker : every_optimiser<T>()) {
+    const auto& [weight_decay, make] = maker;
     const Array<T> start{-infinity, 1, infinity};
     Parameter<T> p(start, "p"), table(Array<T>{{-infinity, 1, infinity}, {-infinity, 1, infinity}}, "table");
     Parameter<T> moving({1}, "moving"), resting({1}, "resting");
     const auto optimiser = make({p, table}), alone = make({moving, resting});
     CAPTURE(std::string(optimiser->name()));
-    CAPTURE(weight_decay);
+    CAPTURE(maker.weight_decay);
     for (const T g : {T(0), T(0.5), T(-2), T(0)}) {
       const Variable<T> slopes = Array<T>{g, g, 0};
       const auto swept = [](const auto& loss) {
