@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstddef>
 
-namespace unroll {
+#include "visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
 
 /// a where the condition holds, else b.
 template <class X>
