@@ -22,6 +22,7 @@ constexpr auto nonzero(const X& x) {
   return !(x == X(0));
 }
 
+// Inline where a call for each vector would cost as much as the function itself.
 namespace maths {
 
 template <class X>
@@ -52,7 +53,7 @@ X bounded(const X& x) {
 
 /// The polynomial of these coefficients, from that of the highest power down.
 template <class X, class... Lower>
-X polynomial(const X& x, double highest, Lower... lower) {
+inline X polynomial(const X& x, double highest, Lower... lower) {
   X y = number<X>(highest);
   ((y = y * x + number<X>(lower)), ...);
   return y;
@@ -60,7 +61,7 @@ X polynomial(const X& x, double highest, Lower... lower) {
 
 /// f(a, b) of numbers, lane by lane.
 template <class X, class F>
-X each_lane(const X& a, const X& b, const F& f) {
+inline X each_lane(const X& a, const X& b, const F& f) {
   typename X::value_type x[X::size], y[X::size];
   a.store_unaligned(x);
   b.store_unaligned(y);
@@ -77,7 +78,7 @@ template <class X>
 
 /// eˣ; xsimd's is infinite too early and never subnormal.
 template <class X>
-X exp(const X& x) {
+inline X exp(const X& x) {
   using std::exp;
   if constexpr (VectorLike<X>) {
     const X y = exp(x);
@@ -89,7 +90,7 @@ X exp(const X& x) {
 }
 
 template <class X>
-X log(const X& x) {
+inline X log(const X& x) {
   using std::log;
   if constexpr (VectorLike<X>) {
     // xsimd's is wrong for subnormal numbers, so small ones are scaled up by 2¹⁰⁰.
@@ -101,7 +102,7 @@ X log(const X& x) {
 }
 
 template <class X>
-X log1p(const X& x) {
+inline X log1p(const X& x) {
   using std::log1p;
   if constexpr (VectorLike<X>)
     return select(nonzero(x), log1p(x), x);
@@ -110,7 +111,7 @@ X log1p(const X& x) {
 }
 
 template <class X>
-X expm1(const X& x) {
+inline X expm1(const X& x) {
   using std::expm1;
   if constexpr (VectorLike<X>)
     return select(nonzero(x), select(x > X(80), maths::exp(x), expm1(x)), x);
@@ -120,7 +121,7 @@ X expm1(const X& x) {
 
 /// aᵇ; xsimd's is e^(b ln a), which is far from right to the last digits.
 template <class X>
-X pow(const X& a, const X& b) {
+inline X pow(const X& a, const X& b) {
   using std::pow;
   if constexpr (VectorLike<X>)
     return each_lane(a, b, [](auto x, auto y) {
@@ -135,7 +136,7 @@ X pow(const X& a, const X& b) {
 
 /// sin x; xsimd's is wrong where it is almost 0.
 template <class X>
-X sin(const X& x) {
+inline X sin(const X& x) {
   using std::sin;
   if constexpr (VectorLike<X>)
     return each_lane(x, x, [](auto number, auto) {
@@ -149,7 +150,7 @@ X sin(const X& x) {
 }
 
 template <class X>
-X cos(const X& x) {
+inline X cos(const X& x) {
   using std::cos;
   if constexpr (VectorLike<X>)
     return each_lane(x, x, [](auto number, auto) {
@@ -164,7 +165,7 @@ X cos(const X& x) {
 
 /// 1 − Φ(x) of a vector x ≥ 0, Φ the normal distribution function; right to the last digits however small it is.
 template <class X>
-X normal_tail(const X& beyond) {
+inline X normal_tail(const X& beyond) {
   const X x = select(beyond > X(40), X(40), beyond), square = x * x;
   // Of e^(−x²/2), what rounding took from the square is put back: x² = h² + (x − h)(x + h), and h² is exact.
   const X h = nearbyint(X(x * X(128))) * number<X>(1. / 128), lost = (h * h - square) + (x - h) * (x + h);
@@ -183,7 +184,7 @@ X normal_tail(const X& beyond) {
 
 /// erf x of a vector |x| ≤ 1: erf x / x as a polynomial of x², interpolated at Chebyshev nodes
 template <class X>
-X erf_near_zero(const X& x) {
+inline X erf_near_zero(const X& x) {
   return x * polynomial(X(x * x), -7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07,
                         1.6447424703317362e-06, -1.492473690741966e-05, 0.00012055294904839707, -0.0008548325975389692,
                         0.0052239776071164225, -0.02686617064323777, 0.11283791670945006, -0.37612638903183543,
@@ -192,7 +193,7 @@ X erf_near_zero(const X& x) {
 
 /// erf x; xsimd's is NaN for large numbers and off by 70 units in the last place at 2.2.
 template <class X>
-X erf(const X& x) {
+inline X erf(const X& x) {
   using std::erf;
   if constexpr (VectorLike<X>) {
     const X size = abs(x), far = X(1) - X(2) * normal_tail(X(size * number<X>(1.4142135623730951)));
@@ -204,7 +205,7 @@ X erf(const X& x) {
 
 /// Φ(x), the normal distribution function
 template <class X>
-X normal(const X& x) {
+inline X normal(const X& x) {
   const X half = number<X>(0.5), scaled = x * number<X>(0.7071067811865476);
   if constexpr (VectorLike<X>) {
     const X size = abs(x), tail = normal_tail(size);
@@ -216,7 +217,7 @@ X normal(const X& x) {
 
 /// σ(x) = eˣ / (1 + eˣ), which unlike 1 / (1 + e⁻ˣ) is right for subnormal results
 template <class X>
-X logistic(const X& x) {
+inline X logistic(const X& x) {
   if constexpr (requires { sigmoid(x); }) {
     return sigmoid(x);
   } else {
