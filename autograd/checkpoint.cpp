@@ -137,8 +137,8 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
   if (operands.empty()) return outputs;
   std::vector<Shape> shapes;
   for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
-  const Variable<T> all = tape->template record<CheckpointNode<T>>(flattened(outputs).shared(), f, std::move(shapes),
-                                                                   inputs, operands, std::move(indices), random, state);
+  const Variable<T> all = tape->template record<CheckpointNode<T>>(
+      detach(flattened(outputs)).shared(), f, std::move(shapes), inputs, operands, std::move(indices), random, state);
   std::int64_t begin = 0;
   for (Variable<T>& output : outputs) {
     const std::int64_t end = begin + static_cast<std::int64_t>(output.size());

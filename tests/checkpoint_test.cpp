@@ -78,6 +78,14 @@ TEST_CASE("a checkpoint keeps inputs and outputs alone") {
   CHECK(recorded(false) > 200);
 }
 
+TEST_CASE("a checkpoint may pass on a parameter, and what another one passed on") {
+  const Parameter<double> p(A{0.3, -0.8}, "p");
+  const V v = A{2, 3};
+  const auto pass = [](const Many& in) { return in[0]; };
+  const auto f = [&] { return sum(v * checkpoint(pass, {checkpoint([p](const Many&) { return V(p); }, Many{})}) * p); };
+  CHECK(gradient_check(f, {p}, {.order = 2}));
+}
+
 TEST_CASE("a checkpoint may take parts of what has gaps between its rows") {
   const Parameter<double> p(Random(1).normal<double>({4, 4, 4}), "p");
   const V v = Random(2).normal<double>({2, 4, 1});
