@@ -17,7 +17,7 @@ struct MinimalGatedCell : nn::GateWeights<T> {
 
   MinimalGatedCell(const nn::CellSizes& sizes, Random& random) : nn::GateWeights<T>(2, sizes, random) {}
 
-  Variable<T> input(const Variable<T>& x) const { return b ? linear(x, W, b + d) : linear(x, W); }
+  Variable<T> input(const Variable<T>& x) const { return b.has_value() ? linear(x, W, b + d) : linear(x, W); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
