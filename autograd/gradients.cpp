@@ -64,7 +64,7 @@ auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
 }
 
 template <class T>
-const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const {
+const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const& {
   const Entry* entry = find(x);
   if (!entry && x.tensor().identity)
     fail("gradients", "parameter '", x.tensor().identity->name, "' was not recorded",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "variable.hpp"
@@ -25,7 +26,8 @@ class Gradients {
   };
 
   /// The gradient by a parameter or watched variable of the tape, of the same shape.
-  const Array<T>& operator[](const Variable<T>& x) const;
+  const Array<T>& operator[](const Variable<T>& x) const&;
+  Array<T> operator[](const Variable<T>& x) && { return std::as_const(*this)[x]; }
   /// Whether the loss depends on x; optimisers skip a parameter on which it does not.
   bool contains(const Variable<T>& x) const;
   /// Adds gradient by gradient; what only `other` has is taken over.
@@ -41,7 +43,8 @@ class Gradients {
   }
   /// √Σg² over all entries.
   double norm() const;
-  const std::vector<Entry>& entries() const { return entries_; }
+  const std::vector<Entry>& entries() const& { return entries_; }
+  std::vector<Entry> entries() && { return std::move(entries_); }
   /// The entry of x, or null.
   const Entry* find(const Variable<T>& x) const;
   /// The gradient of an entry with all its rows.

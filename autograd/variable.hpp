@@ -134,7 +134,8 @@ class Variable {
   /// The array; it lives as long as any handle to it.
   const Array<T>& value() const&;
   Array<T> value() && { return std::as_const(*this).value(); }
-  const Shape& shape() const { return tensor().shape; }
+  const Shape& shape() const& { return tensor().shape; }
+  Shape shape() && { return tensor().shape; }
   std::size_t size() const { return tensor().size(); }
   /// The one element of an array of size 1.
   T item() const;

@@ -229,3 +229,13 @@ TEST_CASE("masks of −∞ are no anomaly, unless they are said to be") {
   Tape<double> tape;
   CHECK(exp(tape.watch(1000.0)).item() == infinity);
 }
+
+TEST_CASE("what a temporary lends outlives it") {
+  const V x = A{3, 4};
+  for (const std::size_t n : (x * x).shape()) CHECK(n == 2);
+  for (const double y : (x * x).value()) CHECK(y >= 9);
+  Tape<double> tape;
+  const V watched = tape.watch(x);
+  for (const auto& entry : tape.backward(sum(watched)).entries()) CHECK(entry.reached);
+  for (const double slope : tape.backward(sum(watched))[watched]) CHECK(slope == 1);
+}
