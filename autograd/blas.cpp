@@ -78,13 +78,18 @@ namespace {
 // So many terms BLAS may add up in its own way, which is one after the other in parts.
 constexpr std::size_t deep = 2048;
 
+// Whether the terms of an element of a vector c = a b stand one after the other in memory: such products go along them
+// in several lanes, and others add a row of the matrix to all of c.
+constexpr bool along_rows(std::size_t n, bool transposed_a, bool transposed_b) {
+  return n == 1 ? !transposed_a : transposed_b;
+}
+
 // c += a b for one row or one column c: products that are added up as all that is.
 template <class T>
 void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                      Matrix<const T> b, bool transposed_b, Matrix<T> c) {
   const auto step = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
-  // Along rows of memory, whichever matrix it is.
-  const bool inner_last = n == 1 ? !transposed_a : transposed_b;
+  const bool inner_last = along_rows(n, transposed_a, transposed_b);
   const auto strided = [&](auto* data, std::size_t outer, std::size_t inner) {
     return Strided<std::remove_pointer_t<decltype(data)>>{
         data, {step(inner_last ? outer : inner), step(inner_last ? inner : outer)}};
@@ -101,7 +106,7 @@ void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T
 template <class T>
 void add_in_parts(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a, Matrix<const T> b,
                   bool transposed_b, Matrix<T> c) {
-  constexpr std::size_t most = 256;
+  constexpr std::size_t most = 1024;
   Parts<T> parts(m * n);
   for (std::size_t first = 0; first < k; first += most) {
     multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
@@ -120,11 +125,12 @@ template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
   if (m == 0 || n == 0) return;
-  const bool vector = m == 1 || n == 1;
-  if (k == 0 || k > deep) {
+  const bool long_vector =
+      (m == 1 || n == 1) && k > (m == n || !along_rows(n, transposed_a, transposed_b) ? some : deep);
+  if (k == 0 || long_vector || k > deep) {
     for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
     if (k == 0) return;
-    if (vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
+    if (long_vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
   }
   const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
   const T beta = add ? T(1) : T(0);

@@ -134,21 +134,21 @@ struct Vector {
     Compensated<Lanes> total{zero, zero};
     for (std::size_t i = 0; i < rows; ++i) {
       const Operands x(in, i);
-      for (std::size_t j = 0; j < columns;) {
+      std::size_t j = 0;
+      do {
         Lanes sum = zero;
-        for (const std::size_t enough = columns - j < some * width ? columns : j + some * width; j < enough;) {
+        for (const std::size_t enough = whole - j < some * width ? whole : j + some * width; j < enough;) {
           Lanes part = zero;
-          for (const std::size_t end = enough - j < few * width ? enough : j + few * width; j < end; j += width) {
-            const Lanes values = x.call(f, j);
-            part = part + (j < whole ? values : xsimd::select(last, values, zero));
-          }
+          for (const std::size_t end = enough - j < few * width ? enough : j + few * width; j < end; j += width)
+            part = part + x.call(f, j);
           sum = sum + part;
         }
+        if (j == whole && whole < columns) sum = sum + xsimd::select(last, x.call(f, whole), zero);
         if (alone && columns <= some * width)
           total.sum = sum;
         else
           total += sum;
-      }
+      } while (j < whole);
       if (!alone && i + 1 < rows) continue;
       alignas(64) T lanes[width];
       total.sum.store_aligned(lanes);

@@ -9,7 +9,7 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (deferred_ && deferred_->products.empty() && !deferred_->parts && !sum_.value.has_value() && !part_)
+  if (deferred_ && deferred_->products.empty() && !sum_.value.has_value() && !part_)
     return deferred_->rows.push_back(term);
   const Memory memory = open(false);
   scatter_into<T>(memory.data, memory.run, memory.pitch, {&term, 1});
@@ -33,30 +33,51 @@ void Adjoint<T>::add_products() {
   add_rows_kept();
   const std::vector<ProductTerm<T>> products = std::exchange(deferred_->products, {});
   deferred_->height = 0;
-  Adjoint whole(sum_, whole_, nullptr, whole_, deferred_);  // this may be that of a part
+  Adjoint whole(sum_, whole_, nullptr, sum_, whole_, deferred_);  // this may be that of a part
   unroll::add_products<T>(whole, products);
+}
+
+// All that it is of the memory, which nobody else has.
+template <class T>
+auto Adjoint<T>::memory() -> Memory {
+  fill_untouched();
+  if (!sum_.value.tensor().unique() || (part_ && !sum_.value.tensor().contiguous()))
+    sum_.value = packed_copy(sum_.value);
+  Tensor<T>& tensor = *sum_.value.shared();
+  if (!part_ || shape_.elements() == whole_.elements()) return {tensor.buffer.data(), tensor.run, tensor.pitch, false};
+  return {tensor.buffer.data() + part_->offset, part_->run, part_->pitch, false};
+}
+
+// Calls f(elements of the memory, their number, the first of them in the adjoint) for its runs.
+template <class Memory, class F>
+void for_runs(const Memory& memory, std::size_t size, const F& f) {
+  for (std::size_t first = 0; first < size; first += memory.run)
+    f(memory.data + first / memory.run * memory.pitch, std::min(memory.run, size - first), first);
 }
 
 // Begins another part of a long sum.
 template <class T>
 void Adjoint<T>::collect() {
-  fill_untouched();
-  std::optional<Parts<T>>& parts = deferred_->parts;
-  if (!parts) parts.emplace(whole_.elements());
-  const Variable<T> part = detach(std::exchange(sum_.value, {}));
-  std::copy_n(part.tensor().data(), part.size(), parts->part());
-  parts->fold();
-  deferred_->terms = 0;
+  const std::size_t size = shape_.elements();
+  if (!own_.parts) own_.parts = std::make_unique<Parts<T>>(size);
+  T* const part = own_.parts->part();
+  for_runs(memory(), size, [&](T* x, std::size_t n, std::size_t first) {
+    std::copy_n(x, n, part + first);
+    std::fill_n(x, n, T(0));
+  });
+  own_.parts->fold();
+  own_.terms = 0;
 }
 
 template <class T>
 void Adjoint<T>::finish() {
   add_products();
-  if (!deferred_ || !deferred_->parts) return;
-  if (sum_.value.has_value()) collect();
-  sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(whole_)));
-  std::copy_n(deferred_->parts->sum(), whole_.elements(), sum_.value.shared()->buffer.data());
-  deferred_->parts.reset();
+  if (!own_.parts) return;
+  collect();
+  const T* const sum = own_.parts->sum();
+  for_runs(memory(), shape_.elements(),
+           [&](T* x, std::size_t n, std::size_t first) { std::copy_n(sum + first, n, x); });
+  own_.parts.reset();
 }
 
 template <class T>
@@ -112,7 +133,6 @@ template <class T>
 auto Adjoint<T>::open(bool overwrites) -> Memory {
   settle();
   const Columns own = columns();
-  if (deferred_ && !part_ && sum_.value.has_value() && ++deferred_->terms >= few) collect();
   if (!sum_.value.has_value()) {
     sum_.value = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(part_ ? whole_ : shape_)));
     sum_.untouched = sum_.pitch = own.pitch;
@@ -124,12 +144,8 @@ auto Adjoint<T>::open(bool overwrites) -> Memory {
     clear(memory, own.pitch, end, std::exchange(sum_.untouched, own.first));
     return {memory.buffer.data() + own.first, own.count, rows == 1 ? own.count : own.pitch, true};
   }
-  fill_untouched();
-  if (!sum_.value.tensor().unique() || (part_ && !sum_.value.tensor().contiguous()))
-    sum_.value = packed_copy(sum_.value);
-  Tensor<T>& tensor = *sum_.value.shared();
-  if (own.count == own.pitch) return {tensor.buffer.data(), tensor.run, tensor.pitch, false};
-  return {tensor.buffer.data() + part_->offset, part_->run, part_->pitch, false};
+  if (++own_.terms >= few) collect();
+  return memory();
 }
 
 template <class T>

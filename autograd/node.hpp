@@ -2,7 +2,6 @@
 
 #include <limits>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,9 +36,7 @@ template <class T>
 struct Deferred {
   std::vector<RowTerm<T>> rows;  // all of the adjoint, if there are any
   std::vector<ProductTerm<T>> products;
-  std::size_t height = 0;         // of the products together, Σ k
-  std::optional<Parts<T>> parts;  // what was added before, once there are many terms
-  std::size_t terms = 0;          // added since
+  std::size_t height = 0;  // of the products together, Σ k
 };
 
 /// What has been added to an adjoint.
@@ -48,15 +45,18 @@ struct Sum {
   Variable<T> value;
   // Its memory in rows of `pitch` elements, of which nobody has written or seen the first `untouched` yet: zeros.
   std::size_t untouched = 0, pitch = 0;
+  std::unique_ptr<Parts<T>> parts{};  // what was added before, once there are many terms
+  std::size_t terms = 0;              // added since
 };
 
 /// The adjoint of a recorded value while a sweep adds to it.
 template <class T>
 class Adjoint {
  public:
-  /// `deferred` is null where all is to be added at once.
-  Adjoint(Sum<T>& sum, const Shape& shape, const Part* part, const Shape& whole, Deferred<T>* deferred = nullptr)
-      : sum_(sum), shape_(shape), part_(part), whole_(whole), deferred_(deferred) {}
+  /// A part of another adjoint adds there, to `sum`. `deferred` is null where all is to be added at once.
+  Adjoint(Sum<T>& own, const Shape& shape, const Part* part, Sum<T>& sum, const Shape& whole,
+          Deferred<T>* deferred = nullptr)
+      : own_(own), sum_(sum), shape_(shape), part_(part), whole_(whole), deferred_(deferred) {}
   Adjoint(const Adjoint&) = delete;
 
   const Shape& shape() const { return shape_; }
@@ -83,6 +83,8 @@ class Adjoint {
   bool defer(const ProductTerm<T>& term);
   /// Adds all that was kept apart but rows, and zeros where nothing was added to a part.
   void finish();
+  /// Whether it must be finished before it is seen, apart from what was deferred.
+  bool unfinished() const { return sum_.untouched || own_.parts; }
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
   /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.
@@ -100,9 +102,11 @@ class Adjoint {
   void add_rows_kept();
   void add_deferred();
   void add_products();
+  Memory memory();
   void collect();
   void fill_untouched();
 
+  Sum<T>& own_;  // counts its terms
   Sum<T>& sum_;
   const Shape& shape_;
   const Part* part_;  // of `whole_`, or null

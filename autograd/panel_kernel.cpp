@@ -21,17 +21,11 @@ void block(const PanelProduct<T>& p, std::size_t columns) {
   T* const c = columns == all ? p.c : part[0];
   const std::size_t row_c = columns == all ? p.row_c : all;
   Lanes<T> sum[rows][vectors];
-  for (int i = 0; i < rows; ++i) {
-    const T* start = p.start + (p.start ? i * p.row_start : 0);
-    if (p.start && columns < all) {
-      for (std::size_t j = 0; j < columns; ++j) part[i][j] = start[j];
-      start = part[i];
-    }
+  for (int i = 0; i < rows; ++i)
     for (int v = 0; v < vectors; ++v) {
-      sum[i][v] = start ? Lanes<T>::load_unaligned(start + v * width) : Lanes<T>(T(0));
+      sum[i][v] = Lanes<T>(T(0));
       __builtin_prefetch(p.c + i * p.row_c + v * width, 1);
     }
-  }
   const T* b = p.panels;
   for (std::size_t l = 0; l < p.k; ++l, b += all) {
     Lanes<T> row[vectors];
@@ -41,8 +35,17 @@ void block(const PanelProduct<T>& p, std::size_t columns) {
       for (int v = 0; v < vectors; ++v) sum[i][v] = xsimd::fma(a, row[v], sum[i][v]);
     }
   }
-  for (int i = 0; i < rows; ++i)
-    for (int v = 0; v < vectors; ++v) sum[i][v].store_unaligned(c + i * row_c + v * width);
+  for (int i = 0; i < rows; ++i) {
+    const T* start = p.start + (p.start ? i * p.row_start : 0);
+    if (p.start && columns < all) {
+      for (std::size_t j = 0; j < columns; ++j) part[i][j] = start[j];
+      start = part[i];
+    }
+    for (int v = 0; v < vectors; ++v) {
+      if (start) sum[i][v] = Lanes<T>::load_unaligned(start + v * width) + sum[i][v];
+      sum[i][v].store_unaligned(c + i * row_c + v * width);
+    }
+  }
   for (int i = 0; i < rows && columns < all; ++i)
     for (std::size_t j = 0; j < columns; ++j) p.c[i * p.row_c + j] = part[i][j];
 }
@@ -58,12 +61,12 @@ void rows_of(std::size_t count, const PanelProduct<T>& p, std::size_t columns) {
 
 template <class T>
 void multiply(const PanelProduct<T>& p) {
-  constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 1024;
+  constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 256;
   const std::size_t blocks = (p.m + most - 1) / most;
   for (std::size_t column = 0; column < p.n; column += 2 * width) {
     const std::size_t left = p.n - column, columns = left < 2 * width ? left : 2 * width;
     const std::size_t panel = columns > width ? 2 * width : width;
-    // What is read of a panel at a time stays near for all rows.
+    // What is read of a panel at a time stays near for all rows, and its terms are few enough to be added up alone.
     std::size_t depth = 0;
     do {
       PanelProduct<T> part = p;

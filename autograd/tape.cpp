@@ -179,7 +179,7 @@ Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
   const Part* const part = node(index).part();
   Node<T>& whole = part ? node(part->whole) : node(index);
   auto* const deferred = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).deferred : nullptr;
-  return {whole.adjoint, node(index).shape, part, whole.shape, deferred};
+  return {node(index).adjoint, node(index).shape, part, whole.adjoint, whole.shape, deferred};
 }
 
 template <class T>
@@ -203,8 +203,10 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     if (operands.empty()) {
       adjoint_of(k).finish();
       gradients.add(static_cast<const Leaf<T>&>(node));
-    } else if (node.adjoint.value.has_value() && !node.part()) {
-      if (node.adjoint.untouched) adjoint_of(k).finish();
+    } else if (node.part()) {
+      if (node.adjoint.parts) adjoint_of(k).finish();
+    } else if (node.adjoint.value.has_value()) {
+      if (adjoint_of(k).unfinished()) adjoint_of(k).finish();
       Variable<T> g = std::move(node.adjoint.value);
       std::size_t first = 0;
       while (operands[first] == Node<T>::constant) ++first;
@@ -264,6 +266,7 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
   for (std::uint32_t k = last + 1; k-- > 0;) {
     Node<T>& node = this->node(k);
     Variable<T>& sum = adjoints[k].value;
+    if (adjoints[k].parts) Adjoint<T>(adjoints[k], node.shape, nullptr, adjoints[k], node.shape).finish();
     if (const auto found = parts.find(k); found != parts.end()) {
       const std::size_t size = node.shape.elements();
       if (sum.has_value()) found->second.push_back({{k, 0, size, size}, sum});
@@ -279,7 +282,7 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
       for (std::size_t i = 0; i < operands.size(); ++i) {
         if (operands[i] == Node<T>::constant || !depends[operands[i]]) continue;
         const Shape& shape = this->node(operands[i]).shape;
-        Adjoint<T> into(adjoints[operands[i]], shape, nullptr, shape);
+        Adjoint<T> into(adjoints[operands[i]], shape, nullptr, adjoints[operands[i]], shape);
         node.pull(i, g, into, false);
       }
     }

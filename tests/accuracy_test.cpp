@@ -27,12 +27,44 @@ double worst(const Array<float>& y, double expected) {
 
 double worst(const V& y, double expected) { return worst(y.value(), expected); }
 
+double worst(const Array<float>& y, const Array<double>& expected) {
+  REQUIRE(Shape(y.shape()) == Shape(expected.shape()));
+  double error = 0;
+  for (std::size_t k = 0; k < y.size(); ++k)
+    error = std::max(error, std::abs(double(y.storage()[k]) / expected.storage()[k] - 1));
+  return error;
+}
+
+double worst(const V& y, const Array<double>& expected) { return worst(y.value(), expected); }
+
+// aᵀ b
+Array<double> product(const V& a, const V& b) {
+  const std::size_t m = a.shape()[1], n = b.shape()[1];
+  Array<double> c = zeros<double>({m, n}).value();
+  for (std::size_t l = 0; l < a.shape()[0]; ++l)
+    for (std::size_t i = 0; i < m; ++i)
+      for (std::size_t j = 0; j < n; ++j) c(i, j) += double(a.value()(l, i)) * double(b.value()(l, j));
+  return c;
+}
+
 // Of the gradient of Σ 0.1 f(x) by an x of ones.
 double of_gradient(const Shape& shape, double expected, const std::function<V(const V&)>& f) {
   Tape<float> tape;
   const V x = tape.watch(ones<float>(shape));
   const V y = f(x);
   return worst(tape.backward(sum(y * 0.1f))[x], expected);
+}
+
+// The error of the gradient at the last place of f(parameter), which is used so many times.
+double of_many_steps(std::size_t times, const std::function<V(const V&)>& f) {
+  const Parameter<float> p(ones<float>({2, 3}).value(), "p");
+  Tape<float> tape;
+  const V x = f(p);
+  std::vector<V> steps;
+  for (std::size_t k = 0; k < times; ++k) steps.push_back(sum(x * 0.1f));
+  const V scale = f(Variable<float>(ones<float>({2, 3})));
+  return std::abs(tape.backward(sum(stack(steps)))[p](1, 2) / (tenth * double(times) * scale.value().storage().back()) -
+                  1);
 }
 
 // How many times each of the rows of a table is taken: all but one for the second of three.
@@ -185,6 +217,54 @@ const Row rows[] = {
        return worst(matmul(column, like({n / 3, 3}), {.a = true}), tenth * tenth * double(n / 3));
      }},
 
+    {"product of matrices",
+     [](std::size_t n) {
+       const V a = Random(1).uniform<float>({n / 3, 3}), b = Random(2).uniform<float>({n / 3, 2});
+       return worst(matmul(a, b, {.a = true}), product(a, b));
+     }},
+    {"product with a weight",
+     [](std::size_t n) {
+       const V x = Random(1).uniform<float>({n / 300, 300});
+       const Parameter<float> weight(Random(2).uniform<float>({n / 300, 2}), "weight");
+       return worst(matmul(transpose(x), V(weight)), product(x, weight));
+     }},
+    {"gradient of a weight",
+     [](std::size_t n) {
+       const V x = Random(1).uniform<float>({n / 3, 3});
+       const Parameter<float> weight(ones<float>({2, 3}).value(), "weight");
+       Tape<float> tape;
+       const V y = linear(x, weight);
+       return worst(tape.backward(sum(y * 0.1f))[weight], product(like({n / 3, 2}), x));
+     }},
+    {"gradient of a weight of many steps",
+     [](std::size_t n) {
+       const V x = Random(1).uniform<float>({n / 3, 3});
+       const Parameter<float> weight(ones<float>({2, 3}).value(), "weight");
+       Tape<float> tape;
+       std::vector<V> steps;
+       for (std::size_t k = 0; k < n / 3; k += 400)
+         steps.push_back(sum(linear(slice(x, 0, std::int64_t(k), std::int64_t(k + 400)), weight)));
+       return worst(tape.backward(sum(stack(steps) * 0.1f))[weight], product(like({n / 3, 2}), x));
+     }},
+
+    {"gradient of a bias of many steps",
+     [](std::size_t n) {
+       const Parameter<float> bias(ones<float>({3}).value(), "bias");
+       Tape<float> tape;
+       std::vector<V> steps;
+       for (std::size_t k = 0; k < n / 300; ++k) steps.push_back(sum(like({100, 3}) + bias));
+       return worst(tape.backward(sum(stack(steps) * 0.1f))[bias], tenth * double(n / 3));
+     }},
+    {"gradient of a value of many steps",
+     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return x * 2; }); }},
+    {"gradient of rows of many steps",
+     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return slice(x, 0, 1, 2); }); }},
+    {"gradient of columns of many steps",
+     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return slice(x, 1, 1, 3); }); }},
+    {"gradient of a view of a view of many steps",
+     [](std::size_t n) {
+       return of_many_steps(n / 300, [](const V& x) { return reshape(slice(x, 0, 1, 2), {3, 1}); });
+     }},
     {"gradient of a bias",
      [](std::size_t n) {
        return of_gradient({3}, tenth * double(n / 3), [n](const V& x) { return like({n / 3, 3}) + x; });
@@ -274,6 +354,31 @@ const Row rows[] = {
 };
 
 }  // namespace
+
+TEST_CASE("many terms of every kind add up to the gradient of a parameter") {
+  const Parameter<double> p(Random(1).normal<double>({6, 4}), "p");
+  const Variable<double> x = Random(2).normal<double>({20, 6}), g = Random(3).normal<double>({20, 4});
+  const Variable<double> w = Random(4).normal<double>({6, 4});
+  using Term = std::function<Variable<double>()>;
+  for (int kinds = 1; kinds < 64; ++kinds) {
+    CAPTURE(kinds);
+    Tape<double> tape;
+    // What is used: the parameter, or what is made of it; and parts of that.
+    const Variable<double> used = kinds & 32 ? p * 2 : Variable<double>(p);
+    const Variable<double> rows = slice(used, 0, 2, 4), column = slice(used, 1, 1, 2);
+    const Term terms[] = {[&] { return sum(matmul(x, used) * g); }, [&] { return sum(take(used, crowd(20)) * g); },
+                          [&] { return sum(w * used); }, [&] { return sum(rows * slice(w, 0, 1, 3)); },
+                          [&] { return sum(column * slice(w, 1, 2, 3)); }};
+    std::vector<Variable<double>> all;
+    if (kinds == 32) continue;
+    for (int times = 0; times < 60; ++times)
+      for (int k = 0; k < 5; ++k)
+        if (kinds >> k & 1) all.push_back(terms[k]() * (times + k));
+    const Variable<double> loss = sum(stack(all));
+    const Array<double> recorded = tape.gradient(loss, {p})[0].value();
+    CHECK(difference(tape.backward(loss)[p], recorded) < 1e-12);
+  }
+}
 
 TEST_CASE("sums of a million numbers are right to a millionth") {
   for (const Row& row : rows) {
