@@ -75,13 +75,19 @@ std::string about_blas() { return std::string(openblas_get_config()) + ", kernel
 
 namespace {
 
-// So many terms BLAS may add up in its own way, which is one after the other in parts.
-constexpr std::size_t deep = 2048;
+constexpr std::size_t deep = 1024, in_a_row = 256;
 
-// Whether the terms of an element of a vector c = a b stand one after the other in memory: such products go along them
-// in several lanes, and others add a row of the matrix to all of c.
+// Whether the terms of an element of a vector c = a b stand one after the other in memory.
 constexpr bool along_rows(std::size_t n, bool transposed_a, bool transposed_b) {
   return n == 1 ? !transposed_a : transposed_b;
+}
+
+// How many terms of an element of c it adds up in its own way: products along rows go in several lanes, and those of
+// large matrices in blocks; others add one term after the other.
+constexpr std::size_t deep_for(std::size_t m, std::size_t n, std::size_t k, bool transposed_a, bool transposed_b) {
+  constexpr std::size_t small = 1'000'000;  // multiplications, as OpenBLAS has it
+  const bool in_lanes = m == 1 || n == 1 ? along_rows(n, transposed_a, transposed_b) : m * n * k > small;
+  return in_lanes ? deep : in_a_row;
 }
 
 // c += a b for one row or one column c: products that are added up as all that is.
@@ -102,11 +108,10 @@ void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T
               &functions::multiply, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
 }
 
-// c += a b, a part of the inner size after the other.
+// c += a b, with so much of the inner size at a time.
 template <class T>
-void add_in_parts(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a, Matrix<const T> b,
-                  bool transposed_b, Matrix<T> c) {
-  constexpr std::size_t most = 1024;
+void add_in_parts(std::size_t most, std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                  Matrix<const T> b, bool transposed_b, Matrix<T> c) {
   Parts<T> parts(m * n);
   for (std::size_t first = 0; first < k; first += most) {
     multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
@@ -125,9 +130,9 @@ template <class T>
 void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
   if (m == 0 || n == 0) return;
-  const bool long_vector =
-      (m == 1 || n == 1) && k > (m == n || !along_rows(n, transposed_a, transposed_b) ? some : deep);
-  if (k == 0 || long_vector || k > deep) {
+  const bool vector = m == 1 || n == 1, long_vector = vector && k > (m == n ? some : deep);
+  const std::size_t most = deep_for(m, n, k, transposed_a, transposed_b);
+  if (k == 0 || k > most || long_vector) {
     for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
     if (k == 0) return;
     if (long_vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
@@ -148,7 +153,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
                              {c.data + begin, c.pitch}, add);
     });
   }
-  if (k > deep) return add_in_parts<T>(m, n, k, a, transposed_a, b, transposed_b, c);
+  if (k > most) return add_in_parts<T>(most, m, n, k, a, transposed_a, b, transposed_b, c);
   use_one_thread();
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.

@@ -43,7 +43,8 @@ template <class T>
 Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function, Handles<T> operands) {
   const Dense<T> dense(operands[0]->shape(), operands);
   if (dense.all) {
-    Shared<Tensor<T>> result(new Tensor<T>(operands[0]->shape()));
+    const Tensor<T>& like = operands[0]->tensor();
+    Shared<Tensor<T>> result(new Tensor<T>(like.shape, like.run));
     run_loop<T>(loop, function, 1, result->run, {dense.streams, operands.size()}, {result->buffer.data(), 0, 1},
                 Write::assign);
     return result;

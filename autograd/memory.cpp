@@ -112,15 +112,15 @@ void Block::spill(FreeBlocks& blocks) {
 }
 
 Arena::~Arena() {
-  for (Block* block : blocks_) block->release();
+  while (last_) std::exchange(last_, last_->next)->release();
 }
 
 void Arena::grow(std::size_t bytes) {
   constexpr std::size_t piece = 64 * 1024;
-  blocks_.reserve(blocks_.size() + 1);
-  blocks_.push_back(Block::make(std::max(bytes, piece)));
-  begin_ = static_cast<std::byte*>(blocks_.back()->data());
   left_ = std::max(bytes, piece);
+  Block* const block = Block::make(left_);
+  block->next = std::exchange(last_, block);
+  begin_ = static_cast<std::byte*>(block->data());
 }
 
 }  // namespace unroll

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "visibility.hpp"
 
@@ -17,7 +16,7 @@ struct FreeBlocks;
 struct alignas(64) Block {
   std::atomic<std::uint32_t> references{1};
   std::uint32_t size_class = 0;
-  Block* next = nullptr;    // in a list of free blocks
+  Block* next = nullptr;    // in a list of free blocks, or of an arena's
   std::size_t touched = 0;  // bytes of a large block that have been used once: the system has given it their pages
 
   static Block* make(std::size_t bytes);
@@ -127,7 +126,7 @@ class Arena {
  private:
   void grow(std::size_t bytes);
 
-  std::vector<Block*> blocks_;
+  Block* last_ = nullptr;
   std::byte* begin_ = nullptr;  // of the last block
   std::size_t left_ = 0;
 };

@@ -47,6 +47,8 @@ struct Sum {
   std::size_t untouched = 0, pitch = 0;
   std::unique_ptr<Parts<T>> parts{};  // what was added before, once there are many terms
   std::size_t terms = 0;              // added since
+
+  bool unfinished() const { return untouched || parts; }
 };
 
 /// The adjoint of a recorded value while a sweep adds to it.
@@ -83,8 +85,6 @@ class Adjoint {
   bool defer(const ProductTerm<T>& term);
   /// Adds all that was kept apart but rows, and zeros where nothing was added to a part.
   void finish();
-  /// Whether it must be finished before it is seen, apart from what was deferred.
-  bool unfinished() const { return sum_.untouched || own_.parts; }
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
   /// Memory to add into. It is fresh only if `overwrites` promises that every element will be written.

@@ -25,12 +25,6 @@ class Shape {
   static constexpr std::size_t most_elements = std::size_t(1) << 59;  ///< of 8 bytes, in half of what can be addressed
 
   Shape() = default;
-  Shape(const Shape& other) { *this = other; }
-  Shape& operator=(const Shape& other) {
-    rank_ = other.rank_;  // what is beyond is not read
-    for (std::size_t k = 0; k < rank_; ++k) sizes_[k] = other.sizes_[k];
-    return *this;
-  }
   Shape(std::initializer_list<std::size_t> sizes) : Shape(sizes.begin(), sizes.end()) {}
   template <class Range>
   requires std::integral<typename Range::value_type> &&
@@ -97,7 +91,7 @@ class Shape {
   }
 
  private:
-  std::array<std::size_t, most> sizes_;
+  std::array<std::size_t, most> sizes_{};
   std::size_t rank_ = 0;
 };
 

@@ -206,7 +206,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     } else if (node.part()) {
       if (node.adjoint.parts) adjoint_of(k).finish();
     } else if (node.adjoint.value.has_value()) {
-      if (adjoint_of(k).unfinished()) adjoint_of(k).finish();
+      if (node.adjoint.unfinished()) adjoint_of(k).finish();
       Variable<T> g = std::move(node.adjoint.value);
       std::size_t first = 0;
       while (operands[first] == Node<T>::constant) ++first;

@@ -53,6 +53,8 @@ struct Tensor {
         pitch(run_length == distance ? run : distance),
         buffer(std::move(memory)) {}
   explicit Tensor(const Shape& sizes) : Tensor(sizes, sizes.checked_elements()) {}
+  /// Of a shape whose elements have been counted.
+  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), run(n), pitch(n), buffer(n) {}
   ~Tensor() { delete array.load(std::memory_order_relaxed); }
 
   std::size_t size() const { return shape.elements(); }
@@ -64,9 +66,6 @@ struct Tensor {
 
   static void* operator new(std::size_t bytes) { return Block::make(bytes)->data(); }
   static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
-
- private:
-  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), run(n), pitch(n), buffer(n) {}
 };
 
 /// Where a value stands on a tape; serial 0 is nowhere.

@@ -380,6 +380,22 @@ TEST_CASE("many terms of every kind add up to the gradient of a parameter") {
   }
 }
 
+TEST_CASE("products of any inner size are right to a millionth") {
+  const Transposed ways[] = {{}, {.a = true}, {.b = true}, {true, true}};
+  const std::pair<std::size_t, std::size_t> sizes[] = {{1, 1}, {1, 20}, {20, 1}, {20, 30}};
+  for (const std::size_t k : {5, 100, 200, 256, 257, 500, 1000, 1024, 1025, 2000, 5000})
+    for (const auto& [m, n] : sizes)
+      for (const Transposed t : ways) {
+        CAPTURE(k);
+        CAPTURE(m);
+        CAPTURE(n);
+        CAPTURE(t.a);
+        CAPTURE(t.b);
+        const V a = like(t.a ? Shape{k, m} : Shape{m, k}), b = like(t.b ? Shape{n, k} : Shape{k, n});
+        CHECK(worst(matmul(a, b, t), tenth * tenth * double(k)) < 1e-6);
+      }
+}
+
 TEST_CASE("sums of a million numbers are right to a millionth") {
   for (const Row& row : rows) {
     CAPTURE(std::string(row.name));

@@ -234,8 +234,11 @@ TEST_CASE("what a temporary lends outlives it") {
   const V x = A{3, 4};
   for (const std::size_t n : (x * x).shape()) CHECK(n == 2);
   for (const double y : (x * x).value()) CHECK(y >= 9);
-  Tape<double> first, second;
-  const V y = first.watch(x), z = second.watch(x);
-  for (const auto& entry : first.backward(sum(y)).entries()) CHECK(entry.reached);
-  for (const double slope : second.backward(sum(z))[z]) CHECK(slope == 1);
+  {
+    Tape<double> tape;
+    for (const auto& entry : tape.backward(sum(tape.watch(x))).entries()) CHECK(entry.reached);
+  }
+  Tape<double> tape;
+  const V watched = tape.watch(x);
+  for (const double slope : tape.backward(sum(watched))[watched]) CHECK(slope == 1);
 }
