@@ -60,9 +60,10 @@ struct Line {
   std::uint64_t seed;
 };
 
-enum class Around { checkpoint, scope };
+enum class Around { checkpoint, scope, tape };
 
-/// Lines that run in a checkpoint or a scope. What a checkpoint passes on are values from before it.
+/// Lines that run in a checkpoint, a scope or a tape of their own. What a checkpoint passes on are values from before
+/// it.
 struct Block {
   Around around;
   std::size_t begin, end;
@@ -386,14 +387,22 @@ inline void Run::execute(Environment& values, std::size_t begin, std::size_t end
       continue;
     }
     const Block& next = program_.blocks[block];
-    if (next.around == Around::scope) {
-      const std::string name = "scope" + std::to_string(block);
-      if (text) *text << "auto " << name << " = std::make_unique<Scope>(\"scope\", " << block << ");\n";
-      const Scope scope("scope", std::int64_t(block));
+    if (next.around == Around::checkpoint) {
+      checkpointed(block, values);
+    } else {
+      const bool of_tape = next.around == Around::tape;
+      const std::string name = (of_tape ? "tape" : "scope") + std::to_string(block);
+      if (text)
+        *text << "auto " << name << " = std::make_unique<"
+              << (of_tape ? "Tape<double>>(random" : "Scope>(\"scope\", " + std::to_string(block)) << ");\n";
+      std::optional<Scope> scope;
+      std::optional<Tape<double>> inner;
+      if (of_tape)
+        inner.emplace(random_);
+      else
+        scope.emplace("scope", std::int64_t(block));
       execute(values, next.begin, next.end, block + 1);
       if (text) *text << name << ".reset();\n";
-    } else {
-      checkpointed(block, values);
     }
     k = next.end;
   }

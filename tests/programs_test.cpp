@@ -145,7 +145,7 @@ class Maker {
   void add_block() {
     const std::size_t first = program_.leaves.size(), n = program_.lines.size();
     if (n == 0) return;
-    Block block{chance(4) ? Around::scope : Around::checkpoint, first + below(n), 0};
+    Block block{chance(5) ? Around::scope : chance(4) ? Around::tape : Around::checkpoint, first + below(n), 0};
     block.end = std::min(block.begin + between(1, 10), program_.size());
     for (const Block& other : program_.blocks) {
       const bool apart = other.end <= block.begin || block.end <= other.begin;
@@ -424,7 +424,8 @@ std::string written(const Program& program) {
 // What a number of programs did, up to the first one that failed.
 struct Survey {
   std::map<std::string, std::size_t> uses{};  // of each row
-  std::size_t programs = 0, differences = 0, checkpoints = 0;
+  std::map<Around, std::size_t> blocks{};
+  std::size_t programs = 0, differences = 0;
   std::string fault{};
 };
 
@@ -437,7 +438,7 @@ Survey survey(std::uint64_t first, std::size_t count, const Rooms& rooms, bool b
     const auto needed = program.last_uses();
     for (std::size_t k = program.leaves.size(); k < program.size(); ++k)
       if (needed[k]) ++result.uses[program.line(k)->row->name];
-    for (const Block& block : program.blocks) result.checkpoints += block.around == Around::checkpoint;
+    for (const Block& block : program.blocks) ++result.blocks[block.around];
     const Verdict verdict = brief ? check(program, Depth::sweeps) : check_thoroughly(program);
     result.differences += verdict.differences;
     if (verdict.fault.empty()) continue;
@@ -461,7 +462,8 @@ TEST_CASE("in random programs both sweeps and differences agree, for first and s
   CHECK_MESSAGE(found.fault.empty(), found.fault);
   // Where they stand at no tie, and so most.
   CHECK(found.differences > found.programs);
-  CHECK(found.checkpoints > found.programs / 4);
+  CHECK(found.blocks.at(Around::checkpoint) > found.programs / 4);
+  CHECK(found.blocks.at(Around::tape) > found.programs / 20);
 }
 
 TEST_CASE("in brief random programs both sweeps agree") {
