@@ -444,7 +444,7 @@ template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);
 /// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x);
 template <std::size_t n, class T>
-std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis = -1) {
+requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis = -1) {
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
   require(size % n == 0, "split", "the axis has size ", size, "; it must be a multiple of ", n);
   std::array<Variable<T>, n> parts;

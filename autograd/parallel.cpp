@@ -104,7 +104,9 @@ void in_parallel(std::size_t count, std::size_t threads, const std::function<voi
   job->work();
   soon([&] { return job->ended == count; });
   for (std::size_t ended; (ended = job->ended) < count;) job->ended.wait(ended);
-  for (const std::exception_ptr& error : job->errors)
+  // A thread that lets go of the job later than this one has no part in them.
+  const std::vector<std::exception_ptr> errors = std::move(job->errors);
+  for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
 }
 

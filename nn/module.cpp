@@ -26,6 +26,12 @@ Module<T>& Module<T>::operator=(Module&& other) {
 }
 
 template <class T>
+auto Module<T>::named_parameters() const -> const Named& {
+  require(self_ != nullptr, "module", "it was moved from, and has no parameters any more");
+  return named_;
+}
+
+template <class T>
 void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
   const auto same_name = [&](const auto& entry) { return entry.first == name; };
   const auto same_parameter = [&](const auto& entry) {
@@ -50,14 +56,14 @@ void Module<T>::add(const std::string& name, Parameter<T>& parameter, Array<T> v
 
 template <class T>
 void Module<T>::add(const std::string& name, const Module& child) {
-  for (const auto& [inner, parameter] : child.named_) add_named(name + "." + inner, parameter);
+  for (const auto& [inner, parameter] : child.named_parameters()) add_named(name + "." + inner, parameter);
   children_.push_back(child.self_);
 }
 
 template <class T>
 std::vector<Parameter<T>> Module<T>::parameters() const {
   std::vector<Parameter<T>> result;
-  for (const auto& named : named_) {
+  for (const auto& named : named_parameters()) {
     const auto same = [&](const Parameter<T>& other) { return other.shared().get() == named.second.shared().get(); };
     if (std::none_of(result.begin(), result.end(), same)) result.push_back(named.second);
   }
@@ -67,8 +73,9 @@ std::vector<Parameter<T>> Module<T>::parameters() const {
 template <class T>
 template <class U>
 void Module<T>::copy_from(const Module<U>& other) {
+  const auto& mine = named_parameters();
   const auto& theirs = other.named_parameters();
-  require(named_.size() == theirs.size(), "copy_from", theirs.size(), " parameters for a model with ", named_.size(),
+  require(mine.size() == theirs.size(), "copy_from", theirs.size(), " parameters for a model with ", mine.size(),
           "; the models must have the same");
   for (std::size_t k = 0; k < named_.size(); ++k) {
     require(named_[k].first == theirs[k].first, "copy_from", "parameter '", theirs[k].first, "' where the model has '",

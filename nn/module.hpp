@@ -25,7 +25,8 @@ class Module {
   Module& operator=(Module&& other);
 
   /// All parameters under their dotted names, in the order of registration; tied ones under each of their names.
-  const Named& named_parameters() const { return named_; }
+  /// An Error for a module that was moved from.
+  const Named& named_parameters() const;
   /// All parameters, each once.
   std::vector<Parameter<T>> parameters() const;
   /// Registers a parameter, which takes this name unless it has been registered here already.

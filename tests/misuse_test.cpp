@@ -23,6 +23,10 @@ template <class X, class... More>
 concept HasMin = requires(X x, More... more) {
   min(x, more...);
 };
+template <std::size_t n>
+concept HasSplit = requires(Variable<double> x) {
+  split<n>(x);
+};
 template <class X, class... More>
 concept HasSum = requires(X x, More... more) {
   sum(x, more...);
@@ -44,6 +48,7 @@ concept HasReshape = requires(X x, Size size) {
 static_assert(HasMax<V, int> && HasMax<V, std::size_t> && HasMax<V, Axes> && HasMax<V, int, bool>);
 static_assert(!HasMax<V, double> && !HasMin<V, double> && !HasMax<V, float> && !HasMax<V, bool> && !HasMax<V, A>);
 static_assert(!HasMax<V, V> && !HasMin<V, V> && !HasMax<V, Parameter<double>>);
+static_assert(HasSplit<1> && !HasSplit<0>);
 static_assert(HasSum<V, int, bool> && !HasSum<V, int, int> && !HasSum<V, double> && !HasSum<V, int, double>);
 static_assert(HasVariance<V, int, bool, int> && !HasVariance<V, int, int> && !HasVariance<V, int, int, bool>);
 static_assert(HasSoftmax<V, int> && !HasSoftmax<V, double> && !HasSoftmax<V, bool>);

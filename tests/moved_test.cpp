@@ -4,6 +4,7 @@
 #include <map>
 
 #include "nn/nn.hpp"
+#include "stored_files.hpp"
 #include "support.hpp"
 
 using namespace unroll;
@@ -60,10 +61,16 @@ TEST_CASE("every layer says that it was moved from") {
 TEST_CASE("a model that was moved from is no model to train or to copy") {
   Random random(1);
   const auto model = [&] { return nn::Linear<double>({.input = 2, .output = 2}, random); };
-  CHECK(after_move(model(), [](auto& f) { nn::SGD<double>(f.parameters()); }) ==
-        "optimizer: there are no parameters; there must be at least one");
-  const auto copy = [&](auto& f) { model().copy_from(f); };
-  CHECK(after_move(model(), copy) == "copy_from: 0 parameters for a model with 2; the models must have the same");
+  const std::string reason = "module: it was moved from, and has no parameters any more";
+  CHECK(after_move(model(), [](auto& f) { nn::SGD<double>(f.parameters()); }) == reason);
+  CHECK(after_move(model(), [&](auto& f) { model().copy_from(f); }) == reason);
+  nn::Linear<double> moved = model();
+  const nn::Linear<double> taken(std::move(moved));
+  CHECK(error_of([&] { moved.copy_from(taken); }) == reason);
+  CHECK(after_move(model(), [](auto& f) { nn::Module<double>().add("f", f); }) == reason);
+  CHECK(after_move(model(), [](auto& f) { nn::summary(f); }) == reason);
+  const Directory directory;
+  CHECK(after_move(model(), [&](auto& f) { nn::save_safetensors(directory.file("model"), f); }) == reason);
   CHECK(after_move(model(), [](auto& f) { nn::clone(f)(numbers({1, 2})); }) != "no error");
 }
 
