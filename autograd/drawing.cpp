@@ -84,12 +84,11 @@ bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
          });
 }
 
-}  // namespace
+using Clusters = std::map<const Path*, Cluster>;
 
 template <class T>
-std::string to_dot(const Tape<T>& tape) {
-  require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
-  std::map<const Path*, Cluster> clusters;
+Clusters clusters_of(const Tape<T>& tape) {
+  Clusters clusters;
   std::set<const Path*> known;
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Path* const path = is_parameter(tape.node(k)) ? nullptr : tape.node(k).path;
@@ -102,6 +101,37 @@ std::string to_dot(const Tape<T>& tape) {
       beside.push_back(inner);
     }
   }
+  return clusters;
+}
+
+// The nodes in a scope, and boxes of those within it, which are counted.
+template <class T>
+void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, const Path* path,
+                  const std::string& indent, std::size_t& boxes) {
+  for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
+  for (const Path* inner : clusters[path].inner) {
+    // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
+    const auto& nodes = clusters[inner].nodes;
+    const auto any = [&](const auto& holds) {
+      return std::any_of(nodes.begin(), nodes.end(), [&](std::uint32_t k) { return holds(tape.node(k).name); });
+    };
+    const bool boxed = !clusters[inner].inner.empty() ||
+                       (any([&](const std::string& operation) { return operation != tape.node(nodes[0]).name; }) &&
+                        !any([&](const std::string& operation) { return operation == inner->name; }));
+    const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
+    if (boxed)
+      out << indent << "subgraph cluster_" << boxes++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
+    draw_cluster(out, tape, clusters, inner, boxed ? indent + "  " : indent, boxes);
+    if (boxed) out << indent << "}\n";
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::string to_dot(const Tape<T>& tape) {
+  require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
+  Clusters clusters = clusters_of(tape);
   std::ostringstream out;
   // The ranks are those of the whole graph, so that the boxes of steps stand side by side.
   out << "digraph tape {\n  rankdir=LR; newrank=true; mclimit=3; ranksep=0.3; nodesep=0.18;\n"
@@ -110,26 +140,8 @@ std::string to_dot(const Tape<T>& tape) {
       << "  node [fontname=\"Helvetica\", fontsize=12, width=0.42, height=0.42, margin=\"0.05,0.02\", "
       << "color=\"#777777\", style=filled, fillcolor=white];\n"
       << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
-  std::size_t count = 0;
-  const auto draw = [&](const auto& self, const Path* path, const std::string& indent) -> void {
-    for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
-    for (const Path* inner : clusters[path].inner) {
-      // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
-      const auto& nodes = clusters[inner].nodes;
-      const auto any = [&](const auto& holds) {
-        return std::any_of(nodes.begin(), nodes.end(), [&](std::uint32_t k) { return holds(tape.node(k).name); });
-      };
-      const bool boxed = !clusters[inner].inner.empty() ||
-                         (any([&](const std::string& operation) { return operation != tape.node(nodes[0]).name; }) &&
-                          !any([&](const std::string& operation) { return operation == inner->name; }));
-      const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
-      if (boxed)
-        out << indent << "subgraph cluster_" << count++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
-      self(self, inner, boxed ? indent + "  " : indent);
-      if (boxed) out << indent << "}\n";
-    }
-  };
-  draw(draw, nullptr, "  ");
+  std::size_t boxes = 0;
+  draw_cluster(out, tape, clusters, nullptr, "  ", boxes);
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);

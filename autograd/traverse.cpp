@@ -101,7 +101,7 @@ struct Nest {
 };
 
 template <class T>
-struct Job {
+struct Traversal {
   Loop<T> loop;
   const void* function;
   std::size_t operands;
@@ -164,7 +164,7 @@ struct Job {
       if (i % together == 0) parts.fold();
     }
     const T* const sum = parts.sum();
-    Job{vector_loops<T>(functions::copy).value, &functions::copy, 1, Write::add}.run(result, &sum, out);
+    Traversal{vector_loops<T>(functions::copy).value, &functions::copy, 1, Write::add}.run(result, &sum, out);
   }
 };
 
@@ -239,7 +239,7 @@ void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<
   }
   const T* data[most_operands];
   for (std::size_t k = 0; k < n; ++k) data[k] = in[k].data;
-  Job<T>{loop, function, n, write}.run(nest, data, out.data);
+  Traversal<T>{loop, function, n, write}.run(nest, data, out.data);
 }
 
 template class Parts<float>;
