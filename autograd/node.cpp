@@ -9,8 +9,7 @@ namespace unroll {
 
 template <class T>
 void Adjoint<T>::add_rows(const RowTerm<T>& term) {
-  if (deferred_ && deferred_->products.empty() && !sum_.value.has_value() && !part_)
-    return deferred_->rows.push_back(term);
+  if (deferred_ && !sum_.value.has_value() && !part_) return deferred_->rows.push_back(term);
   const Memory memory = open(false);
   scatter_into<T>(memory.data, memory.run, memory.pitch, {&term, 1});
 }
