@@ -303,7 +303,10 @@ auto matmul(A&& a, B&& b, Transposed transposed = {}) {
 template <class T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
 
-// Reductions
+// Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
+// norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
+// does, adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean or
+// a variance, is no better; a norm is right wherever it is a number.
 
 template <class I>
 concept Integer = std::integral<I> && !std::same_as<I, bool>;
@@ -351,11 +354,6 @@ struct Keep {
   constexpr operator bool() const { return value; }
   bool value;
 };
-
-// Sums: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means, norms,
-// dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it does,
-// adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean or a
-// variance, is no better; a norm is right wherever it is a number.
 
 /// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
 template <class T>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "autograd/primitive.hpp"
@@ -360,37 +361,45 @@ TEST_CASE("many terms of every kind add up to the gradient of a parameter") {
   const Variable<double> x = Random(2).normal<double>({20, 6}), g = Random(3).normal<double>({20, 4});
   const Variable<double> w = Random(4).normal<double>({6, 4});
   using Term = std::function<Variable<double>()>;
+  enum class Way { alone, observed, within };
   for (int kinds = 1; kinds < 64; ++kinds) {
-    CAPTURE(kinds);
-    Tape<double> tape;
-    // What is used: the parameter, or what is made of it; and parts of that.
-    const Variable<double> used = kinds & 32 ? p * 2 : Variable<double>(p);
-    const Variable<double> rows = slice(used, 0, 2, 4), column = slice(used, 1, 1, 2);
-    const Term terms[] = {[&] { return sum(matmul(x, used) * g); }, [&] { return sum(take(used, crowd(20)) * g); },
-                          [&] { return sum(w * used); }, [&] { return sum(rows * slice(w, 0, 1, 3)); },
-                          [&] { return sum(column * slice(w, 1, 2, 3)); }};
-    std::vector<Variable<double>> all;
-    if (kinds == 32) continue;
-    for (int times = 0; times < 60; ++times)
-      for (int k = 0; k < 5; ++k)
-        if (kinds >> k & 1) all.push_back(terms[k]() * (times + k));
-    const Variable<double> loss = sum(stack(all));
-    const Array<double> recorded = tape.gradient(loss, {p})[0].value();
-    CHECK(difference(tape.backward(loss)[p], recorded) < 1e-12);
+    for (const Way way : {Way::alone, Way::observed, Way::within}) {
+      if (kinds == 32) continue;
+      CAPTURE(kinds);
+      CAPTURE(int(way));
+      std::optional<AnomalyMode<double>> observer;  // which looks at an adjoint after each addition
+      std::optional<Tape<double>> around;
+      if (way == Way::observed) observer.emplace();
+      if (way == Way::within) around.emplace();
+      Tape<double> tape;
+      // What is used: the parameter, or what is made of it; and parts of that.
+      const Variable<double> used = kinds & 32 ? p * 2 : Variable<double>(p);
+      const Variable<double> rows = slice(used, 0, 2, 4), column = slice(used, 1, 1, 2);
+      const Term terms[] = {[&] { return sum(matmul(x, used) * g); }, [&] { return sum(take(used, crowd(20)) * g); },
+                            [&] { return sum(w * used); }, [&] { return sum(rows * slice(w, 0, 1, 3)); },
+                            [&] { return sum(column * slice(w, 1, 2, 3)); }};
+      std::vector<Variable<double>> all;
+      for (int times = 0; times < 60; ++times)
+        for (int k = 0; k < 5; ++k)
+          if (kinds >> k & 1) all.push_back(terms[k]() * (times + k));
+      const Variable<double> loss = sum(stack(all));
+      const Array<double> recorded = tape.gradient(loss, {p})[0].value();
+      CHECK(difference(tape.backward(loss)[p], recorded) < 1e-12);
+    }
   }
 }
 
 TEST_CASE("products of any inner size are right to a millionth") {
   const Transposed ways[] = {{}, {.a = true}, {.b = true}, {true, true}};
-  const std::pair<std::size_t, std::size_t> sizes[] = {{1, 1}, {1, 20}, {20, 1}, {20, 30}};
+  const Shape sizes[] = {{1, 1}, {1, 20}, {20, 1}, {20, 30}};
   for (const std::size_t k : {5, 100, 200, 256, 257, 500, 1000, 1024, 1025, 2000, 5000})
-    for (const auto& [m, n] : sizes)
+    for (const Shape& size : sizes)
       for (const Transposed t : ways) {
         CAPTURE(k);
-        CAPTURE(m);
-        CAPTURE(n);
+        CAPTURE(size);
         CAPTURE(t.a);
         CAPTURE(t.b);
+        const std::size_t m = size[0], n = size[1];
         const V a = like(t.a ? Shape{k, m} : Shape{m, k}), b = like(t.b ? Shape{n, k} : Shape{k, n});
         CHECK(worst(matmul(a, b, t), tenth * tenth * double(k)) < 1e-6);
       }
