@@ -389,6 +389,28 @@ TEST_CASE("many terms of every kind add up to the gradient of a parameter") {
   }
 }
 
+TEST_CASE("sums of different numbers over any axes are right to a millionth, and so are their parts of a gradient") {
+  const Shape shapes[] = {{40, 3, 50, 4}, {2, 300, 3, 20}, {40, 2, 3, 40, 2}, {5000, 3, 2}, {17, 18, 19}};
+  for (const Shape& shape : shapes) {
+    const V x = Random(1).uniform<float>(shape);
+    const Array<double> exact = xt::cast<double>(x.value());
+    for (unsigned subset = 1; subset < 1u << shape.size(); ++subset) {
+      CAPTURE(shape);
+      CAPTURE(subset);
+      std::vector<std::size_t> axes;
+      Shape kept = shape;
+      for (std::size_t k = 0; k < shape.size(); ++k)
+        if (subset >> k & 1) axes.push_back(k), kept[k] = 1;
+      const Array<double> sums = xt::sum(exact, axes);
+      CHECK(worst(sum(x, Axes(axes)), sums) < 1e-6);
+      Tape<float> tape;
+      const V repeated = tape.watch(ones<float>(kept));
+      const V slope = tape.backward(sum(repeated * x))[repeated];
+      CHECK(worst(reshape(slope, Shape(sums.shape())), sums) < 1e-6);
+    }
+  }
+}
+
 TEST_CASE("products of any inner size are right to a millionth") {
   const Transposed ways[] = {{}, {.a = true}, {.b = true}, {true, true}};
   const Shape sizes[] = {{1, 1}, {1, 20}, {20, 1}, {20, 30}};
