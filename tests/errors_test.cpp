@@ -302,7 +302,7 @@ std::vector<std::string> refuse_all() {
   says(
       "condition: an array of shape (2, 3); it must hold one element - where() chooses for each element, has_value() "
       "asks whether a handle is empty",
-      [&] { bool(x > 0); });
+      [&] { (void)bool(x > 0); });
   A array{1., 2.};
   const A taken(std::move(array));
   says("variable: an array of shape () that holds 0 elements; it was moved from", [&] { V(std::as_const(array)); });
