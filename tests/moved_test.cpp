@@ -82,8 +82,9 @@ TEST_CASE("an optimiser or a schedule that was moved from goes on as before") {
   optimizer.step(tape.backward(sum(p * 1.0)));
   CHECK(p.value()(0) == 0.5);
   nn::PlateauSchedule plateau({.start = 0.5});
-  const nn::PlateauSchedule other(std::move(plateau));
+  nn::PlateauSchedule other(std::move(plateau));
   CHECK(plateau(1.0) == 0.5);
+  CHECK(other(1.0) == 0.5);
 }
 
 TEST_CASE("what holds words, files or rows says that it was moved from") {
