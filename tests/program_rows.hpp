@@ -306,7 +306,7 @@ inline Rows shape_rows() {
     for (std::size_t k = 1; k < c.size(); ++k) {
       Shape shape = c.shape(k);
       need(shape.size() == c.shape().size());
-      if (free < shape.size()) shape[free] = c.shape()[free];
+      shape[free] = c.shape()[free];
       need(shape == c.shape());
     }
   };
@@ -427,7 +427,7 @@ inline Rows shape_rows() {
        }},
       {"stack", 1, 3,
        [=](Call& c) {
-         like_first(c, Shape::most);
+         for (std::size_t k = 1; k < c.size(); ++k) need(c.shape(k) == c.shape());
          need(c.shape().size() < 5);
          const int axis = c.axis(c.shape().size() + 1);
          return c(
