@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t likely = 8;  // characters whose probabilities are shown
 
 /// A text between quotes, in JSON within HTML: a < could begin the end of the script.
-std::string quoted(const std::string& text) {
+std::string in_json(const std::string& text) {
   std::string result = "\"";
   for (const char c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == '<')
@@ -56,13 +56,13 @@ std::string state(const Inspection::State& state) {
     for (std::size_t t = 0; t < time; ++t)
       bytes.push_back(static_cast<std::int8_t>(std::lround(127 * double(state.values(t, unit)) / largest[unit])));
   }
-  return formatted("{\"name\":%s,\"largest\":%s,\"values\":\"", quoted(state.name).c_str(),
+  return formatted("{\"name\":%s,\"largest\":%s,\"values\":\"", in_json(state.name).c_str(),
                    list(largest, number).c_str()) +
          base64(bytes) + "\"}";
 }
 
 std::string gate(const Inspection::Gate& gate) {
-  return "{\"name\":" + quoted(gate.name) + ",\"left\":" + list(gate.left, number) +
+  return "{\"name\":" + in_json(gate.name) + ",\"left\":" + list(gate.left, number) +
          ",\"right\":" + list(gate.right, number) + '}';
 }
 
@@ -99,8 +99,8 @@ void write_data(std::ostream& out, const Inspection& inspection) {
   for (const std::string& character : inspection.text) text += character;
   std::vector<Expected> next;
   for (std::size_t t = 0; t < inspection.text.size(); ++t) next.push_back(expected(inspection, t));
-  out << "{\"cell\":" << quoted(inspection.cell) << ",\"text\":" << quoted(text)
-      << ",\"vocabulary\":" << list(inspection.vocabulary, quoted)
+  out << "{\"cell\":" << in_json(inspection.cell) << ",\"text\":" << in_json(text)
+      << ",\"vocabulary\":" << list(inspection.vocabulary, in_json)
       << ",\"ids\":" << list(inspection.ids, [](std::int64_t id) { return std::to_string(id); })
       << ",\"likely\":" << list(next, [](const Expected& e) { return list(e.likely, number); })
       << ",\"came\":" << list(next, [](const Expected& e) { return number(e.came); })
