@@ -305,8 +305,8 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
 
 // Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
 // norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
-// does, adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean or
-// a variance, is no better; a norm is right wherever it is a number.
+// does, adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean
+// or a variance, is no better; a norm is right wherever it is a number.
 
 template <class I>
 concept Integer = std::integral<I> && !std::same_as<I, bool>;
