@@ -108,16 +108,16 @@ void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T
               &functions::multiply, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
 }
 
-// c += a b, with so much of the inner size at a time.
+// c += a b, with so much of the inner size at a time; a few such products are added up in one part.
 template <class T>
 void add_in_parts(std::size_t most, std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
                   Matrix<const T> b, bool transposed_b, Matrix<T> c) {
   Parts<T> parts(m * n);
   for (std::size_t first = 0; first < k; first += most) {
+    if (first > 0 && first % (4 * most) == 0) parts.fold();
     multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
                          transposed_a, {b.data + first * (transposed_b ? 1 : b.pitch), b.pitch}, transposed_b,
-                         {parts.part(), n}, false);
-    parts.fold();
+                         {parts.part(), n}, true);
   }
   const T* const sum = parts.sum();
   for (std::size_t i = 0; i < m; ++i)

@@ -61,7 +61,7 @@ void rows_of(std::size_t count, const PanelProduct<T>& p, std::size_t columns) {
 
 template <class T>
 void multiply(const PanelProduct<T>& p) {
-  constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 256;
+  constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 512;
   const std::size_t blocks = (p.m + most - 1) / most;
   for (std::size_t column = 0; column < p.n; column += 2 * width) {
     const std::size_t left = p.n - column, columns = left < 2 * width ? left : 2 * width;
