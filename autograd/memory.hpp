@@ -16,7 +16,7 @@ struct FreeBlocks;
 struct alignas(64) Block {
   std::atomic<std::uint32_t> references{1};
   std::uint32_t size_class = 0;
-  Block* next = nullptr;    // in a list of free blocks, or of an arena's
+  Block* next = nullptr;    // in a list of free blocks, or among an arena's
   std::size_t touched = 0;  // bytes of a large block that have been used once: the system has given it their pages
 
   static Block* make(std::size_t bytes);
