@@ -5,7 +5,7 @@
 #include <memory>
 #include <new>
 
-#include "memory.hpp"
+#include "kernels/memory.hpp"
 #include "shape.hpp"
 #include "xtensor.hpp"
 

@@ -5,8 +5,8 @@
 #include <limits>
 #include <mutex>
 
-#include "ops.hpp"
-#include "parts.hpp"
+#include "operations/ops.hpp"
+#include "operations/parts.hpp"
 #include "tape.hpp"
 
 namespace unroll {

@@ -28,7 +28,7 @@ class Gradients {
   /// The gradient by a parameter or watched variable of the tape, of the same shape.
   const Array<T>& operator[](const Variable<T>& x) const&;
   Array<T> operator[](const Variable<T>& x) && { return std::as_const(*this)[x]; }
-  /// Whether the loss depends on x; optimisers skip a parameter on which it does not.
+  /// Whether the loss depends on x; optimizers skip a parameter on which it does not.
   bool contains(const Variable<T>& x) const;
   /// Adds gradient by gradient; what only `other` has is taken over.
   Gradients& operator+=(const Gradients& other);

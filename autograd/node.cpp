@@ -1,8 +1,8 @@
 #include "node.hpp"
 
-#include "kernels.hpp"
-#include "ops.hpp"
-#include "parts.hpp"
+#include "kernels/kernels.hpp"
+#include "operations/ops.hpp"
+#include "operations/parts.hpp"
 #include "primitive.hpp"
 
 namespace unroll {

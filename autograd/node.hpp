@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "kernels/traverse.hpp"
 #include "parameter.hpp"
 #include "scope.hpp"
-#include "traverse.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 

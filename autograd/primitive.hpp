@@ -3,9 +3,9 @@
 #include <optional>
 #include <tuple>
 
-#include "functions.hpp"
+#include "functions/functions.hpp"
+#include "kernels/traverse.hpp"
 #include "tape.hpp"
-#include "traverse.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "kernels.hpp"
-#include "ops.hpp"
-#include "parts.hpp"
+#include "kernels/kernels.hpp"
+#include "operations/ops.hpp"
+#include "operations/parts.hpp"
 #include "primitive.hpp"
 
 namespace unroll {

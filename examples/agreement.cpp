@@ -2,8 +2,8 @@
 #include <deque>
 #include <iostream>
 #include <map>
-#include <nn/nn.hpp>
 #include <numeric>
+#include <unroll/nn/nn.hpp>
 
 #include "support/agreement_grammar.hpp"
 #include "support/fingerprint.hpp"

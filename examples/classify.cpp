@@ -1,8 +1,8 @@
 // classify: tells the class of a text, the language of a surname say, by its characters
 #include <algorithm>
 #include <iostream>
-#include <nn/nn.hpp>
 #include <numeric>
+#include <unroll/nn/nn.hpp>
 
 #include "support/confusion.hpp"
 #include "support/fingerprint.hpp"

@@ -1,7 +1,7 @@
 // custom_cell: a recurrent cell of one's own: checked, then stacked in both directions to find the largest number
-#include <autograd/gradient_check.hpp>
 #include <iostream>
-#include <nn/nn.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/options.hpp"
 #include "support/program.hpp"

@@ -1,8 +1,8 @@
 // custom_primitive: two operations of one's own: checked, then used to count the peaks of a series
-#include <autograd/gradient_check.hpp>
 #include <cmath>
 #include <iostream>
-#include <nn/nn.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/options.hpp"
 #include "support/program.hpp"

@@ -1,8 +1,8 @@
 // draw_graph: the graph that a tape records of a recurrent cell, unrolled over its steps and drawn by Graphviz
 #include <filesystem>
 #include <iostream>
-#include <nn/atomic_file.hpp>
-#include <nn/nn.hpp>
+#include <unroll/nn/files/atomic_file.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/options.hpp"
 #include "support/program.hpp"

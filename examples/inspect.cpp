@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <nn/atomic_file.hpp>
-#include <nn/nn.hpp>
+#include <unroll/nn/files/atomic_file.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/format.hpp"
 #include "support/inspect_page.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
-#include <nn/nn.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/format.hpp"
 #include "support/program.hpp"

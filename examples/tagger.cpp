@@ -1,7 +1,7 @@
 // tagger: tags words by their spelling and their context, and compares that with the best there is without context
 #include <iostream>
-#include <nn/nn.hpp>
 #include <optional>
+#include <unroll/nn/nn.hpp>
 
 #include "support/fingerprint.hpp"
 #include "support/network.hpp"

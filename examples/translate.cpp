@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <iostream>
 #include <limits>
-#include <nn/nn.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "support/fingerprint.hpp"
 #include "support/format.hpp"

@@ -4,8 +4,8 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <nn/nn.hpp>
 #include <numeric>
+#include <unroll/nn/nn.hpp>
 
 #include "support/adding_problem.hpp"
 #include "support/format.hpp"

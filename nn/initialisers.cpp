@@ -1,4 +1,4 @@
-#include "nn/initialisers.hpp"
+#include "initialisers.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "autograd/array.hpp"
-#include "autograd/random.hpp"
+#include "../autograd/array.hpp"
+#include "../autograd/random.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {

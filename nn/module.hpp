@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/ops.hpp"
-#include "autograd/variable.hpp"
+#include "../autograd/operations/ops.hpp"
+#include "../autograd/variable.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {

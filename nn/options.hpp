@@ -4,7 +4,7 @@
 #include <limits>
 #include <string_view>
 
-#include "autograd/error.hpp"
+#include "../autograd/error.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {

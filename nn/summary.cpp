@@ -1,4 +1,4 @@
-#include "nn/summary.hpp"
+#include "summary.hpp"
 
 #include <algorithm>
 #include <iomanip>

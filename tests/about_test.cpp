@@ -1,12 +1,11 @@
 // Which kernels are chosen, and what the library says of itself.
-#include "autograd/about.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <unroll/autograd/kernels/instruction_set.hpp>
+#include <unroll/autograd/operations/ops.hpp>
+#include <unroll/autograd/tools/about.hpp>
 
-#include "autograd/dispatch.hpp"
-#include "autograd/ops.hpp"
 #include "support.hpp"
 
 using namespace unroll;

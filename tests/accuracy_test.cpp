@@ -6,9 +6,9 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <unroll/autograd/primitive.hpp>
+#include <unroll/nn/nn.hpp>
 
-#include "autograd/primitive.hpp"
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

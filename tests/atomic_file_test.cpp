@@ -1,6 +1,4 @@
 // Writing a file to a temporary name, then renaming it: whole or not at all.
-#include "nn/atomic_file.hpp"
-
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,9 +12,10 @@
 #include <ostream>
 #include <string>
 #include <thread>
+#include <unroll/nn/files/atomic_file.hpp>
+#include <unroll/nn/files/safetensors.hpp>
 #include <vector>
 
-#include "nn/safetensors.hpp"
 #include "support.hpp"
 
 using namespace unroll;

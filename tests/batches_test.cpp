@@ -1,6 +1,4 @@
 // Batches of sequences: padding, order, shuffling.
-#include "nn/batches.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <unroll/nn/training/batches.hpp>
 #include <vector>
 
 #include "support.hpp"

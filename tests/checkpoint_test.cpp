@@ -1,7 +1,8 @@
 // Checkpoints: recomputed in the sweep, with the derivatives and random numbers of what is stored.
 #include <doctest/doctest.h>
 
-#include "nn/nn.hpp"
+#include <unroll/nn/nn.hpp>
+
 #include "support.hpp"
 
 using namespace unroll;

@@ -4,8 +4,8 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
+#include <unroll/nn/files/crc32c.hpp>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/crc32c.hpp"
-#include "nn/nn.hpp"
 #include "stored_files.hpp"
 
 using namespace unroll;

@@ -9,9 +9,9 @@
 #include <numbers>
 #include <numeric>
 #include <string>
+#include <unroll/autograd/functions/functions.hpp>
+#include <unroll/nn/nn.hpp>
 
-#include "autograd/functions.hpp"
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -1,15 +1,14 @@
 // CoNLL-U, and the lines of a text.
-#include "nn/conllu.hpp"
-
 #include <doctest/doctest.h>
 
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <unroll/nn/text/conllu.hpp>
+#include <unroll/nn/text/lines.hpp>
 #include <utility>
 #include <vector>
 
-#include "nn/lines.hpp"
 #include "support.hpp"
 
 using namespace unroll;

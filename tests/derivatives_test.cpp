@@ -1,7 +1,8 @@
 // Jacobians, Hessians and their products with vectors.
 #include <doctest/doctest.h>
 
-#include "nn/nn.hpp"
+#include <unroll/nn/nn.hpp>
+
 #include "support.hpp"
 
 using namespace unroll;

@@ -6,8 +6,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
-
-#include "autograd/array.hpp"
+#include <unroll/autograd/array.hpp>
 
 namespace unroll {
 

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -7,10 +7,10 @@
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
 
-#include "autograd/autograd.hpp"
-#include "autograd/gradient_check.hpp"
-#include "autograd/random.hpp"
 #include "support.hpp"
 
 using namespace unroll;

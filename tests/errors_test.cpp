@@ -6,14 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/kernels/blas.hpp>
+#include <unroll/autograd/kernels/instruction_set.hpp>
+#include <unroll/autograd/kernels/threads.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
+#include <unroll/nn/module.hpp>
 
-#include "autograd/autograd.hpp"
-#include "autograd/blas.hpp"
-#include "autograd/dispatch.hpp"
-#include "autograd/gradient_check.hpp"
-#include "autograd/parallel.hpp"
-#include "autograd/random.hpp"
-#include "nn/module.hpp"
 #include "refusals.hpp"
 
 using namespace unroll;

@@ -4,13 +4,13 @@
 #include <map>
 #include <set>
 
-#include "examples/support/agreement_grammar.hpp"
-#include "examples/support/confusion.hpp"
-#include "examples/support/fingerprint.hpp"
-#include "examples/support/labelled_texts.hpp"
-#include "examples/support/options.hpp"
-#include "examples/support/text.hpp"
-#include "examples/support/translation_tasks.hpp"
+#include "../examples/support/agreement_grammar.hpp"
+#include "../examples/support/confusion.hpp"
+#include "../examples/support/fingerprint.hpp"
+#include "../examples/support/labelled_texts.hpp"
+#include "../examples/support/options.hpp"
+#include "../examples/support/text.hpp"
+#include "../examples/support/translation_tasks.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -6,11 +6,11 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <unroll/nn/nn.hpp>
 #include <utility>
 #include <vector>
 
 #include "allocations.hpp"
-#include "nn/nn.hpp"
 #include "stored_files.hpp"
 
 using namespace unroll;

@@ -1,5 +1,3 @@
-#include "autograd/gradient_check.hpp"
-
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -8,9 +6,9 @@
 #include <regex>
 #include <sstream>
 #include <stdexcept>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
 #include <vector>
-
-#include "autograd/autograd.hpp"
 
 using namespace unroll;
 

@@ -8,9 +8,9 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <unroll/nn/nn.hpp>
 #include <utility>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 namespace unroll {

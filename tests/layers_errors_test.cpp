@@ -1,11 +1,11 @@
-// Every refusal of the layers, losses and optimisers, word for word; none of them leaves a trace.
+// Every refusal of the layers, losses and optimizers, word for word; none of them leaves a trace.
 #include <doctest/doctest.h>
 
 #include <filesystem>
 #include <limits>
 #include <regex>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "refusals.hpp"
 
 using namespace unroll;
@@ -308,7 +308,7 @@ void refuse_modules(Refusals& says) {
   });
 }
 
-void refuse_optimisers(Refusals& says) {
+void refuse_optimizers(Refusals& says) {
   says("optimizer: there are no parameters; there must be at least one", [&] { nn::SGD<double>({}, {}); });
   says("optimizer: parameter 'w' is given twice; parameters() of one module has each once", [&] {
     const Parameter<double> w({1.0}, "w");
@@ -483,7 +483,7 @@ std::vector<std::string> refuse_all() {
   refuse_losses(says);
   refuse_crf(says);
   refuse_modules(says);
-  refuse_optimisers(says);
+  refuse_optimizers(says);
   refuse_schedules(says);
   refuse_rest(says);
   return says.texts();

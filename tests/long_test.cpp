@@ -5,11 +5,10 @@
 #include <array>
 #include <cmath>
 #include <functional>
-
-#include "autograd/autograd.hpp"
-#include "autograd/gradient_check.hpp"
-#include "autograd/random.hpp"
-#include "nn/nn.hpp"
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
+#include <unroll/nn/nn.hpp>
 
 using namespace unroll;
 

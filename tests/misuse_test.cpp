@@ -2,9 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <unroll/nn/nn.hpp>
 #include <utility>
-
-#include "nn/nn.hpp"
 
 using namespace unroll;
 

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/nn/nn.hpp>
 
-#include "autograd/autograd.hpp"
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "stored_files.hpp"
 #include "support.hpp"
 
@@ -74,7 +74,7 @@ TEST_CASE("a model that was moved from is no model to train or to copy") {
   CHECK(after_move(model(), [](auto& f) { nn::clone(f)(numbers({1, 2})); }) != "no error");
 }
 
-TEST_CASE("an optimiser or a schedule that was moved from goes on as before") {
+TEST_CASE("an optimizer or a schedule that was moved from goes on as before") {
   Parameter<double> p({1.0}, "p");
   nn::SGD<double> optimizer({p}, {.learning_rate = 0.5});
   const nn::SGD<double> taken(std::move(optimizer));

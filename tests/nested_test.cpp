@@ -5,10 +5,9 @@
 #include <memory>
 #include <optional>
 #include <thread>
-
-#include "autograd/autograd.hpp"
-#include "nn/linear.hpp"
-#include "nn/parallel.hpp"
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/nn/layers/linear.hpp>
+#include <unroll/nn/training/parallel.hpp>
 
 using namespace unroll;
 

@@ -15,8 +15,9 @@
 #include <xtensor/xnpy.hpp>
 #endif
 
+#include <unroll/nn/nn.hpp>
+
 #include "disagreement.hpp"
-#include "nn/nn.hpp"
 
 using namespace unroll;
 using Json = nlohmann::json;

@@ -1,20 +1,20 @@
-// The names of the operations that autograd/ops.hpp declares, for tables that must have them all.
+// The names of the operations that autograd/operations/ops.hpp declares, for tables that must have them all.
 #pragma once
 
 #include <fstream>
 #include <regex>
 #include <set>
 #include <string>
-
-#include "autograd/error.hpp"
+#include <unroll/autograd/error.hpp>
 
 namespace unroll {
 
 /// Read from the header itself, so that a new operation fails the tables until they have it: whatever stands at the
 /// beginning of a line as a type and a name before a parenthesis, under one of these headings, or under any.
 inline std::set<std::string> declared_operations(const std::set<std::string>& headings = {}) {
-  std::ifstream header("../autograd/ops.hpp");
-  require(bool(header), "declared_operations", "there is no ../autograd/ops.hpp; run this in the directory tests");
+  std::ifstream header("../autograd/operations/ops.hpp");
+  require(bool(header), "declared_operations",
+          "there is no ../autograd/operations/ops.hpp; run this in the directory tests");
   const std::regex heading("// ([A-Z][a-z]+(?: [a-z]+)?)(?::.*)?");
   const std::regex declaration(
       R"((?:inline |constexpr )*(?:const )?[A-Za-z_][\w:]*(?:<.*>)?[&*]? (operator[^\s(]+|\w+)\(.*)");
@@ -30,7 +30,8 @@ inline std::set<std::string> declared_operations(const std::set<std::string>& he
       declared.insert(match[1]);
     }
   }
-  require(unknown.empty() && !declared.empty(), "declared_operations", "autograd/ops.hpp has other headings");
+  require(unknown.empty() && !declared.empty(), "declared_operations",
+          "autograd/operations/ops.hpp has other headings");
   return declared;
 }
 

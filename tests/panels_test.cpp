@@ -1,12 +1,11 @@
 // Products that read a weight's panels agree with sums written out, for every size at which the kernels change.
-#include "autograd/panels.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <limits>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/kernels/panels.hpp>
 
-#include "autograd/autograd.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -4,10 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <thread>
+#include <unroll/autograd/kernels/blas.hpp>
+#include <unroll/nn/nn.hpp>
 #include <utility>
 
-#include "autograd/blas.hpp"
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

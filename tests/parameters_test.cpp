@@ -1,7 +1,8 @@
 // What parameters promise: assignment, updates in place, ties, and the gradients of tables and of weights used often.
 #include <doctest/doctest.h>
 
-#include "autograd/autograd.hpp"
+#include <unroll/autograd/autograd.hpp>
+
 #include "support.hpp"
 
 using namespace unroll;

@@ -11,12 +11,12 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/autograd/tools/gradient_check.hpp>
 #include <utility>
 #include <vector>
 
-#include "autograd/autograd.hpp"
-#include "autograd/gradient_check.hpp"
-#include "autograd/random.hpp"
 #include "operations.hpp"
 
 namespace unroll::primitives {

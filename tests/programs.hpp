@@ -10,10 +10,9 @@
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <unroll/autograd/autograd.hpp>
+#include <unroll/autograd/random.hpp>
 #include <vector>
-
-#include "autograd/autograd.hpp"
-#include "autograd/random.hpp"
 
 namespace unroll::programs {
 

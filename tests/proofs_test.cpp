@@ -6,8 +6,8 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -1,5 +1,3 @@
-#include "autograd/random.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <unroll/autograd/random.hpp>
 
 using namespace unroll;
 

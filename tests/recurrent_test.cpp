@@ -3,8 +3,8 @@
 
 #include <cmath>
 #include <limits>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 #include <string>
+#include <unroll/nn/files/safetensors.hpp>
 
-#include "nn/safetensors.hpp"
 #include "stored_files.hpp"
 
 using namespace unroll;

@@ -1,6 +1,4 @@
 // What is written and read again, and the weights of models.
-#include "nn/safetensors.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -10,6 +8,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <unroll/nn/files/safetensors.hpp>
 
 #include "stored_files.hpp"
 

@@ -8,9 +8,8 @@
 #include <numbers>
 #include <sstream>
 #include <string>
+#include <unroll/autograd/autograd.hpp>
 #include <vector>
-
-#include "autograd/autograd.hpp"
 
 using namespace unroll;
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <unroll/nn/files/safetensors.hpp>
 #include <vector>
 
-#include "nn/safetensors.hpp"
 #include "support.hpp"
 
 namespace unroll {

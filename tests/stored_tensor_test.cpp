@@ -1,11 +1,10 @@
 // The numbers that the bytes of each dtype stand for.
-#include "nn/stored_tensor.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <unroll/nn/files/stored_tensor.hpp>
 #include <utility>
 #include <vector>
 

@@ -9,8 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
-
-#include "autograd/ops.hpp"
+#include <unroll/autograd/operations/ops.hpp>
 
 namespace unroll {
 

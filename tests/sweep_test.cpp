@@ -3,9 +3,9 @@
 
 #include <array>
 #include <limits>
+#include <unroll/autograd/autograd.hpp>
 #include <vector>
 
-#include "autograd/autograd.hpp"
 #include "support.hpp"
 
 using namespace unroll;

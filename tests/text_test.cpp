@@ -5,10 +5,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unroll/nn/text/utf8.hpp>
+#include <unroll/nn/text/vocabulary.hpp>
 #include <vector>
 
-#include "nn/utf8.hpp"
-#include "nn/vocabulary.hpp"
 #include "support.hpp"
 
 using namespace unroll;

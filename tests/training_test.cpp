@@ -7,8 +7,8 @@
 #include <limits>
 #include <optional>
 #include <sstream>
+#include <unroll/nn/nn.hpp>
 
-#include "nn/nn.hpp"
 #include "support.hpp"
 
 using namespace unroll;

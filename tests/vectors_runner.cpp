@@ -10,9 +10,9 @@
 #include <iostream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <unroll/nn/nn.hpp>
 
 #include "disagreement.hpp"
-#include "nn/nn.hpp"
 
 using namespace unroll;
 using Json = nlohmann::json;
@@ -305,7 +305,7 @@ Figures clip(const Case& c) {
   return {{"out.norm", V(norm).value()}, {"out.ga", gradients[a]}, {"out.gb", gradients[b]}};
 }
 
-std::unique_ptr<nn::Optimizer<double>> optimiser(const std::string& name, const Json& options,
+std::unique_ptr<nn::Optimizer<double>> optimizer(const std::string& name, const Json& options,
                                                  const std::vector<Parameter<double>>& parameters) {
   const double rate = options.at("lr"), decay = options.at("weight_decay"), epsilon = options.value("eps", 0.0);
   const double momentum = options.value("momentum", 0.0);
@@ -333,7 +333,7 @@ std::unique_ptr<nn::Optimizer<double>> optimiser(const std::string& name, const 
     return std::make_unique<nn::Adadelta<double>>(
         parameters, nn::AdadeltaOptions{
                         .learning_rate = rate, .rho = options.at("rho"), .epsilon = epsilon, .weight_decay = decay});
-  require(name.starts_with("adam"), name, "no such optimiser yet");
+  require(name.starts_with("adam"), name, "no such optimizer yet");
   const nn::AdamOptions adam{.learning_rate = rate,
                              .beta1 = options.at("betas")[0],
                              .beta2 = options.at("betas")[1],
@@ -344,17 +344,17 @@ std::unique_ptr<nn::Optimizer<double>> optimiser(const std::string& name, const 
   return std::make_unique<nn::Adam<double>>(parameters, adam);
 }
 
-Figures optimise(const Case& c) {
+Figures optimize(const Case& c) {
   const std::string& name = c.text("op");
   if (name == "clip_grad_norm") return clip(c);
   const Json options = Json::parse(c.text("defaults"));
   require(!options.value("maximize", false) && options.value("dampening", 0.0) == 0, name, "no such options yet");
   const Parameter<double> p(c.array("in.p0"), "p"), q(c.array("in.q0"), "q");
-  const auto optimizer = optimiser(name, options, {p, q});
+  const auto made = optimizer(name, options, {p, q});
   std::vector<V> ps, qs;
   const std::vector<V> gp = unstack(V(c.array("in.gp"))), gq = unstack(V(c.array("in.gq")));
   for (std::size_t t = 0; t < gp.size(); ++t) {
-    optimizer->step(given({{p, gp[t]}, {q, gq[t]}}));
+    made->step(given({{p, gp[t]}, {q, gq[t]}}));
     ps.push_back(detach<double>(p));
     qs.push_back(detach<double>(q));
   }
@@ -366,7 +366,7 @@ const std::map<std::string, Run> runs{
     {"rnn", [](const Case& c) { return differentiate(c, run_rnn); }},
     {"op", [](const Case& c) { return differentiate(c, run_operation); }},
     {"loss", [](const Case& c) { return differentiate(c, run_loss); }},
-    {"optim", optimise},
+    {"optim", optimize},
 };
 
 // The worst entry of a figure beside what is expected; empty if all are near enough.

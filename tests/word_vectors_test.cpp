@@ -1,9 +1,8 @@
-#include "nn/word_vectors.hpp"
-
 #include <doctest/doctest.h>
 
 #include <sstream>
 #include <string>
+#include <unroll/nn/text/word_vectors.hpp>
 #include <vector>
 
 #include "support.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nn/nn.hpp>
+#include <unroll/nn/nn.hpp>
 
 /// The adding problem: of numbers in [0, 1] one in each half is marked, and the sum of these two is wanted at the end.
 /// Hochreiter and Schmidhuber (1997), in the form of Arjovsky et al. (2016)

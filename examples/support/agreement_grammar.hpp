@@ -1,7 +1,7 @@
 #pragma once
 
-#include <nn/nn.hpp>
 #include <string>
+#include <unroll/nn/nn.hpp>
 #include <vector>
 
 /// What comes after a subject, by its number: myself, yourself, ...

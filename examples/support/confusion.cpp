@@ -1,8 +1,8 @@
 #include "confusion.hpp"
 
 #include <algorithm>
-#include <nn/utf8.hpp>
 #include <numeric>
+#include <unroll/nn/text/utf8.hpp>
 
 #include "format.hpp"
 

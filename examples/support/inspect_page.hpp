@@ -3,9 +3,8 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <unroll/autograd/array.hpp>
 #include <vector>
-
-#include "autograd/array.hpp"
 
 /// What a character model did while it read a text.
 struct Inspection {

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
-#include <nn/lines.hpp>
-#include <nn/utf8.hpp>
+#include <unroll/nn/text/lines.hpp>
+#include <unroll/nn/text/utf8.hpp>
 #include <utility>
 
 using namespace unroll;

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <nn/batches.hpp>
-#include <nn/vocabulary.hpp>
 #include <string>
+#include <unroll/autograd/random.hpp>
+#include <unroll/nn/text/vocabulary.hpp>
+#include <unroll/nn/training/batches.hpp>
 #include <vector>
-
-#include "autograd/random.hpp"
 
 /// Texts, each with the number of its class.
 struct LabelledTexts {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <nn/nn.hpp>
 #include <string>
+#include <unroll/nn/nn.hpp>
 #include <variant>
 #include <vector>
 

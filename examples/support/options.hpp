@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <nn/safetensors.hpp>
 #include <string>
 #include <type_traits>
+#include <unroll/nn/files/safetensors.hpp>
 #include <vector>
 
 /// What every program that trains can be told.

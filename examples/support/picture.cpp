@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
-#include <nn/atomic_file.hpp>
-#include <nn/utf8.hpp>
 #include <sstream>
+#include <unroll/nn/files/atomic_file.hpp>
+#include <unroll/nn/text/utf8.hpp>
 
 #include "program.hpp"
 #include "renderer.hpp"

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <string>
+#include <unroll/autograd/array.hpp>
 #include <vector>
-
-#include "autograd/array.hpp"
 
 /// A line through points; what is not finite is a gap.
 struct Curve {

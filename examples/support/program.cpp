@@ -1,15 +1,15 @@
 #include "program.hpp"
 
 #include <algorithm>
-#include <autograd/about.hpp>
-#include <autograd/error.hpp>
 #include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <new>
-#include <nn/atomic_file.hpp>
 #include <string>
+#include <unroll/autograd/error.hpp>
+#include <unroll/autograd/tools/about.hpp>
+#include <unroll/nn/files/atomic_file.hpp>
 
 #include "interrupt.hpp"
 

@@ -1,9 +1,9 @@
 #include "renderer.hpp"
 
-#include <autograd/error.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <unroll/autograd/error.hpp>
 
 using unroll::require;
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <iostream>
-#include <nn/lines.hpp>
-#include <nn/utf8.hpp>
 #include <sstream>
+#include <unroll/nn/text/lines.hpp>
+#include <unroll/nn/text/utf8.hpp>
 #include <utility>
 
 using namespace unroll;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <nn/conllu.hpp>
 #include <ostream>
 #include <string>
+#include <unroll/nn/text/conllu.hpp>
 #include <vector>
 
 /// The tags of the words of each sentence.

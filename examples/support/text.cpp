@@ -4,13 +4,13 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <nn/batches.hpp>
-#include <nn/lines.hpp>
-#include <nn/utf8.hpp>
 #include <numeric>
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <unroll/nn/text/lines.hpp>
+#include <unroll/nn/text/utf8.hpp>
+#include <unroll/nn/training/batches.hpp>
 
 #include "toy_corpus.hpp"
 

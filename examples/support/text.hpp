@@ -1,11 +1,10 @@
 #pragma once
 
-#include <nn/vocabulary.hpp>
 #include <string>
+#include <unroll/autograd/array.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/nn/text/vocabulary.hpp>
 #include <vector>
-
-#include "autograd/array.hpp"
-#include "autograd/random.hpp"
 
 /// The pieces of a text, characters or words: as Mikolov's files have them, words stand between spaces, and a line ends
 /// with <eos>. An Error tells what is wrong with the text, and where; it is called `name`.

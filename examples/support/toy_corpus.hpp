@@ -1,9 +1,8 @@
 #pragma once
 
-#include <nn/conllu.hpp>
+#include <unroll/autograd/random.hpp>
+#include <unroll/nn/text/conllu.hpp>
 #include <vector>
-
-#include "autograd/random.hpp"
 
 /// Sentences of a small English grammar. The tags of words like "can", "fish" and "that" are decided by their context
 /// alone; other words are invented, and tell by their endings what they are.

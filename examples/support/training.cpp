@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nn/atomic_file.hpp>
 #include <set>
+#include <unroll/nn/files/atomic_file.hpp>
 
 #include "format.hpp"
 #include "interrupt.hpp"

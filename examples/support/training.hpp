@@ -2,8 +2,8 @@
 
 #include <functional>
 #include <iostream>
-#include <nn/nn.hpp>
 #include <string>
+#include <unroll/nn/nn.hpp>
 #include <utility>
 #include <vector>
 
@@ -69,7 +69,7 @@ class Training {
     return double(mean);
   }
   /// A step of each of some models that share nothing against the gradient of its own loss, after clipping that; their
-  /// losses. The optimiser has the parameters of all.
+  /// losses. The optimizer has the parameters of all.
   template <class LossOfModel>
   std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
     std::vector<unroll::Gradients<float>> gradients(models);

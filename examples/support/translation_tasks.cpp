@@ -1,12 +1,12 @@
 #include "translation_tasks.hpp"
 
 #include <algorithm>
-#include <autograd/error.hpp>
 #include <cctype>
 #include <chrono>
 #include <iterator>
-#include <nn/utf8.hpp>
 #include <unordered_set>
+#include <unroll/autograd/error.hpp>
+#include <unroll/nn/text/utf8.hpp>
 
 #include "format.hpp"
 

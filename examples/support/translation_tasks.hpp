@@ -1,11 +1,10 @@
 #pragma once
 
-#include <nn/batches.hpp>
-#include <nn/vocabulary.hpp>
 #include <string>
+#include <unroll/autograd/random.hpp>
+#include <unroll/nn/text/vocabulary.hpp>
+#include <unroll/nn/training/batches.hpp>
 #include <vector>
-
-#include "autograd/random.hpp"
 
 /// A text and its translation.
 struct Pair {

@@ -23,8 +23,8 @@
 #include <iostream>
 #include <map>
 #include <new>
-#include <nn/nn.hpp>
 #include <optional>
+#include <unroll/nn/nn.hpp>
 
 #include "arguments.hpp"
 

@@ -1,8 +1,8 @@
 // Every public name of the engine, as a program outside the project would use it.
-#include <autograd/autograd.hpp>
 #include <cmath>
 #include <iostream>
 #include <type_traits>
+#include <unroll/autograd/autograd.hpp>
 
 using namespace unroll;
 

@@ -1,10 +1,10 @@
 // Every public name of the layers, as a program outside the project would use it.
 #include <filesystem>
 #include <iostream>
-#include <nn/nn.hpp>
 #include <random>
 #include <sstream>
 #include <string>
+#include <unroll/nn/nn.hpp>
 
 using namespace unroll;
 

@@ -1,8 +1,7 @@
 // What the library and its user share must be one: tapes, observers, memory, scopes and types, however both were built.
 #include <iostream>
-#include <nn/nn.hpp>
-
-#include "autograd/panels.hpp"
+#include <unroll/autograd/kernels/panels.hpp>
+#include <unroll/nn/nn.hpp>
 
 using namespace unroll;
 

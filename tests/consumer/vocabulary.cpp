@@ -1,7 +1,7 @@
-// The rest of the vocabulary: functions, derivatives, checkpoints, losses, optimisers, and what shows what a tape does.
+// The rest of the vocabulary: functions, derivatives, checkpoints, losses, optimizers, and what shows what a tape does.
 #include <iostream>
-#include <nn/nn.hpp>
 #include <sstream>
+#include <unroll/nn/nn.hpp>
 
 using namespace unroll;
 

@@ -165,7 +165,7 @@ def derive(forward, options, tensors, entries=lambda name, size: range(size)):
     return result
 
 
-def optimise(o, start, gradients):
+def optimize(o, start, gradients):
     """The trajectory of SGD with momentum, Adam or AdamW from a start under given gradients, step after step."""
     p, first, second, path = list(start), [0.0] * len(start), [0.0] * len(start), []
     for n in range(1, len(gradients) // len(start) + 1):
@@ -259,12 +259,12 @@ def make_loss(seed, reduction, ignore_index, class_weight, label_smoothing):
     complete(f"loss_{seed:03}", cross_entropy, options, tensors, draw, ["y"], shapes)
 
 
-def make_optimiser(seed, **options):
+def make_optimizer(seed, **options):
     draw = drawer(seed)
     tensors = {"in.p0": draw(3, 2), "in.q0": draw(4), "in.gp": draw(5, 3, 2), "in.gq": draw(5, 4)}
     for name in "pq":
         tensors["out." + name] = (tensors["in.g" + name][0],
-                                  optimise(options, tensors[f"in.{name}0"][1], tensors["in.g" + name][1]))
+                                  optimize(options, tensors[f"in.{name}0"][1], tensors["in.g" + name][1]))
     defaults = json.dumps({key: value for key, value in options.items() if key != "op"})
     write(f"optim_{seed:03}", {"case": "optim", "op": options["op"], "seed": seed, "defaults": defaults}, tensors)
 
@@ -280,6 +280,6 @@ if __name__ == "__main__":
     make_loss(202, "sum", ignore_index=0, class_weight=1, label_smoothing=0.1)
     make_loss(203, "none", ignore_index=-100, class_weight=0, label_smoothing=0.2)
     make_loss(204, "mean", ignore_index=0, class_weight=0, label_smoothing=0.0)
-    make_optimiser(301, op="momentum", lr=0.1, momentum=0.9, weight_decay=0.01)
-    make_optimiser(302, op="adam", lr=0.05, betas=[0.9, 0.99], eps=1e-8, weight_decay=0.1)
-    make_optimiser(303, op="adamw", lr=0.05, betas=[0.8, 0.95], eps=1e-6, weight_decay=0.1)
+    make_optimizer(301, op="momentum", lr=0.1, momentum=0.9, weight_decay=0.01)
+    make_optimizer(302, op="adam", lr=0.05, betas=[0.9, 0.99], eps=1e-8, weight_decay=0.1)
+    make_optimizer(303, op="adamw", lr=0.05, betas=[0.8, 0.95], eps=1e-6, weight_decay=0.1)

@@ -1,0 +1,184 @@
+#include "blas.hpp"
+
+// This part of xtensor-blas declares cblas itself. Its cxxblas::gemm is not called: it becomes a scalar loop, without a
+// word, where its headers are read in another order than they expect, as they do of themselves from 0.21 on.
+#include <xflens/cxxblas/drivers/cblas.h>
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "../error.hpp"
+#include "kernels.hpp"
+#include "threads.hpp"
+#include "traverse.hpp"
+
+extern "C" {
+int openblas_get_num_threads();
+void openblas_set_num_threads(int threads);
+char* openblas_get_config();
+char* openblas_get_corename();
+void cblas_somatcopy(int order, int operation, int m, int n, float factor, const float* a, int row_a, float* b,
+                     int row_b);
+void cblas_domatcopy(int order, int operation, int m, int n, double factor, const double* a, int row_a, double* b,
+                     int row_b);
+}
+
+namespace unroll {
+
+namespace {
+
+template <class T, class Single, class Double>
+constexpr auto version(Single single, Double twofold) {
+  if constexpr (std::is_same_v<T, float>)
+    return single;
+  else
+    return twofold;
+}
+
+template <class T>
+constexpr auto gemm = version<T>(cblas_sgemm, cblas_dgemm);
+template <class T>
+constexpr auto gemv = version<T>(cblas_sgemv, cblas_dgemv);
+template <class T>
+constexpr auto omatcopy = version<T>(cblas_somatcopy, cblas_domatcopy);
+
+int size(std::size_t x) {
+  constexpr int most = std::numeric_limits<int>::max();
+  require(x <= most, "product of matrices", "a size of ", x, "; OpenBLAS takes at most ", most);
+  return static_cast<int>(x);
+}
+
+thread_local bool alone = false;
+
+// OpenBLAS's own threads would compete with those of in_parallel for the cores.
+void use_one_thread() {
+  all_threads();  // reads how many there are, first
+  if (openblas_get_num_threads() > 1) openblas_set_num_threads(1);
+}
+
+}  // namespace
+
+std::size_t all_threads() {
+  static const auto given = static_cast<std::size_t>(openblas_get_num_threads());
+  return alone ? 1 : given;
+}
+
+std::size_t threads_for(std::size_t multiplications) { return multiplications >> 24 ? all_threads() : 1; }
+
+SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, true)) {}
+SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }
+bool SingleThreadedProducts::here() { return alone; }
+
+std::string about_blas() { return std::string(openblas_get_config()) + ", kernels for " + openblas_get_corename(); }
+
+namespace {
+
+constexpr std::size_t deep = 1024, in_a_row = 256;
+
+// Whether the terms of an element of a vector c = a b stand one after the other in memory.
+constexpr bool along_rows(std::size_t n, bool transposed_a, bool transposed_b) {
+  return n == 1 ? !transposed_a : transposed_b;
+}
+
+// How many terms of an element of c it adds up in its own way: products along rows go in several lanes, and those of
+// large matrices in blocks; others add one term after the other.
+constexpr std::size_t deep_for(std::size_t m, std::size_t n, std::size_t k, bool transposed_a, bool transposed_b) {
+  constexpr std::size_t small = 1'000'000;  // multiplications, as OpenBLAS has it
+  const bool in_lanes = m == 1 || n == 1 ? along_rows(n, transposed_a, transposed_b) : m * n * k > small;
+  return in_lanes ? deep : in_a_row;
+}
+
+// c += a b for one row or one column c: products that are added up as all that is.
+template <class T>
+void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                     Matrix<const T> b, bool transposed_b, Matrix<T> c) {
+  const auto step = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
+  const bool inner_last = along_rows(n, transposed_a, transposed_b);
+  const auto strided = [&](auto* data, std::size_t outer, std::size_t inner) {
+    return Strided<std::remove_pointer_t<decltype(data)>>{
+        data, {step(inner_last ? outer : inner), step(inner_last ? inner : outer)}};
+  };
+  const Strided<const T> in[] = {
+      strided(a.data, n == 1 ? (transposed_a ? 1 : a.pitch) : 0, transposed_a ? a.pitch : 1),
+      strided(b.data, n == 1 ? 0 : (transposed_b ? b.pitch : 1), transposed_b ? 1 : b.pitch)};
+  const std::size_t outer = n == 1 ? m : n;
+  traverse<T>(inner_last ? Shape{outer, k} : Shape{k, outer}, vector_loops<T>(functions::multiply).rules[0],
+              &functions::multiply, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
+}
+
+// c += a b, with so much of the inner size at a time; a few such products are added up in one part.
+template <class T>
+void add_in_parts(std::size_t most, std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                  Matrix<const T> b, bool transposed_b, Matrix<T> c) {
+  Parts<T> parts(m * n);
+  for (std::size_t first = 0; first < k; first += most) {
+    if (first > 0 && first % (4 * most) == 0) parts.fold();
+    multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
+                         transposed_a, {b.data + first * (transposed_b ? 1 : b.pitch), b.pitch}, transposed_b,
+                         {parts.part(), n}, true);
+  }
+  const T* const sum = parts.sum();
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n; ++j) c.data[i * c.pitch + j] += sum[i * n + j];
+}
+
+}  // namespace
+
+template <class T>
+void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                       Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
+  if (m == 0 || n == 0) return;
+  const bool vector = m == 1 || n == 1, long_vector = vector && k > (m == n ? some : deep);
+  const std::size_t most = deep_for(m, n, k, transposed_a, transposed_b);
+  if (k == 0 || k > most || long_vector) {
+    for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
+    if (k == 0) return;
+    if (long_vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
+  }
+  const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
+  const T beta = add ? T(1) : T(0);
+  if (const std::size_t threads = threads_for(m * n * k); threads > 1) {
+    constexpr std::size_t unit = 64;  // whole blocks of the kernels
+    const bool by_rows = m > n;
+    return in_parts(by_rows ? m : n, unit, threads, [&](std::size_t begin, std::size_t end) {
+      const SingleThreadedProducts alone_here;
+      if (by_rows)
+        multiply_matrices<T>(end - begin, n, k, {a.data + begin * (transposed_a ? 1 : a.pitch), a.pitch}, transposed_a,
+                             b, transposed_b, {c.data + begin * c.pitch, c.pitch}, add);
+      else
+        multiply_matrices<T>(m, end - begin, k, a, transposed_a,
+                             {b.data + begin * (transposed_b ? b.pitch : 1), b.pitch}, transposed_b,
+                             {c.data + begin, c.pitch}, add);
+    });
+  }
+  if (k > most) return add_in_parts<T>(most, m, n, k, a, transposed_a, b, transposed_b, c);
+  use_one_thread();
+  if (m == 1) {
+    // One row is several times faster as a product with a vector: c = bᵀ a.
+    gemv<T>(CblasRowMajor, flag(!transposed_b), size(transposed_b ? n : k), size(transposed_b ? k : n), T(1), b.data,
+            size(b.pitch), a.data, size(transposed_a ? a.pitch : 1), beta, c.data, 1);
+  } else if (n == 1) {
+    gemv<T>(CblasRowMajor, flag(transposed_a), size(transposed_a ? k : m), size(transposed_a ? m : k), T(1), a.data,
+            size(a.pitch), b.data, size(transposed_b ? 1 : b.pitch), beta, c.data, size(c.pitch));
+  } else {
+    gemm<T>(CblasRowMajor, flag(transposed_a), flag(transposed_b), size(m), size(n), size(k), T(1), a.data,
+            size(a.pitch), b.data, size(b.pitch), beta, c.data, size(c.pitch));
+  }
+}
+
+template <class T>
+void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
+  if (m == 0 || n == 0) return;
+  omatcopy<T>(CblasRowMajor, CblasTrans, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
+}
+
+template void transpose_matrix(std::size_t, std::size_t, Matrix<const float>, Matrix<float>);
+template void transpose_matrix(std::size_t, std::size_t, Matrix<const double>, Matrix<double>);
+template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const float>, bool, Matrix<const float>,
+                                bool, Matrix<float>, bool);
+template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const double>, bool, Matrix<const double>,
+                                bool, Matrix<double>, bool);
+
+}  // namespace unroll

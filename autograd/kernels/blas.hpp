@@ -1,0 +1,50 @@
+// The one place that calls BLAS.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "../visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+/// A matrix in memory: rows of neighbouring elements, `pitch` apart.
+template <class T>
+struct Matrix {
+  T* data;
+  std::size_t pitch;
+};
+
+/// c = a b, or c += a b.   shapes: (m, k) (k, n) (m, n), with a and b stored transposed on request
+template <class T>
+void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
+                       Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add);
+
+/// b = aᵀ.   shapes: (m, n) (n, m)
+template <class T>
+void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
+
+/// As many threads as OpenBLAS was given at the start; one within SingleThreadedProducts.
+std::size_t all_threads();
+
+/// How many threads a product is worth: all for one of some hundred microseconds; smaller ones lose more by waiting for
+/// each other than they gain, and lose it all where another program has a core.
+std::size_t threads_for(std::size_t multiplications);
+
+/// Which OpenBLAS this is, and which of its kernels it has chosen.
+std::string about_blas();
+
+/// While it lives, the products of this thread run on it alone: others have work of their own.
+class SingleThreadedProducts {
+ public:
+  SingleThreadedProducts();
+  ~SingleThreadedProducts();
+  SingleThreadedProducts(const SingleThreadedProducts&) = delete;
+  /// Whether there is one on this thread.
+  static bool here();
+
+ private:
+  const bool outer_;
+};
+
+}  // namespace unroll

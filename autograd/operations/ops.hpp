@@ -1,0 +1,531 @@
+// The operations on Variables. Axes may be negative: -1 is the last one. Operands broadcast as in NumPy: shapes are
+// aligned at their last axes, and a size of 1 repeats.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "../parameter.hpp"
+#include "../scope.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+template <class T>
+T element_of(const Variable<T>*);  // only for decltype: the T of a Variable or Parameter
+
+template <class X>
+concept VariableLike = requires(const std::decay_t<X>* x) {
+  element_of(x);
+};
+
+template <class... X>
+concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> || Expression<X>)&&...);
+
+/// Some operands are numbers or xtensor expressions, but not all.
+template <class... X>
+concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
+
+template <class X, class... More>
+struct ElementOf : ElementOf<More...> {};
+template <VariableLike X, class... More>
+struct ElementOf<X, More...> {
+  using type = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
+};
+
+/// An operand as a Variable with the element type of those that are Variables already.
+template <class... All, class X>
+decltype(auto) as_variable(const X& x) {
+  using T = typename ElementOf<All...>::type;
+  if constexpr (VariableLike<X>)
+    return static_cast<const Variable<T>&>(x);
+  else
+    return Variable<T>(x);
+}
+
+// Elementwise: a value is within 4 units in the last place of the exact one, up to overflow and down to the smallest
+// subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each:
+// fma, lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the
+// rules in functions.hpp, with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the
+// rounded value y, and so are exact to the last place of 1. A NaN is never lost.
+
+/// y = a + b
+template <class T>
+Variable<T> add(const Variable<T>& a, const Variable<T>& b);
+/// y = a − b
+template <class T>
+Variable<T> subtract(const Variable<T>& a, const Variable<T>& b);
+/// y = a ⊙ b
+template <class T>
+Variable<T> multiply(const Variable<T>& a, const Variable<T>& b);
+/// y = a ⊙ b + c
+template <class T>
+Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c);
+/// y = a + t ⊙ (b − a)
+template <class T>
+Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t);
+/// y = a / b
+template <class T>
+Variable<T> divide(const Variable<T>& a, const Variable<T>& b);
+/// y = −x
+template <class T>
+Variable<T> negate(const Variable<T>& x);
+/// y = eˣ
+template <class T>
+Variable<T> exp(const Variable<T>& x);
+/// y = ln x; ln 0 = −∞, and NaN below
+template <class T>
+Variable<T> log(const Variable<T>& x);
+/// y = tanh x
+template <class T>
+Variable<T> tanh(const Variable<T>& x);
+/// y = σ(x) = 1 / (1 + e⁻ˣ)
+template <class T>
+Variable<T> sigmoid(const Variable<T>& x);
+/// y = ln(1 + eˣ)
+template <class T>
+Variable<T> softplus(const Variable<T>& x);
+/// y = ln σ(x)
+template <class T>
+Variable<T> log_sigmoid(const Variable<T>& x) {
+  return -softplus(-x);
+}
+/// y = ln(1 + x), exact for small x
+template <class T>
+Variable<T> log1p(const Variable<T>& x);
+/// y = eˣ − 1, exact for small x
+template <class T>
+Variable<T> expm1(const Variable<T>& x);
+/// y = √x
+template <class T>
+Variable<T> sqrt(const Variable<T>& x);
+/// y = 1 / √x
+template <class T>
+Variable<T> rsqrt(const Variable<T>& x) {
+  return 1 / sqrt(x);
+}
+/// y = 1 / x
+template <class T>
+Variable<T> reciprocal(const Variable<T>& x) {
+  return 1 / x;
+}
+/// y = aᵇ; the derivative by b is 0 where a is, but −∞ there for b < 0
+template <class T>
+Variable<T> pow(const Variable<T>& a, const Variable<T>& b);
+/// y = |x|; its derivative at 0 is 0
+template <class T>
+Variable<T> abs(const Variable<T>& x);
+/// y = erf x = 2/√π ∫₀ˣ e^(−t²) dt
+template <class T>
+Variable<T> erf(const Variable<T>& x);
+template <class T>
+Variable<T> sin(const Variable<T>& x);
+template <class T>
+Variable<T> cos(const Variable<T>& x);
+/// y = x σ(x)                                    Elfwing et al. (2018)
+template <class T>
+Variable<T> silu(const Variable<T>& x);
+/// y = x Φ(x), Φ the normal distribution function    Hendrycks and Gimpel (2016)
+template <class T>
+Variable<T> gelu(const Variable<T>& x);
+/// y = max(a, b); equal ones share the gradient evenly; NaN if one is
+template <class T>
+Variable<T> maximum(const Variable<T>& a, const Variable<T>& b);
+/// y = min(a, b); equal ones share the gradient evenly; NaN if one is
+template <class T>
+Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) {
+  return -maximum(-a, -b);
+}
+/// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond
+template <class T>
+Variable<T> clamp(const Variable<T>& x, double low, double high) {
+  require(low <= high, "clamp", "from ", low, " to ", high, "; the former must not be larger");
+  return where(x < low, low, where(x > high, high, x));
+}
+/// y = max(x, 0); its derivative at 0 is 0
+template <class T>
+Variable<T> relu(const Variable<T>& x);
+/// y = a where the condition is not 0, else b; what is not selected may be NaN or infinite, and gets gradient 0. The
+/// condition is constant. An operation before that is not finite for an element that is not selected makes NaN of that
+/// 0, as √ does of 0 · ∞: select what goes into it as well, where(x > 0, sqrt(where(x > 0, x, 1)), 0).
+template <class T>
+Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b);
+/// 1 where a < b, else 0; constant
+template <class T>
+Variable<T> less(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a ≤ b, else 0; constant
+template <class T>
+Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a = b, else 0; constant
+template <class T>
+Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
+/// 1 where a ≠ b, else 0; constant
+template <class T>
+Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) {
+  return 1 - equal(a, b);
+}
+/// 1 where x is 0, else 0; constant. Here and below, what is not 0 is true, NaN as well.
+template <class T>
+Variable<T> logical_not(const Variable<T>& x) {
+  return equal(x, 0);
+}
+/// 1 where neither a nor b is 0, else 0; constant
+template <class T>
+Variable<T> logical_and(const Variable<T>& a, const Variable<T>& b) {
+  return not_equal(a, 0) * not_equal(b, 0);
+}
+/// 1 where a or b is not 0, else 0; constant
+template <class T>
+Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
+  return maximum(not_equal(a, 0), not_equal(b, 0));
+}
+/// y = e^(a − b)
+template <class T>
+Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
+/// y = w ⊙ tanh x; the hyperbolic tangent is not kept for the sweep but computed again
+template <class T>
+Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x);
+/// y = w ⊙ e^(a − b)
+template <class T>
+Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b);
+/// y = x² , one multiplication
+template <class T>
+Variable<T> square(const Variable<T>& x) {
+  return multiply(x, x);
+}
+
+template <class A, class B>
+requires Operands<A, B>
+auto operator+(A&& a, B&& b) { return add(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator-(A&& a, B&& b) { return subtract(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator*(A&& a, B&& b) { return multiply(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator/(A&& a, B&& b) { return divide(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator<(A&& a, B&& b) { return less(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator<=(A&& a, B&& b) { return less_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator>(A&& a, B&& b) { return less(as_variable<A, B>(b), as_variable<A, B>(a)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator>=(A&& a, B&& b) { return less_equal(as_variable<A, B>(b), as_variable<A, B>(a)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator==(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires Operands<A, B>
+auto operator!=(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+/// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0)
+template <class A, class B>
+requires Operands<A, B>
+auto operator&&(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+/// Element by element, so both sides are computed.
+template <class A, class B>
+requires Operands<A, B>
+auto operator||(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <VariableLike X>
+auto operator!(const X& x) {
+  return logical_not(as_variable<X>(x));
+}
+template <VariableLike X>
+auto operator-(const X& x) {
+  return negate(as_variable<X>(x));
+}
+template <class C, class A, class B>
+requires MixedOperands<C, A, B>
+auto where(C&& condition, A&& a, B&& b) {
+  return where(as_variable<C, A, B>(condition), as_variable<C, A, B>(a), as_variable<C, A, B>(b));
+}
+template <class A, class B>
+requires MixedOperands<A, B>
+auto maximum(A&& a, B&& b) { return maximum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto minimum(A&& a, B&& b) { return minimum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto pow(A&& a, B&& b) { return pow(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto equal(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto not_equal(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto logical_and(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+template <class A, class B>
+requires MixedOperands<A, B>
+auto logical_or(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
+
+// What rules that choose are written with (functions.hpp).
+template <class T>
+Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  return where(condition, a, b);
+}
+template <class T>
+const Variable<T>& nonzero(const Variable<T>& x) {
+  return x;
+}
+
+template <class T>
+Variable<T> logistic(const Variable<T>& x) {
+  return sigmoid(x);
+}
+
+// Matrix product
+
+struct Transposed {
+  bool a = false, b = false;
+};
+
+/// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.
+/// shape: (..., m, k) (..., k, n) → (..., m, n). The last two axes of a or b are exchanged on request, without a copy.
+template <class T>
+Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
+template <class A, class B>
+requires MixedOperands<A, B>
+auto matmul(A&& a, B&& b, Transposed transposed = {}) {
+  return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
+}
+/// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b broadcasts; an empty handle for b stands for none
+template <class T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
+
+// Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
+// norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
+// does, adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean
+// or a variance, is no better; a norm is right wherever it is a number.
+
+template <class I>
+concept Integer = std::integral<I> && !std::same_as<I, bool>;
+
+/// One axis of an array; a negative one is counted from the end. No other number can be meant: max(x, 0.0) does not
+/// compile.
+struct Axis {
+  template <Integer I>
+  constexpr Axis(I axis) : value(std::cmp_greater(axis, most) ? most : static_cast<std::int64_t>(axis)) {}
+  friend std::ostream& operator<<(std::ostream& out, Axis axis) { return out << axis.value; }
+  static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  std::int64_t value;
+};
+
+/// Some axes of an array, or all.
+class Axes {
+ public:
+  Axes() = default;
+  Axes(Axis axis) : axes_{axis}, all_(false) {}
+  template <Integer I>
+  Axes(I axis) : Axes(Axis(axis)) {}
+  Axes(std::initializer_list<Axis> axes) : axes_(axes), all_(false) {}
+  template <Integer I>
+  Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
+
+  /// The shape with these axes of size 1.
+  Shape kept(const char* where, const Shape& shape) const;
+  /// The shape without these axes.
+  Shape dropped(const char* where, const Shape& shape) const;
+
+ private:
+  std::vector<bool> mask(const char* where, const Shape& shape) const;
+  std::vector<Axis> axes_;
+  bool all_ = true;
+};
+
+/// The axis counted from the front; throws if there is none such.
+std::size_t normal_axis(const char* where, Axis axis, std::size_t rank);
+
+/// Whether axes that are reduced stay, with size 1; true or false, but no number: in variance(x, -1, 1) it might be
+/// meant for a correction.
+struct Keep {
+  template <std::same_as<bool> B>
+  constexpr Keep(B keep) : value(keep) {}
+  constexpr operator bool() const { return value; }
+  bool value;
+};
+
+/// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
+template <class T>
+Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// y = Σx / n over the axes; throws over nothing.
+template <class T>
+Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// y = max x over the axes; equal maxima share the gradient evenly; NaN if there is one; throws over nothing.
+template <class T>
+Variable<T> max(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// The larger of two is maximum(a, b), the smaller is minimum(a, b); max and min reduce one array over its axes.
+template <class T, class B>
+requires(!std::convertible_to<B, Axes>) Variable<T> max(const Variable<T>& a, const B& b)
+= delete;
+template <class T, class B>
+requires(!std::convertible_to<B, Axes>) Variable<T> min(const Variable<T>& a, const B& b)
+= delete;
+/// y = min x over the axes, as max.
+template <class T>
+Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false) {
+  const Scope scope("min");
+  return -max(-x, axes, keep);
+}
+/// y = Πx over the axes; 1 over nothing. Its derivatives are right where elements are 0.
+template <class T>
+Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// y = Σ(x − mean x)² / (n − correction) over the axes; throws where that is not positive.
+template <class T>
+Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, Keep keep = false, std::size_t correction = 0);
+/// y = √Σx² over the axes; its derivative at 0 is 0
+template <class T>
+Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// y_k = Σ_{i ≤ k} x_i along an axis
+template <class T>
+Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
+/// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
+template <class T>
+Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+/// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
+/// large x is.
+template <class T>
+Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
+/// y = eˣ / Σeˣ along an axis
+template <class T>
+Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
+/// y = x − ln Σeˣ along an axis
+template <class T>
+Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
+/// x summed over the axes along which `shape` would have to be broadcast to x.
+template <class T>
+Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
+
+// Shape
+
+/// A shape in which one size may be -1: what the others leave.
+class Sizes {
+ public:
+  struct Size {
+    std::int64_t value;
+    template <Integer I>
+    Size(I size) : value(Axis(size).value) {}
+  };
+  Sizes(const Shape& shape) : Sizes(std::vector<Size>(shape.begin(), shape.end())) {}
+  Sizes(std::initializer_list<Size> sizes) : sizes_(sizes) {}
+  Sizes(std::vector<Size> sizes) : sizes_(std::move(sizes)) {}
+  /// The shape of an array of this many elements.
+  Shape of(std::size_t elements) const;
+
+ private:
+  std::vector<Size> sizes_;
+};
+
+/// x with another shape of as many elements, without a copy where rows stay whole.
+template <class T>
+Variable<T> reshape(const Variable<T>& x, const Sizes& shape);
+/// x with its axes in another order; without one, reversed.
+template <class T>
+Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order = {});
+/// x repeated along axes of size 1 and new leading axes.
+template <class T>
+Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
+/// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
+/// from the end.
+template <class T>
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
+/// Every step-th index of that, the first one first.
+template <class T>
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step);
+/// x cut into parts of these sizes along an axis.
+template <class T>
+std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);
+/// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x);
+template <std::size_t n, class T>
+requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis = -1) {
+  const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
+  require(size % n == 0, "split", "the axis has size ", size, "; it must be a multiple of ", n);
+  std::array<Variable<T>, n> parts;
+  const auto part = static_cast<std::int64_t>(size / n);
+  for (std::size_t k = 0; k < n; ++k) parts[k] = slice(x, axis, std::int64_t(k) * part, std::int64_t(k + 1) * part);
+  return parts;
+}
+/// The parts of x at each index of an axis, without that axis.
+template <class T>
+std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
+/// Arrays one after the other along an axis.
+template <class T>
+Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
+template <class T>
+Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
+  return concatenate(std::vector<Variable<T>>(xs), axis);
+}
+/// Arrays of one shape along a new axis.
+template <class T>
+Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis = 0);
+template <class T>
+Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
+  return stack(std::vector<Variable<T>>(xs), axis);
+}
+/// x with so many elements {before, after} it along each axis.
+template <class T>
+Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value = 0);
+/// x in reverse order along the axes.
+template <class T>
+Variable<T> flip(const Variable<T>& x, const Axes& axes);
+
+// Selection
+
+/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...); errors name `where`
+template <class T>
+Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where = "take");
+/// Zeros of shape (count, ...) with row i of g added at indices[i]: what `take` is the derivative of.
+template <class T>
+Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);
+/// y[..., i, ...] = x[..., indices[..., i, ...], ...]: elements of x by index along an axis.
+/// shape: that of the indices, which equals that of x except along the axis
+template <class T>
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis = -1);
+/// Zeros of a shape with the elements of g added where take_along would take them.
+template <class T>
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape);
+
+/// 1 at each index along a new last axis of size `count`, else 0; constant.
+template <class T>
+Variable<T> one_hot(const Indices& indices, std::size_t count);
+
+template <class T>
+struct TopK {
+  Variable<T> values;
+  Indices indices;
+};
+/// The k largest elements along an axis, the largest first, of equal ones the first one first; NaN is the largest.
+/// shapes: that of x, with size k along the axis
+template <class T>
+TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
+/// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest.
+template <class T>
+Indices argmax(const Variable<T>& x, Axis axis = -1);
+
+// Constants
+
+/// The array of x as a constant, without gaps between its rows.
+template <class T>
+Variable<T> detach(const Variable<T>& x);
+template <class T>
+Variable<T> full(const Shape& shape, T value);
+template <class T>
+Variable<T> zeros(const Shape& shape) {
+  return full<T>(shape, 0);
+}
+template <class T>
+Variable<T> ones(const Shape& shape) {
+  return full<T>(shape, 1);
+}
+
+}  // namespace unroll

@@ -1,0 +1,221 @@
+#include "../kernels/blas.hpp"
+#include "../kernels/kernels.hpp"
+#include "../kernels/panels.hpp"
+#include "../primitive.hpp"
+#include "ops.hpp"
+#include "parts.hpp"
+
+namespace unroll {
+namespace {
+
+template <class T>
+Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
+
+constexpr std::size_t many_rows = 256;  // it costs little beside such a product to make the panels of its weight
+
+// Whether a product of so many rows should read b from panels.
+template <class T>
+bool panels_pay(const Variable<T>& b, std::size_t rows) {
+  return b.tensor().identity && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
+}
+
+// A product that has not been computed, so that a sweep can add it to what is there.
+// shapes: (m, k) (k, n), or with the same leading axis for a batch of products
+template <class T>
+struct Product {
+  const Variable<T>&a, &b;
+  Transposed transposed;
+  bool panels = false;  // to read b from
+
+  Shape shape() const {
+    Shape result = a.shape();
+    const std::size_t rank = result.size();
+    if (transposed.a) result[rank - 2] = result[rank - 1];
+    result[rank - 1] = b.shape()[rank - (transposed.b ? 2 : 1)];
+    return result;
+  }
+
+  void run(const View<T>& c, bool add) const {
+    if (panels) return run_panels(c, add ? c.data : nullptr, c.stride(c.shape[1]));
+    const View<const T> from_a = view(a), from_b = view(b);
+    const std::size_t rank = c.shape.size();
+    const std::size_t m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
+    const auto matrix = [&]<class X>(const View<X>& x, std::size_t batch) {
+      const std::size_t row = x.shape[rank - 1];
+      return Matrix<X>{x.data + batch * x.stride(x.shape[rank - 2] * row), std::max<std::size_t>(x.stride(row), 1)};
+    };
+    for (std::size_t batch = 0; batch < (rank == 3 ? c.shape[0] : 1); ++batch)
+      multiply_matrices<T>(m, n, k, matrix(from_a, batch), transposed.a, matrix(from_b, batch), transposed.b,
+                           matrix(c, batch), add);
+  }
+
+  // c = start + a b for a matrix c
+  void run_panels(const View<T>& c, const T* start, std::size_t row_start) const {
+    const std::size_t k = a.shape()[1];
+    multiply_by_panels<T>({c.shape[0], c.shape[1], k, a.tensor().data(), a.tensor().stride(k), nullptr, start,
+                           row_start, c.data, c.stride(c.shape[1])},
+                          b.tensor(), transposed.b, c.shape[0] < many_rows);
+  }
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost()) {
+      into += product(a, b, transposed);
+    } else if (!transposed.a || transposed.b || a.shape().size() != 2 || !into.defer({a, b})) {
+      const auto memory = into.open(true);
+      run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
+    }
+  }
+};
+
+/// y = a b                                       ā = ȳ bᵀ,  b̄ = aᵀ ȳ, and likewise where a or b is transposed
+template <class T>
+Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+  Product<T> y{a, b, t};
+  Shared<Tensor<T>> value(new Tensor<T>(y.shape()));
+  y.panels = !t.a && panels_pay(b, value->shape[0]);
+  y.run({value->buffer.data(), value->shape, value->run, value->pitch}, false);
+  return primitive(
+      "matmul", {a, b}, Variable<T>(value),
+      [b, t, panels = y.panels](const Variable<T>& g) {
+        return t.a ? Product<T>{b, g, {t.b, true}} : Product<T>{g, b, {false, !t.b}, panels};
+      },
+      [a, t](const Variable<T>& g) {
+        return t.b ? Product<T>{g, a, {true, t.a}} : Product<T>{a, g, {!t.a, false}};
+      });
+}
+
+}  // namespace
+
+namespace {
+
+// Rows of arrays one after the other; not copied if they stand so in memory.
+template <class T>
+Variable<T> joined(const std::vector<Variable<T>>& xs) {
+  const Tensor<T>& first = xs[0].tensor();
+  const T* next = first.data();
+  std::size_t rows = 0;
+  for (const Variable<T>& x : xs) {
+    if (!x.tensor().contiguous() || x.tensor().data() != next) return concatenate(xs);
+    next += x.size();
+    rows += x.shape()[0];
+  }
+  return part_of(xs[0], {rows, first.shape[1]}, 0, rows * first.shape[1], rows * first.shape[1]);
+}
+
+}  // namespace
+
+template <class T>
+void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms) {
+  std::vector<Variable<T>> as, bs;
+  // A sweep comes by the last rows first.
+  for (std::size_t k = terms.size(); k-- > 0;) {
+    as.push_back(terms[k].a);
+    bs.push_back(terms[k].b);
+  }
+  const Variable<T> a = joined(as), b = joined(bs);
+  const Product<T> all{a, b, {.a = true}};
+  const auto memory = into.open(true);
+  all.run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
+}
+
+template <class T>
+Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+  const Shape &sa = a.shape(), &sb = b.shape();
+  const auto describe = [&](const Shape& shape, bool transposed) {
+    std::ostringstream text;
+    text << shape << (transposed ? "ᵀ" : "");
+    return text.str();
+  };
+  const auto refuse = [&](const auto&... why) {
+    fail("matmul", describe(sa, t.a), " times ", describe(sb, t.b), ": ", why...);
+  };
+  if (sa.empty() || sb.empty()) refuse("an operand has no axes; use *");
+  if ((t.a && sa.size() == 1) || (t.b && sb.size() == 1)) refuse("a vector cannot be transposed");
+  const std::size_t inner_a = sa[sa.size() - (t.a ? 2 : 1)];
+  const std::size_t inner_b = sb.size() == 1 ? sb[0] : sb[sb.size() - (t.b ? 1 : 2)];
+  if (inner_a != inner_b) refuse("the inner sizes ", inner_a, " and ", inner_b, " differ");
+
+  if (sa.size() == 2 && sb.size() == 2) return product(a, b, t);
+  if (sa.size() == 1) {
+    const Variable<T> y = matmul(reshape(a, {1, inner_a}), b, t);
+    Shape shape = y.shape();
+    shape.erase(shape.size() - (sb.size() == 1 ? 1 : 2));
+    return reshape(y, shape);
+  }
+  Shape shape(sa.begin(), sa.end() - 2);
+  const Scope scope("matmul");
+  if (sb.size() <= 2 && !t.a) {
+    // One product for all leading axes.
+    const Variable<T> rows = sa.size() == 2 ? a : reshape(a, {sa.product(0, sa.size() - 1), inner_a});
+    const Variable<T> y = product(rows, sb.size() == 1 ? reshape(b, {inner_b, 1}) : b, t);
+    shape.push_back(sa[sa.size() - 2]);
+    if (sb.size() == 2) shape.push_back(y.shape()[1]);
+    return reshape(y, shape);
+  }
+  if (sb.size() == 1) {
+    const Variable<T> y = matmul(a, reshape(b, {inner_b, 1}), t);
+    shape.push_back(y.shape()[y.shape().size() - 2]);
+    return reshape(y, shape);
+  }
+  shape = broadcast("matmul", shape, Shape(sb.begin(), sb.end() - 2));
+  const auto batched = [&](const Variable<T>& x) {
+    Shape full = shape, flat{shape.elements()};
+    for (std::size_t size : {x.shape()[x.shape().size() - 2], x.shape().back()}) {
+      full.push_back(size);
+      flat.push_back(size);
+    }
+    return reshape(broadcast_to(x, full), flat);
+  };
+  const Variable<T> y = product(batched(a), batched(b), t);
+  shape.push_back(y.shape()[1]);
+  shape.push_back(y.shape()[2]);
+  return reshape(y, shape);
+}
+
+/// y = x Wᵀ + b                                  x̄ = ȳ W,  W̄ = ȳᵀ x,  b̄ = Σȳ
+template <class T>
+Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
+  const Scope scope("linear");
+  if (!bias.has_value()) return matmul(x, weight, {.b = true});
+  const Shape &sx = x.shape(), &sw = weight.shape();
+  require(!sx.empty() && sw.size() == 2 && sx.back() == sw[1], "linear", "x of shape ", sx, " and a weight of shape ",
+          sw, "; the last sizes must be equal");
+  Shape shape = sx;
+  shape.back() = sw[0];
+  require(broadcast("linear", shape, bias.shape()) == shape, "linear", "a bias of shape ", bias.shape(),
+          " for a result of shape ", shape, "; the former must broadcast to the latter");
+  const Variable<T> rows = reshape(x, {sx.product(0, sx.size() - 1), sw[1]});
+  const Variable<T> added =
+      bias.shape().size() > 1 ? reshape(broadcast_to(bias, shape), {rows.shape()[0], sw[0]}) : bias;
+  Shared<Tensor<T>> y(new Tensor<T>(Shape{rows.shape()[0], sw[0]}));
+  const View<T> place{y->buffer.data(), y->shape, y->run, y->pitch};
+  const Strided<const T> from = strided(view(added), y->shape);
+  const bool panels = panels_pay(weight, y->shape[0]);
+  const Product<T> product{rows, weight, {.b = true}, panels};
+  if (panels && (from.strides[1] == 1 || y->shape[1] <= 1)) {
+    product.run_panels(place, from.data, static_cast<std::size_t>(from.strides[0]));
+  } else {
+    traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy, {&from, 1},
+                strided(place, y->shape), Write::assign);
+    product.run(place, true);
+  }
+  return reshape(primitive(
+                     "linear", {rows, weight, added}, Variable<T>(y),
+                     [weight = weight, panels](const Variable<T>& g) {
+                       return Product<T>{g, weight, {}, panels};
+                     },
+                     [rows = rows](const Variable<T>& g) {
+                       return Product<T>{g, rows, {.a = true}};
+                     },
+                     Pass{}),
+                 shape);
+}
+
+template void add_products(Adjoint<float>&, const std::vector<ProductTerm<float>>&);
+template void add_products(Adjoint<double>&, const std::vector<ProductTerm<double>>&);
+template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);
+template Variable<double> matmul(const Variable<double>&, const Variable<double>&, Transposed);
+template Variable<float> linear(const Variable<float>&, const Variable<float>&, const Variable<float>&);
+template Variable<double> linear(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+
+}  // namespace unroll

@@ -1,0 +1,300 @@
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <numeric>
+
+#include "../primitive.hpp"
+#include "ops.hpp"
+#include "parts.hpp"
+
+namespace unroll {
+
+template <class T>
+void scatter_into(T* to, std::size_t run, std::size_t pitch, std::span<const RowTerm<T>> terms) {
+  std::vector<Variable<T>> values;
+  std::vector<std::uint32_t> times;  // that a row is added to
+  std::size_t count = 0, length = 0;
+  for (const RowTerm<T>& term : terms) {
+    values.push_back(detach(term.x));
+    count += term.indices->size();
+    if (term.indices->size() > 0) length = term.x.size() / term.indices->size();
+  }
+  if (count > few) {
+    for (const RowTerm<T>& term : terms)
+      for (const std::int64_t index : term.indices->storage()) {
+        const auto row = static_cast<std::size_t>(index);
+        if (row >= times.size()) times.resize(std::max(row + 1, 2 * times.size()));
+        ++times[row];
+      }
+  }
+  const std::size_t piece = std::max<std::size_t>(std::min(length, run), 1);
+  const auto add = [&](std::size_t row, const T* from) {
+    for (std::size_t part = 0; part < length; part += piece, from += piece) {
+      T* const place = to + stride(row * length + part, run, pitch);
+      for (std::size_t j = 0; j < piece; ++j) place[j] += from[j];
+    }
+  };
+  std::map<std::size_t, Parts<T>> crowded;
+  for (std::size_t k = 0; k < terms.size(); ++k) {
+    const T* from = values[k].tensor().data();
+    for (const std::int64_t index : terms[k].indices->storage()) {
+      const auto row = static_cast<std::size_t>(index);
+      if (!times.empty() && times[row] > few)
+        crowded.try_emplace(row, length).first->second.add(from);
+      else
+        add(row, from);
+      from += length;
+    }
+  }
+  for (auto& [row, parts] : crowded) add(row, parts.sum());
+}
+
+namespace {
+
+void check(const char* where, const Indices& indices, std::size_t rows, const char* what) {
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::int64_t index = indices.storage()[k];
+    require(0 <= index && static_cast<std::size_t>(index) < rows, where, "index ", index, " at position ",
+            Shape(indices.shape()).position(k), "; the ", what, " has ", rows, " rows");
+  }
+}
+
+using SharedIndices = std::shared_ptr<const Indices>;
+
+template <class T>
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
+
+/// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
+template <class T>
+Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
+  const Shape &given = x.shape(), taken(indices->shape());
+  require(given.size() >= taken.size() && Shape(given.begin(), given.begin() + taken.size()) == taken, "scatter",
+          "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
+  check("scatter", *indices, count, "result");
+  Shape shape(given.begin() + taken.size(), given.end());
+  shape.insert(0, count);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  std::fill_n(y->buffer.data(), y->size(), T(0));
+  const RowTerm<T> term{x, indices};
+  scatter_into<T>(y->buffer.data(), y->run, y->pitch, {&term, 1});
+  return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
+}
+
+// A scatter that has not been computed, so that a sweep adds only the rows that were taken.
+template <class T>
+struct Scatter {
+  RowTerm<T> term;
+  std::size_t count;
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost())
+      into += scatter_rows(term.x, term.indices, count);
+    else
+      into.add_rows(term);
+  }
+};
+
+/// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
+template <class T>
+Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
+  require(!x.shape().empty(), where, "the table has no axes; it must have rows");
+  const std::size_t count = x.shape()[0], row = x.shape().product(1, x.shape().size());
+  check(where, *indices, count, "table");
+  Shape shape(indices->shape());
+  for (std::size_t k = 1; k < x.shape().size(); ++k) shape.push_back(x.shape()[k]);
+  const Variable<T> rows = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  for (std::size_t k = 0; k < indices->size(); ++k)
+    std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
+                y->buffer.data() + k * row);
+  return primitive("take", {x}, Variable<T>(y), [indices, count](const Variable<T>& g) {
+    return Scatter<T>{{g, indices}, count};
+  });
+}
+
+// Calls f(position in the indices, position in an array of this shape) for every index along an axis.
+template <class F>
+void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis, const F& f) {
+  const std::size_t inner = shape.product(axis + 1, shape.size()), count = indices.shape()[axis];
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::size_t outer = k / (count * inner), j = k % inner;
+    f(k, (outer * shape[axis] + static_cast<std::size_t>(indices.storage()[k])) * inner + j);
+  }
+}
+
+// Adds values at an index along an axis to what place(position) names.
+template <class T, class Place>
+void add_along(const Shape& shape, const Indices& indices, std::size_t axis, const Variable<T>& x, const Place& place) {
+  const Variable<T> values = detach(x);
+  const T* const data = values.tensor().data();
+  if (indices.shape()[axis] <= few)
+    return for_each_along(shape, indices, axis, [&](std::size_t from, std::size_t to) { place(to) += data[from]; });
+  std::vector<Compensated<T>> sums(shape.elements());
+  for_each_along(shape, indices, axis, [&](std::size_t from, std::size_t to) { sums[to] += data[from]; });
+  for (std::size_t to = 0; to < sums.size(); ++to) place(to) += sums[to].sum;
+}
+
+std::size_t check_along(const char* where, const Shape& shape, const Indices& indices, Axis axis) {
+  const std::size_t k = normal_axis(where, axis, shape.size());
+  Shape others(indices.shape());
+  require(others.size() == shape.size(), where, "indices of shape ", others, " for an array of shape ", shape,
+          "; both must have as many axes");
+  others[k] = shape[k];
+  require(others == shape, where, "indices of shape ", Shape(indices.shape()), " for an array of shape ", shape,
+          "; only the sizes along axis ", axis, " may differ");
+  check(where, indices, shape[k], "axis");
+  return k;
+}
+
+template <class T>
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis);
+
+/// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
+template <class T>
+Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis, const Shape& shape) {
+  const std::size_t k = check_along("scatter_along", shape, *indices, axis);
+  require(x.shape() == Shape(indices->shape()), "scatter_along", "values of shape ", x.shape(),
+          " for indices of shape ", Shape(indices->shape()), "; they must be equal");
+  Shared<Tensor<T>> y(new Tensor<T>(shape));
+  std::fill_n(y->buffer.data(), y->size(), T(0));
+  add_along(shape, *indices, k, x, [&](std::size_t to) -> T& { return y->buffer[to]; });
+  return primitive("scatter_along", {x}, Variable<T>(y),
+                   [indices, axis](const Variable<T>& g) { return take_elements(g, indices, axis); });
+}
+
+// A scatter_along that has not been computed, so that a sweep adds only to the elements that were taken.
+template <class T>
+struct ScatterAlong {
+  Variable<T> x;
+  SharedIndices indices;
+  Axis axis;
+
+  void add_to(Adjoint<T>& into) const {
+    if (Tape<T>::innermost()) {
+      into += scatter_elements(x, indices, axis, into.shape());
+      return;
+    }
+    const auto memory = into.open(false);
+    add_along(into.shape(), *indices, normal_axis("take_along", axis, into.shape().size()), x,
+              [&](std::size_t to) -> T& { return memory.data[to / memory.run * memory.pitch + to % memory.run]; });
+  }
+};
+
+/// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
+template <class T>
+Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis) {
+  const std::size_t k = check_along("take_along", x.shape(), *indices, axis);
+  const Variable<T> values = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
+  for_each_along(x.shape(), *indices, k,
+                 [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
+  return primitive("take_along", {x}, Variable<T>(y), [indices, axis](const Variable<T>& g) {
+    return ScatterAlong<T>{g, indices, axis};
+  });
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
+  return take_rows(x, std::make_shared<Indices>(indices), where);
+}
+
+template <class T>
+Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count) {
+  return scatter_rows(g, std::make_shared<Indices>(indices), count);
+}
+
+template <class T>
+Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis) {
+  return take_elements(x, std::make_shared<Indices>(indices), axis);
+}
+
+template <class T>
+Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape) {
+  return scatter_elements(g, std::make_shared<Indices>(indices), axis, shape);
+}
+
+template <class T>
+Variable<T> one_hot(const Indices& indices, std::size_t count) {
+  check("one_hot", indices, count, "axis");
+  Shape shape(indices.shape());
+  shape.push_back(1);
+  Indices column = indices;
+  column.reshape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  const Variable<T> marks = ones<T>(shape);
+  shape.back() = count;
+  return scatter_along(marks, column, -1, shape);
+}
+
+template <class T>
+TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
+  const std::size_t along = normal_axis("top_k", axis, x.shape().size()), size = x.shape()[along];
+  require(k <= size, "top_k", k, " of an axis of size ", size, "; there are not so many");
+  const std::size_t inner = x.shape().product(along + 1, x.shape().size());
+  const Variable<T> values = detach(x);
+  Shape shape = x.shape();
+  shape[along] = k;
+  Indices best = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  std::vector<std::int64_t> order(size);
+  for (std::size_t line = 0; line < shape.elements() / std::max<std::size_t>(k, 1); ++line) {
+    const std::size_t outer = line / inner, first = outer * size * inner + line % inner;
+    const auto element = [&](std::int64_t i) {
+      return values.tensor().data()[first + static_cast<std::size_t>(i) * inner];
+    };
+    std::iota(order.begin(), order.end(), 0);
+    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
+                      [&](std::int64_t i, std::int64_t j) {
+                        const T a = element(i), b = element(j);
+                        const bool a_is_number = a == a, b_is_number = b == b;
+                        if (a_is_number != b_is_number) return b_is_number;
+                        return a_is_number && a != b ? a > b : i < j;
+                      });
+    for (std::size_t i = 0; i < k; ++i) best.storage()[(outer * k + i) * inner + line % inner] = order[i];
+  }
+  return {take_along(x, best, axis), best};
+}
+
+template <class T>
+Indices argmax(const Variable<T>& x, Axis axis) {
+  Shape shape = x.shape();
+  const std::size_t along = normal_axis("argmax", axis, x.shape().size()), size = x.shape()[along];
+  require(size > 0, "argmax", "the shape is ", x.shape(), "; there is nothing to choose from");
+  const std::size_t inner = x.shape().product(along + 1, x.shape().size());
+  shape.erase(along);
+  const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
+  const Variable<T> values = detach(x), largest = max(values, axis);
+  Indices best = Indices::from_shape(sizes);
+  for (std::size_t line = 0; line < shape.elements(); ++line) {
+    const T most = largest.tensor().data()[line];
+    if (most != most) {  // numbers come before NaN
+      best = top_k(values, 1, axis).indices;
+      best.reshape(sizes);
+      return best;
+    }
+    const T* const first = values.tensor().data() + line / inner * size * inner + line % inner;
+    std::size_t i = 0;
+    while (first[i * inner] != most) ++i;
+    best.storage()[line] = static_cast<std::int64_t>(i);
+  }
+  return best;
+}
+
+template Variable<float> one_hot(const Indices&, std::size_t);
+template Variable<double> one_hot(const Indices&, std::size_t);
+template TopK<float> top_k(const Variable<float>&, std::size_t, Axis);
+template TopK<double> top_k(const Variable<double>&, std::size_t, Axis);
+template Indices argmax(const Variable<float>&, Axis);
+template Indices argmax(const Variable<double>&, Axis);
+template Variable<float> take(const Variable<float>&, const Indices&, const char*);
+template Variable<double> take(const Variable<double>&, const Indices&, const char*);
+template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
+template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
+template void scatter_into(float*, std::size_t, std::size_t, std::span<const RowTerm<float>>);
+template void scatter_into(double*, std::size_t, std::size_t, std::span<const RowTerm<double>>);
+template Variable<float> take_along(const Variable<float>&, const Indices&, Axis);
+template Variable<double> take_along(const Variable<double>&, const Indices&, Axis);
+template Variable<float> scatter_along(const Variable<float>&, const Indices&, Axis, const Shape&);
+template Variable<double> scatter_along(const Variable<double>&, const Indices&, Axis, const Shape&);
+
+}  // namespace unroll

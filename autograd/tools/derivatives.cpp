@@ -1,0 +1,187 @@
+#include "derivatives.hpp"
+
+#include "../operations/ops.hpp"
+#include "../tape.hpp"
+
+namespace unroll {
+
+namespace {
+
+template <class T>
+using Many = std::vector<Variable<T>>;
+
+template <class T>
+Many<T> watched(Tape<T>& tape, const std::vector<Array<T>>& arrays) {
+  Many<T> result;
+  for (const Array<T>& x : arrays) result.push_back(tape.watch(x));
+  return result;
+}
+
+// The derivatives of y by xs, zeros where y is a constant.
+template <class T>
+Many<T> slopes(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs, const Variable<T>& cotangent = {}) {
+  if (tape.index_of(y) != Node<T>::constant) return tape.gradient(y, xs, cotangent);
+  Many<T> result;
+  for (const Variable<T>& x : xs) result.push_back(tape.watch(zeros<T>(x.shape())));
+  return result;
+}
+
+// Σ ⟨x, v⟩
+template <class T>
+Variable<T> contracted(const char* where, const Many<T>& xs, const std::vector<Array<T>>& vs) {
+  require(xs.size() == vs.size(), where, vs.size(), " vectors for ", xs.size(), " arrays; each needs one");
+  Variable<T> total = 0;
+  for (std::size_t k = 0; k < xs.size(); ++k) {
+    require(Shape(vs[k].shape()) == xs[k].shape(), where, "a vector of shape ", Shape(vs[k].shape()),
+            " for an array of shape ", xs[k].shape(), "; they must be equal");
+    total = total + sum(xs[k] * vs[k]);
+  }
+  return total;
+}
+
+template <class T>
+void require_scalar(const char* where, const Variable<T>& y) {
+  require(y.size() == 1, where, "f has shape ", y.shape(), "; it must be a scalar");
+}
+
+template <class T>
+std::vector<Array<T>> values(const Many<T>& xs) {
+  std::vector<Array<T>> result;
+  for (const Variable<T>& x : xs) result.push_back(x.value());
+  return result;
+}
+
+template <class T>
+std::vector<Array<T>> rows(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs) {
+  std::vector<Many<T>> found(xs.size());
+  const std::size_t size = tape.size();
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    Array<T> unit = zeros<T>(y.shape()).value();
+    unit.storage()[k] = 1;
+    const Many<T> row = slopes<T>(tape, y, xs, unit);
+    for (std::size_t i = 0; i < xs.size(); ++i) found[i].push_back(reshape(detach(row[i]), {-1}));
+    tape.roll_back(size);
+  }
+  std::vector<Array<T>> result;
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    Shape shape = y.shape();
+    for (std::size_t n : xs[i].shape()) shape.push_back(n);
+    result.push_back(found[i].empty() ? zeros<T>(shape).value() : reshape(concatenate(found[i]), shape).value());
+  }
+  return result;
+}
+
+template <class T>
+std::vector<Array<T>> hessian_times(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs,
+                                    const std::vector<Array<T>>& vs) {
+  require_scalar("hessian_vector", y);
+  return values(slopes(tape, contracted("hessian_vector", slopes(tape, y, xs), vs), xs));
+}
+
+template <class T>
+MapOfMany<T> of_many(const Map<T>& f) {
+  return [&f](const Many<T>& xs) { return f(xs[0]); };
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs) {
+  const Innermost<Tape<T>> alone(nullptr);
+  Tape<T> tape;
+  const Many<T> x = watched(tape, xs);
+  return rows(tape, f(x), x);
+}
+
+template <class T>
+std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,
+                                           const std::vector<Array<T>>& xs) {
+  const Innermost<Tape<T>> alone(nullptr);
+  Tape<T> tape;
+  const Many<T> x = watched(tape, xs);
+  const Variable<T> y = f(x);
+  require_scalar("hessian", y);
+  std::vector<std::vector<Array<T>>> blocks;
+  for (const Variable<T>& slope : slopes(tape, y, x)) blocks.push_back(rows(tape, slope, x));
+  return blocks;
+}
+
+template <class T>
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
+                                     const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
+  Tape<T> tape;
+  const Many<T> x = watched(tape, xs);
+  return hessian_times(tape, f(x), x, vs);
+}
+
+template <class T>
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
+                                     const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
+  Tape<T> tape;
+  for (const Parameter<T>& parameter : parameters)
+    require(tape.index_of(parameter) != Node<T>::constant, "hessian_vector", "parameter '", parameter.name(),
+            "' is frozen; thaw it or leave it out");
+  return hessian_times(tape, f(), Many<T>(parameters.begin(), parameters.end()), vs);
+}
+
+template <class T>
+Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
+                         const std::vector<Array<T>>& vs) {
+  const Innermost<Tape<T>> alone(nullptr);
+  Tape<T> tape;
+  const Many<T> x = watched(tape, xs);
+  const Variable<T> y = f(x);
+  // ⟨Jᵀ u, v⟩ is linear in u, with slope J v.
+  const Variable<T> u = tape.watch(zeros<T>(y.shape()));
+  return slopes(tape, contracted("jacobian_vector", slopes(tape, y, x, u), vs), {u})[0].value();
+}
+
+template <class T>
+Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
+  return jacobian<T>(of_many<T>(f), std::vector{x})[0];
+}
+template <class T>
+Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
+  return hessian<T>(of_many<T>(f), std::vector{x})[0][0];
+}
+template <class T>
+Array<T> hessian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
+                        const std::type_identity_t<Array<T>>& v) {
+  return hessian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v})[0];
+}
+template <class T>
+Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
+                         const std::type_identity_t<Array<T>>& v) {
+  return jacobian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v});
+}
+
+template Array<float> jacobian(const Map<float>&, const Array<float>&);
+template Array<double> jacobian(const Map<double>&, const Array<double>&);
+template std::vector<Array<float>> jacobian(const MapOfMany<float>&, const std::vector<Array<float>>&);
+template std::vector<Array<double>> jacobian(const MapOfMany<double>&, const std::vector<Array<double>>&);
+template Array<float> hessian(const Map<float>&, const Array<float>&);
+template Array<double> hessian(const Map<double>&, const Array<double>&);
+template std::vector<std::vector<Array<float>>> hessian(const MapOfMany<float>&, const std::vector<Array<float>>&);
+template std::vector<std::vector<Array<double>>> hessian(const MapOfMany<double>&, const std::vector<Array<double>>&);
+template Array<float> hessian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
+template Array<double> hessian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
+template std::vector<Array<float>> hessian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
+                                                  const std::vector<Array<float>>&);
+template std::vector<Array<double>> hessian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
+                                                   const std::vector<Array<double>>&);
+template std::vector<Array<float>> hessian_vector(const std::function<Variable<float>()>&,
+                                                  const std::vector<Parameter<float>>&,
+                                                  const std::vector<Array<float>>&);
+template std::vector<Array<double>> hessian_vector(const std::function<Variable<double>()>&,
+                                                   const std::vector<Parameter<double>>&,
+                                                   const std::vector<Array<double>>&);
+template Array<float> jacobian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
+template Array<double> jacobian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
+template Array<float> jacobian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
+                                      const std::vector<Array<float>>&);
+template Array<double> jacobian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
+                                       const std::vector<Array<double>>&);
+
+}  // namespace unroll

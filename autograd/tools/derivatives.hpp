@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "../parameter.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+/// A function of one array, and of several.
+template <class T>
+using Map = std::function<Variable<T>(const Variable<T>&)>;
+template <class T>
+using MapOfMany = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
+
+/// ∂f_i/∂x_j of f(x) of any shape, by one sweep for each element of f.   shape: that of f, then that of x
+template <class T = double>
+Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
+/// The same by each of several arrays.
+template <class T = double>
+std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs);
+
+/// ∂²f/∂x_i∂x_j of a scalar f(x).        shape: that of x, twice
+template <class T = double>
+Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
+/// The same of several arrays: block (i, j) is by xs[i] and then xs[j].
+template <class T = double>
+std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,
+                                           const std::vector<Array<T>>& xs);
+
+/// H v of a scalar f(x), by two sweeps. Pearlmutter (1994)     shapes: v, result: that of x
+template <class T = double>
+Array<T> hessian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
+                        const std::type_identity_t<Array<T>>& v);
+template <class T = double>
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
+                                     const std::vector<Array<T>>& vs);
+/// The same of a scalar f() that depends on parameters: all those of a model, say. A parameter that f does not use gets
+/// zeros.
+template <class T = double>
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
+                                     const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs);
+
+/// J v of f(x) of any shape, by two sweeps.  shapes: v: that of x; result: that of f
+template <class T = double>
+Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
+                         const std::type_identity_t<Array<T>>& v);
+template <class T = double>
+Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
+                         const std::vector<Array<T>>& vs);
+
+}  // namespace unroll

@@ -1,0 +1,172 @@
+#include "drawing.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
+#include <vector>
+
+#include "../tape.hpp"
+
+namespace unroll {
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+template <class T>
+bool is_parameter(const Node<T>& node) {
+  const auto* const leaf = dynamic_cast<const Leaf<T>*>(&node);
+  return leaf && leaf->handle.tensor().identity;
+}
+
+// How a book writes an operation.
+std::string symbol(const std::string& operation) {
+  static const std::map<std::string, std::string> symbols = {
+      {"add", "+"}, {"subtract", "−"}, {"multiply", "⊙"}, {"divide", "÷"}, {"sigmoid", "σ"}};
+  const auto found = symbols.find(operation);
+  return found == symbols.end() ? operation : found->second;
+}
+
+// A part of another value is only a fork of its arrow.
+template <class T>
+bool is_fork(const Node<T>& node) {
+  return node.part() && !node.label;
+}
+
+template <class T>
+std::string drawn(const Node<T>& node) {
+  std::ostringstream text;
+  text << "[label=";
+  if (is_parameter(node))
+    text << quoted(static_cast<const Leaf<T>&>(node).handle.tensor().identity->name)
+         << ", shape=box, style=filled, fillcolor=\"#dbe9f6\", color=\"#3b6ea5\"";
+  else if (node.operands().empty())
+    text << quoted(node.label ? node.label : "input")
+         << ", shape=box, style=filled, fillcolor=\"#dff0d8\", color=\"#5b9a4a\"";
+  else if (is_fork(node))
+    text << "\"\", shape=point, width=0.05, height=0.05, fillcolor=\"#555555\"";
+  else
+    text << quoted(node.label ? node.label : symbol(node.name)) << (node.label ? ", fillcolor=\"#fdf0e7\"" : "");
+  text << ", tooltip=\"" << node.name << " " << node.shape << "\"]";
+  return text.str();
+}
+
+// The nodes of each scope, and the scopes within it.
+struct Cluster {
+  std::vector<std::uint32_t> nodes;
+  std::vector<const Path*> inner;
+  const Path* before = nullptr;  // the scope beside it that was first used before
+  std::uint32_t last = 0;        // node in it, or in a scope within
+};
+
+// The step of time in which something was recorded, or null.
+const Path* step_of(const Path* path) {
+  while (path && path->number < 0) path = path->outer;
+  return path;
+}
+
+// Whether b goes on with a state that a has from another step: c = f ⊙ c + ...
+template <class T>
+bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
+  const Node<T>&from = tape.node(a), &to = tape.node(b);
+  return to.label && std::any_of(from.operands().begin(), from.operands().end(), [&](std::uint32_t operand) {
+           if (operand == Node<T>::constant) return false;
+           const Node<T>& state = tape.node(operand);
+           return state.label && std::string(state.label) == to.label && step_of(state.path) != step_of(from.path);
+         });
+}
+
+using Clusters = std::map<const Path*, Cluster>;
+
+template <class T>
+Clusters clusters_of(const Tape<T>& tape) {
+  Clusters clusters;
+  std::set<const Path*> known;
+  for (std::uint32_t k = 0; k < tape.size(); ++k) {
+    const Path* const path = is_parameter(tape.node(k)) ? nullptr : tape.node(k).path;
+    clusters[path].nodes.push_back(k);
+    for (const Path* inner = path; inner; inner = inner->outer) {
+      clusters[inner].last = k;
+      if (!known.insert(inner).second) continue;
+      auto& beside = clusters[inner->outer].inner;
+      if (!beside.empty()) clusters[inner].before = beside.back();
+      beside.push_back(inner);
+    }
+  }
+  return clusters;
+}
+
+// The nodes in a scope, and boxes of those within it, which are counted.
+template <class T>
+void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, const Path* path,
+                  const std::string& indent, std::size_t& boxes) {
+  for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
+  for (const Path* inner : clusters[path].inner) {
+    // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
+    const auto& nodes = clusters[inner].nodes;
+    const auto any = [&](const auto& holds) {
+      return std::any_of(nodes.begin(), nodes.end(), [&](std::uint32_t k) { return holds(tape.node(k).name); });
+    };
+    const bool boxed = !clusters[inner].inner.empty() ||
+                       (any([&](const std::string& operation) { return operation != tape.node(nodes[0]).name; }) &&
+                        !any([&](const std::string& operation) { return operation == inner->name; }));
+    const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
+    if (boxed)
+      out << indent << "subgraph cluster_" << boxes++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
+    draw_cluster(out, tape, clusters, inner, boxed ? indent + "  " : indent, boxes);
+    if (boxed) out << indent << "}\n";
+  }
+}
+
+}  // namespace
+
+template <class T>
+std::string to_dot(const Tape<T>& tape) {
+  require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
+  Clusters clusters = clusters_of(tape);
+  std::ostringstream out;
+  // The ranks are those of the whole graph, so that the boxes of steps stand side by side.
+  out << "digraph tape {\n  rankdir=LR; newrank=true; mclimit=3; ranksep=0.3; nodesep=0.18;\n"
+      << "  graph [fontname=\"Helvetica\", fontsize=12, fontcolor=\"#666666\", labeljust=l, color=\"#00000030\", "
+      << "style=\"rounded,filled\", fillcolor=\"#0000000a\"];\n"
+      << "  node [fontname=\"Helvetica\", fontsize=12, width=0.42, height=0.42, margin=\"0.05,0.02\", "
+      << "color=\"#777777\", style=filled, fillcolor=white];\n"
+      << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
+  std::size_t boxes = 0;
+  draw_cluster(out, tape, clusters, nullptr, "  ", boxes);
+  for (std::uint32_t k = 0; k < tape.size(); ++k) {
+    const Node<T>& node = tape.node(k);
+    const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
+    bool begins = true;
+    for (const std::uint32_t operand : node.operands()) {
+      if (operand == Node<T>::constant) continue;
+      out << "  " << operand << " -> " << k;
+      const Path* const from = step_of(tape.node(operand).path);
+      if (is_parameter(tape.node(operand)))
+        out << " [color=\"#8fb4da\"]";
+      else if (begins = false; is_fork(node))
+        out << " [arrowhead=none]";
+      else if (step && ((from && from != step) || continues_state(tape, operand, k)))
+        out << " [weight=8]";  // the state: as straight as can be
+      out << ";\n";
+    }
+    // What a step does not have from another one stands behind that all the same: time runs from left to right.
+    if (begins && step && clusters[step].before)
+      out << "  " << clusters[clusters[step].before].last << " -> " << k << " [style=invis];\n";
+  }
+  out << "}\n";
+  return out.str();
+}
+
+template std::string to_dot(const Tape<float>&);
+template std::string to_dot(const Tape<double>&);
+
+}  // namespace unroll

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+
+#include "../observer.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+/// Measures what this thread records and sweeps while it lives, by scope path and operation, and prints it as a table.
+/// An operation's time runs from the end of the one before, so it holds what the program does between the two as well.
+template <class T>
+class Profile final : public Observer<T> {
+ public:
+  struct Entry {
+    std::size_t calls = 0, bytes = 0;  ///< of results, shared memory included
+    double seconds = 0, sweep_seconds = 0;
+  };
+  using Key = std::pair<std::string, std::string>;  ///< scope path without numbers, operation
+
+  const std::map<Key, Entry>& entries() const { return entries_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void recorded(const Node<T>& node, const Variable<T>& result) override;
+  void sweeping(const Node<T>& node, const Variable<T>& gradient) override;
+  void pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) override;
+  Entry& entry_of(const Node<T>& node);
+  double lap();
+
+  std::map<Key, Entry> entries_;
+  Clock::time_point last_ = Clock::now();
+};
+
+/// The entries, the slowest first, and their sum.
+template <class T>
+std::ostream& operator<<(std::ostream& out, const Profile<T>& profile);
+
+}  // namespace unroll

@@ -1,0 +1,154 @@
+#include "recompute.hpp"
+
+#include "../operations/ops.hpp"
+#include "../random.hpp"
+#include "../tape.hpp"
+
+namespace unroll {
+
+namespace {
+
+template <class T>
+using Many = std::vector<Variable<T>>;
+
+// All elements of the values, one value after the other.
+template <class T>
+Variable<T> flattened(const Many<T>& values) {
+  Many<T> rows;
+  for (const Variable<T>& value : values) rows.push_back(reshape(value, Shape{value.size()}));
+  return concatenate(rows);
+}
+
+// While it lives, a random stream goes on from another state.
+class Replay {
+ public:
+  Replay(Random* random, const Random::State& state) : random_(random), saved_(random ? random->state() : state) {
+    if (random_) *random_ = Random::from_state(state);
+  }
+  ~Replay() {
+    if (random_) *random_ = Random::from_state(saved_);
+  }
+  Replay(const Replay&) = delete;
+
+ private:
+  Random* random_;
+  Random::State saved_;
+};
+
+/// y = f(x), all outputs in one array            x̄ = ȳ ∂f/∂x, of an f that is computed again
+template <class T>
+class CheckpointNode final : public Node<T> {
+ public:
+  CheckpointNode(const Variable<T>& result, const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs,
+                 const Many<T>& operands, std::vector<std::uint32_t> indices, Random* random,
+                 const Random::State& state)
+      : Node<T>("checkpoint", result.shape(), indices),
+        f_(f),
+        shapes_(std::move(shapes)),
+        inputs_(inputs),
+        operands_(operands),
+        indices_(std::move(indices)),
+        random_(random),
+        state_(state) {}
+
+  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool last) override {
+    if (of_.get() != g.shared().get()) {
+      of_ = g.shared();
+      slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);
+    }
+    this->add(into, k, slopes_[k]);
+    if (!last) return;
+    slopes_.clear();
+    of_ = {};
+  }
+
+ private:
+  Many<T> swept_slopes(const Variable<T>& g) {
+    const Replay replay(random_, state_);
+    Tape<T> tape(random_);
+    for (const Variable<T>& operand : operands_) tape.capture(operand);
+    const Variable<T> y = outputs_again();
+    if (tape.index_of(y) == Node<T>::constant) return no_slopes();
+    const Gradients<T> gradients = tape.backward(sum(y * g));
+    Many<T> slopes;
+    for (std::size_t k = 0; k < operands_.size(); ++k) slopes.push_back(gradients.whole(gradients.entries()[k]));
+    return slopes;
+  }
+
+  Many<T> recorded_slopes(const Variable<T>& g) {
+    const Replay replay(random_, state_);
+    Tape<T>& tape = *Tape<T>::innermost();
+    const std::size_t first = tape.size();  // operands may depend on each other
+    const Variable<T> y = outputs_again();
+    return tape.index_of(y) == Node<T>::constant ? no_slopes() : tape.gradient(y, operands_, g, first);
+  }
+
+  // Of outputs that depend on nothing.
+  Many<T> no_slopes() const {
+    Many<T> slopes;
+    for (const Variable<T>& operand : operands_) slopes.push_back(zeros<T>(operand.shape()));
+    return slopes;
+  }
+
+  Variable<T> outputs_again() const {
+    const Many<T> outputs = f_(inputs_);
+    std::vector<Shape> shapes;
+    for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
+    require(shapes == shapes_, "checkpoint",
+            "the function gave other shapes when it was called again; it must not "
+            "depend on what changes");
+    return flattened(outputs);
+  }
+
+  const Segment<T> f_;
+  const std::vector<Shape> shapes_;  // of its outputs
+  const Many<T> inputs_, operands_;
+  const std::vector<std::uint32_t> indices_;
+  Random* const random_;
+  const Random::State state_;
+  Shared<Tensor<T>> of_;  // the adjoint that the slopes belong to
+  Many<T> slopes_;
+};
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vector<Variable<T>>& inputs) {
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape || !tape->records()) return f(inputs);
+  const Scope scope("checkpoint");
+  Random* const random = tape->random();
+  const Random::State state = random ? random->state() : Random::State{};
+  Many<T> outputs, operands;
+  {
+    const Innermost<Tape<T>> alone(nullptr);
+    Tape<T> inner(random);
+    inner.capture_from(*tape);
+    outputs = f(inputs);
+    for (const Variable<T>& output : outputs)
+      inner.index_of(output);  // one that f only passes on is an operand as well
+    for (std::uint32_t k = 0; k < inner.size(); ++k)
+      if (const auto* leaf = dynamic_cast<const Leaf<T>*>(&inner.node(k)))
+        if (tape->index_of(leaf->handle) != Node<T>::constant) operands.push_back(leaf->handle);
+  }
+  require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
+  std::vector<std::uint32_t> indices;
+  for (const Variable<T>& operand : operands) indices.push_back(tape->index_of(operand));
+  if (operands.empty()) return outputs;
+  std::vector<Shape> shapes;
+  for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
+  const Variable<T> all = tape->template record<CheckpointNode<T>>(
+      detach(flattened(outputs)).shared(), f, std::move(shapes), inputs, operands, std::move(indices), random, state);
+  std::int64_t begin = 0;
+  for (Variable<T>& output : outputs) {
+    const std::int64_t end = begin + static_cast<std::int64_t>(output.size());
+    output = reshape(slice(all, 0, begin, end), output.shape());
+    begin = end;
+  }
+  return outputs;
+}
+
+template std::vector<Variable<float>> checkpoint_segment(const Segment<float>&, const std::vector<Variable<float>>&);
+template std::vector<Variable<double>> checkpoint_segment(const Segment<double>&, const std::vector<Variable<double>>&);
+
+}  // namespace unroll

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "../module.hpp"
+#include "../options.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
+
+/// y = (x − μ) / √(σ² + ε) ⊙ weight + bias, with the mean μ and the variance σ² of x along its last axis. Weight and
+/// bias broadcast; an empty handle stands for none.  shape: as x
+template <class T>
+Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
+                       const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
+  require_not_negative<T>("layer_norm", "epsilon", epsilon);
+  const Scope scope("layer_norm");
+  const auto centred = x - mean(x, -1, true);
+  const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);
+  const auto scaled = weight.has_value() ? normal * weight : normal;
+  return bias.has_value() ? scaled + bias : scaled;
+}
+
+struct LayerNormOptions {
+  std::size_t size = 0;
+  double epsilon = 1e-5;  ///< added to the variance
+  bool affine = true;     ///< with a weight, which starts at 1
+  bool bias = true;       ///< and a bias, which starts at 0
+};
+
+/// Layer normalisation over the last axis: Ba et al. (2016).   shape: (..., size) → (..., size)   parameters: weight
+/// (size,), bias (size,)
+template <class T>
+class LayerNorm : public Module<T> {
+ public:
+  explicit LayerNorm(const LayerNormOptions& options) : options_(options) {
+    require(options.size, "layer_norm", "size 0; it must be given");
+    require_not_negative<T>("layer_norm", "epsilon", options.epsilon);
+    if (!options.affine) return;
+    this->add("weight", weight, ones<T>({options.size}).value());
+    if (options.bias) this->add("bias", bias, zeros<T>({options.size}).value());
+  }
+
+  Variable<T> operator()(const Variable<T>& x) const {
+    require(!x.shape().empty() && x.shape().back() == options_.size, "layer_norm", "x has shape ", x.shape(),
+            "; its last size must be ", options_.size);
+    require(bool(weight.shared()) || !options_.affine, "layer_norm",
+            "the layer was moved from; use the one that it was moved to");
+    return layer_norm(x, weight, bias, options_.epsilon);
+  }
+
+  Parameter<T> weight, bias;
+
+ private:
+  LayerNormOptions options_;
+};
+
+}  // namespace nn
+}  // namespace unroll

@@ -1,0 +1,92 @@
+#include "packing.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace unroll::nn {
+
+Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths)
+    : time_(time), batch_(batch) {
+  if (lengths) {
+    require(Shape(lengths->shape()) == Shape{batch}, "lengths", "shape ", Shape(lengths->shape()), " for a batch of ",
+            batch, "; there must be one for each sequence");
+    for (std::size_t k = 0; k < batch; ++k) {
+      const std::int64_t length = lengths->flat(k);
+      require(0 <= length && length <= static_cast<std::int64_t>(time), "lengths", "length ", length, " of sequence ",
+              k, "; it must be between 0 and ", time);
+      even_ &= length == static_cast<std::int64_t>(time);
+    }
+  }
+  if (even_) {
+    sizes_.assign(std::max<std::size_t>(time, 1), time ? batch : 0);
+    rows_ = time * batch;
+    return;
+  }
+  const auto length = [&](std::size_t k) { return static_cast<std::size_t>(lengths->flat(k)); };
+  std::vector<std::size_t> order(batch);
+  std::iota(order.begin(), order.end(), std::size_t(0));
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+  std::vector<std::int64_t> rows;
+  for (std::size_t t = 0; t < length(order[0]); ++t) {
+    const std::size_t before = rows.size();
+    for (std::size_t k = 0; k < batch && length(order[k]) > t; ++k)
+      rows.push_back(static_cast<std::int64_t>(t * batch + order[k]));
+    sizes_.push_back(rows.size() - before);
+  }
+  if (sizes_.empty()) sizes_.push_back(0);
+  rows_ = rows.size();
+  rows_of_padded_ = Indices::from_shape({rows.size()});
+  std::copy(rows.begin(), rows.end(), rows_of_padded_.begin());
+  order_ = Indices::from_shape({batch});
+  inverse_ = Indices::from_shape({batch});
+  for (std::size_t k = 0; k < batch; ++k) {
+    order_(k) = static_cast<std::int64_t>(order[k]);
+    inverse_(order[k]) = static_cast<std::int64_t>(k);
+  }
+}
+
+void Packing::require_not_moved() const {
+  require(!sizes_.empty(), "packing", "it was moved from; use the one that it was moved to");
+}
+
+template <class T>
+Variable<T> Packing::pack(const Variable<T>& x) const {
+  require_not_moved();
+  Shape shape = x.shape();
+  shape.erase(0);
+  shape[0] *= time_;
+  const Variable<T> flat = reshape(x, shape);
+  return even_ ? flat : take(flat, rows_of_padded_);
+}
+
+template <class T>
+Variable<T> Packing::unpack(const Variable<T>& x) const {
+  require_not_moved();
+  Shape shape = x.shape();
+  shape[0] = batch_;
+  shape.insert(0, time_);
+  return reshape(even_ ? x : scatter(x, rows_of_padded_, time_ * batch_), shape);
+}
+
+template <class T>
+Variable<T> Packing::sort(const Variable<T>& x) const {
+  require_not_moved();
+  return even_ ? x : take(x, order_);
+}
+
+template <class T>
+Variable<T> Packing::unsort(const Variable<T>& x) const {
+  require_not_moved();
+  return even_ ? x : take(x, inverse_);
+}
+
+template Variable<float> Packing::pack(const Variable<float>&) const;
+template Variable<double> Packing::pack(const Variable<double>&) const;
+template Variable<float> Packing::unpack(const Variable<float>&) const;
+template Variable<double> Packing::unpack(const Variable<double>&) const;
+template Variable<float> Packing::sort(const Variable<float>&) const;
+template Variable<double> Packing::sort(const Variable<double>&) const;
+template Variable<float> Packing::unsort(const Variable<float>&) const;
+template Variable<double> Packing::unsort(const Variable<double>&) const;
+
+}  // namespace unroll::nn

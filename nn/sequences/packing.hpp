@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "../../autograd/operations/ops.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
+
+/// The rows of a padded batch [time, batch, ...] without its padding: step by step, and within a step the sequences
+/// that are still running, the longest first. Without lengths, all sequences are as long as the batch.
+class Packing {
+ public:
+  Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths);
+
+  /// How many sequences run at each step, up to the longest sequence's last; of no steps, one that runs none is left,
+  /// so that a batch without rows passes through a cell too, and is recorded.
+  const std::vector<std::size_t>& sizes() const { return sizes_; }
+  std::size_t rows() const { return rows_; }
+  std::size_t batch() const { return batch_; }
+
+  /// (time, batch, ...) → (rows, ...); padding is not read, and gets gradient 0.
+  template <class T>
+  Variable<T> pack(const Variable<T>& x) const;
+  /// (rows, ...) → (time, batch, ...); padding is 0.
+  template <class T>
+  Variable<T> unpack(const Variable<T>& x) const;
+  /// (batch, ...) with the longest sequence first, and back.
+  template <class T>
+  Variable<T> sort(const Variable<T>& x) const;
+  template <class T>
+  Variable<T> unsort(const Variable<T>& x) const;
+
+ private:
+  void require_not_moved() const;
+
+  std::size_t time_, batch_, rows_ = 0;
+  std::vector<std::size_t> sizes_;
+  bool even_ = true;         // nothing is padded, so nothing moves
+  Indices rows_of_padded_;   // where each row stands in time × batch
+  Indices order_, inverse_;  // the sequence at each place, and the place of each sequence
+};
+
+}  // namespace nn
+}  // namespace unroll

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "../../autograd/array.hpp"
+#include "../../autograd/random.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
+
+/// The label of what has none, padding above all; losses skip it.
+inline constexpr std::int64_t ignored = -100;
+
+/// Sequences of ids, of any lengths.
+using Sequences = std::vector<std::vector<std::int64_t>>;
+
+/// Some sequences of a corpus side by side, the longest first.
+struct Batch {
+  Indices tokens;                 ///< [time, batch]
+  Indices labels;                 ///< [time, batch], ignored in padding; [0, 0] if the corpus has no labels
+  Indices lengths;                ///< [batch]
+  std::vector<std::size_t> rows;  ///< [batch], which sequences of the corpus these are
+};
+
+/// How a corpus is cut into batches: sequences in a batch, and the token that pads them.
+struct BatchOptions {
+  std::size_t size = 32;
+  std::int64_t padding = 0;
+};
+
+/// Every sequence once, in batches of similar length, the longest first; `random` shuffles batches and equal lengths.
+std::vector<Batch> make_batches(const Sequences& tokens, const BatchOptions& options = {}, Random* random = nullptr);
+/// The same with one label for each token.
+std::vector<Batch> make_batches(const Sequences& tokens, const Sequences& labels, const BatchOptions& options,
+                                Random* random = nullptr);
+
+/// The rows 0, ..., lengths.size() - 1 in groups of `size`, the last of those of the shortest maybe smaller.
+std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vector<std::size_t>& lengths,
+                                                                std::size_t size, Random* random = nullptr);
+
+/// These rows of the sequences as columns, padded at their ends.   shape: [longest of them, rows]
+Indices pad(const Sequences& sequences, const std::vector<std::size_t>& rows, std::int64_t padding);
+
+}  // namespace nn
+}  // namespace unroll

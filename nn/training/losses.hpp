@@ -1,0 +1,75 @@
+#pragma once
+
+#include "../../autograd/operations/ops.hpp"
+#include "batches.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+namespace nn {
+
+enum class Reduction { mean, sum, none };
+
+template <class T>
+struct CrossEntropyOptions {
+  std::int64_t ignore = ignored;  ///< the label of what does not count
+  Array<T> weights = {};          ///< of the classes, (classes,); all 1 by default
+  double smoothing = 0;           ///< the share of the label spread over all classes: Szegedy et al. (2016)
+  Reduction reduction = Reduction::mean;
+};
+
+/// A loss in two parts: a mean over uneven shards is the sum of their sums by the sum of their counts.
+template <class T>
+struct Total {
+  Variable<T> sum;
+  double count = 0;  ///< what counted, weighted
+
+  /// sum / count, or 0, with gradient 0, if nothing counted.
+  Variable<T> mean() const { return count > 0 ? sum / count : where(0, sum, 0); }
+};
+
+/// −Σ ln softmax(logits)[label].    shapes: (..., classes) with labels (...)   Logits of ignored labels may hold
+/// anything and get gradient 0.
+template <class T>
+Total<T> cross_entropy_total(const Variable<T>& logits, const Indices& labels,
+                             const CrossEntropyOptions<T>& options = {});
+
+/// The mean of −w ln softmax(logits)[label] by the classes' weights w; 0 if all labels are ignored; or its sum, or each
+/// label's own in the shape of the labels.
+template <class T>
+Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
+                          const std::type_identity_t<CrossEntropyOptions<T>>& options = {});
+
+/// The total of losses that have not been reduced: total(mean_squared_error(x, t, {.reduction = Reduction::none})).
+template <class T>
+Total<T> total(const Variable<T>& losses) {
+  return {sum(losses), double(losses.size())};
+}
+
+struct LossOptions {
+  Reduction reduction = Reduction::mean;
+};
+
+/// −t ln σ(x) − (1 − t) ln σ(−x) for each logit x and probability t of the target; its mean, which throws over nothing,
+/// its sum, or each in the shape of the logits, which is that of the targets.
+template <class T>
+Variable<T> binary_cross_entropy(const Variable<T>& logits, const std::type_identity_t<Variable<T>>& targets,
+                                 const LossOptions& options = {});
+
+/// (x − t)² for each element x and target t, reduced as binary_cross_entropy is.
+template <class T>
+Variable<T> mean_squared_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& targets,
+                               const LossOptions& options = {});
+
+/// |x − t| for each element x and target t, reduced as binary_cross_entropy is.
+template <class T>
+Variable<T> mean_absolute_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& targets,
+                                const LossOptions& options = {});
+
+/// Σ t (ln t − ln p) over the last axis, 0 where t = 0, for log-probabilities ln p (..., classes) and probabilities t
+/// of the targets of the same shape; the mean over the distributions (PyTorch's "batchmean" where there are two axes),
+/// which throws over nothing, the sum, or each (...). Kullback and Leibler (1951)
+template <class T>
+Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<Variable<T>>& targets,
+                          const LossOptions& options = {});
+
+}  // namespace nn
+}  // namespace unroll
