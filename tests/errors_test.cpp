@@ -390,11 +390,11 @@ std::vector<std::string> quoted_in_refusals(const std::string& source) {
 TEST_CASE("every error says what was given and what must hold, word for word, and changes nothing") {
   const auto rows = refuse_all();
   std::size_t count = 0;
-  for (const auto& file : std::filesystem::directory_iterator("../autograd")) {
-    const std::string source = contents(file.path().string());
+  for (const auto& path : sources("../autograd")) {
+    const std::string source = contents(path.string());
     for (const std::string& text : quoted_in_refusals(source)) {
       const auto has_it = [&](const std::string& row) { return row.find(text) != std::string::npos; };
-      CHECK_MESSAGE(std::any_of(rows.begin(), rows.end(), has_it), file.path().filename() << ": " << text);
+      CHECK_MESSAGE(std::any_of(rows.begin(), rows.end(), has_it), path.filename() << ": " << text);
       ++count;
     }
   }

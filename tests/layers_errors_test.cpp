@@ -500,10 +500,10 @@ TEST_CASE("every refusal says where, what was given and what must hold, and chan
       "word_vectors)\\..pp");
   const std::regex literal(R"--("((?:[^"\\\n]|\\.)*)")--");
   std::size_t demands = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("../nn")) {
-    const std::string name = entry.path().filename().string();
+  for (const auto& path : sources("../nn")) {
+    const std::string name = path.filename().string();
     if (std::regex_match(name, tested_elsewhere)) continue;
-    const std::string source = contents(entry.path().string());
+    const std::string source = contents(path.string());
     for (std::sregex_iterator found(source.begin(), source.end(), literal), end; found != end; ++found) {
       const std::string text = found->str(1);
       if (text.find("; ") == std::string::npos || text.find("moved from") != std::string::npos) continue;

@@ -446,13 +446,12 @@ TEST_CASE("every layer has the first and second derivatives that differences hav
 
 TEST_CASE("every layer has a row in the table") {
   std::size_t layers = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("../nn")) {
-    if (entry.path().extension() != ".hpp") continue;
-    std::ifstream file(entry.path());
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& path : sources("../nn")) {
+    if (path.extension() != ".hpp") continue;
+    const std::string text = contents(path.string());
     if (text.find("Variable<T>") == std::string::npos) continue;
     ++layers;
-    const std::string name = entry.path().filename().string();
+    const std::string name = path.filename().string();
     CAPTURE(name);
     CHECK(std::any_of(table.begin(), table.end(), [&](const Row& row) { return row.header == name; }));
   }

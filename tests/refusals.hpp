@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <regex>
 #include <string>
@@ -47,9 +46,9 @@ inline std::vector<std::string> numbers_without_a_row(const std::string& folder,
       R"((?:\n|^)  (?:double|int|std::size_t|std::int64_t|std::uint64_t|ZoneoutOf<Cell>) ([^;]*);)");
   const std::regex name_of_field(R"((\w+) = )");
   std::vector<std::string> missing;
-  for (const auto& file : std::filesystem::directory_iterator(folder)) {
-    if (file.path().extension() != ".hpp") continue;
-    const std::string header = contents(file.path().string());
+  for (const auto& path : sources(folder)) {
+    if (path.extension() != ".hpp") continue;
+    const std::string header = contents(path.string());
     for (std::sregex_iterator s(header.begin(), header.end(), structs), end; s != end; ++s) {
       const std::string body = s->str(2);
       for (std::sregex_iterator f(body.begin(), body.end(), fields); f != end; ++f) {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <unroll/autograd/operations/ops.hpp>
 
 namespace unroll {
@@ -46,6 +47,14 @@ std::string error_of(const F& f) {
 inline std::string contents(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The headers and sources in a folder and those within it.
+inline std::vector<std::filesystem::path> sources(const std::string& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  return files;
 }
 
 /// A directory of its own, gone with this object.
