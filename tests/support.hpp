@@ -9,8 +9,8 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <vector>
 #include <unroll/autograd/operations/ops.hpp>
+#include <vector>
 
 namespace unroll {
 
