@@ -5,59 +5,46 @@
 #include <limits>
 #include <mutex>
 
-#include "operations/ops.hpp"
-#include "operations/parts.hpp"
-#include "tape.hpp"
+#include "adjoint.hpp"
 
 namespace unroll {
 
+using namespace detail;
+
 namespace {
 
-// The gradient of a table that has only the rows that were taken, each once and in order.
 template <class T>
-typename Gradients<T>::Entry of_rows(const Variable<T>& of, const std::vector<RowTerm<T>>& terms) {
-  std::vector<std::int64_t> taken;
-  for (const RowTerm<T>& term : terms) taken.insert(taken.end(), term.indices->begin(), term.indices->end());
-  std::sort(taken.begin(), taken.end());
-  taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
-  Shape shape = of.shape();
-  shape[0] = taken.size();
-  const Variable<T> sum = zeros<T>(shape);
-  std::vector<RowTerm<T>> packed;
-  for (const RowTerm<T>& term : terms) {
-    const auto places = std::make_shared<Indices>(*term.indices);
-    for (std::int64_t& index : *places) index = std::lower_bound(taken.begin(), taken.end(), index) - taken.begin();
-    packed.push_back({term.x, places});
-  }
-  scatter_into<T>(sum.shared()->buffer.data(), sum.tensor().run, sum.tensor().pitch, packed);
-  Indices rows = Indices::from_shape({taken.size()});
-  std::copy(taken.begin(), taken.end(), rows.begin());
-  return {of, sum, true, std::move(rows)};
+Rows<T> rows_of(const typename Gradients<T>::Entry& entry) {
+  return {entry.gradient, std::make_shared<Indices>(entry.rows)};
 }
 
 }  // namespace
 
 template <class T>
-void Gradients<T>::add(const Leaf<T>& leaf) {
-  if (!leaf.reported) return;
-  const bool reached = leaf.adjoint.value.has_value();
-  if (leaf.deferred.rows.empty())
-    entries_.push_back({leaf.handle, reached ? leaf.adjoint.value : zeros<T>(leaf.shape), reached});
-  else
-    entries_.push_back(of_rows(leaf.handle, leaf.deferred.rows));
+void Gradients<T>::add(const Variable<T>& of, Adjoint<T>& adjoint) {
+  if (const auto rows = adjoint.rows()) {
+    entries_.push_back({of, rows->values, true, *rows->indices});
+    return;
+  }
+  const Variable<T> g = adjoint.finish();
+  entries_.push_back({of, g.has_value() ? g : zeros<T>(of.shape()), g.has_value()});
 }
 
 template <class T>
 Variable<T> Gradients<T>::whole(const Entry& entry) const {
-  return entry.of_rows() ? scatter(entry.gradient, entry.rows, entry.of.shape()[0]) : entry.gradient;
+  if (!entry.of_rows()) return entry.gradient;
+  const Variable<T> all = zeros<T>(entry.of.shape());
+  const Rows<T> rows = rows_of<T>(entry);
+  add_rows<T>(all.shared()->place(), {&rows, 1});
+  return all;
 }
 
 template <class T>
 auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
   for (const Entry& entry : entries_) {
-    const bool same = x.tensor().identity ? entry.of.shared().get() == x.shared().get()
-                                          : x.slot().tape && entry.of.slot().tape == x.slot().tape &&
-                                                entry.of.slot().index == x.slot().index;
+    const bool same = x.tensor().parameter ? entry.of.shared().get() == x.shared().get()
+                                           : x.slot().tape && entry.of.slot().tape == x.slot().tape &&
+                                                 entry.of.slot().index == x.slot().index;
     if (same) return &entry;
   }
   return nullptr;
@@ -66,9 +53,9 @@ auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
 template <class T>
 const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const& {
   const Entry* entry = find(x);
-  if (!entry && x.tensor().identity)
-    fail("gradients", "parameter '", x.tensor().identity->name, "' was not recorded",
-         x.tensor().identity->frozen ? ": it is frozen" : "; ask contains() first");
+  if (!entry && x.tensor().parameter)
+    fail("gradients", "parameter '", x.tensor().parameter->name, "' was not recorded",
+         x.tensor().parameter->frozen ? ": it is frozen" : "; ask contains() first");
   require(entry, "gradients", "the handle is no parameter and was not watched by the tape of this sweep");
   if (!entry->of_rows()) return entry->gradient.value();
   static std::mutex mutex;  // several threads may read the same gradients
@@ -88,13 +75,19 @@ template <class T>
 Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
   for (const Entry& entry : other.entries_) {
     Entry* const mine = const_cast<Entry*>(find(entry.of));
-    const auto term = [](const Entry& of) { return RowTerm<T>{of.gradient, std::make_shared<Indices>(of.rows)}; };
-    if (!mine)
+    if (!mine) {
       entries_.push_back(entry);
-    else if (mine->of_rows() && entry.of_rows())
-      *mine = of_rows<T>(mine->of, {term(*mine), term(entry)});
-    else
-      *mine = {mine->of, whole(*mine) + other.whole(entry), mine->reached || entry.reached};
+    } else if (mine->of_rows() && entry.of_rows()) {
+      const Rows<T> both[] = {rows_of<T>(*mine), rows_of<T>(entry)};
+      const Shape& shape = mine->of.shape();
+      const Rows<T> sum = sum_of_rows<T>(Shape(shape.begin() + 1, shape.end()), both);
+      *mine = {mine->of, sum.values, true, *sum.indices};
+    } else {
+      Adjoint<T> sum(mine->of.shape());
+      sum += whole(*mine);
+      sum += other.whole(entry);
+      *mine = {mine->of, sum.finish(), mine->reached || entry.reached};
+    }
   }
   return *this;
 }
@@ -103,7 +96,11 @@ template <class T>
 Gradients<T>& Gradients<T>::operator*=(double factor) {
   require(std::abs(factor) <= std::numeric_limits<T>::max(), "gradients", "a factor of ", factor,
           "; it must be finite");
-  transform([factor](const Variable<T>& g) { return g * factor; });
+  transform([factor](const Variable<T>& g) {
+    const Variable<T> scaled = copy_of(g);
+    for (T& x : scaled.shared()->buffer) x *= T(factor);
+    return scaled;
+  });
   return *this;
 }
 

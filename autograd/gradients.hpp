@@ -8,9 +8,9 @@
 namespace UNROLL_PUBLIC unroll {
 
 template <class T>
-class Tape;
+class Adjoint;
 template <class T>
-class Leaf;
+class Tape;
 
 /// The derivatives of a loss by parameters and watched variables: a value.
 template <class T>
@@ -52,7 +52,7 @@ class Gradients {
 
  private:
   friend class Tape<T>;
-  void add(const Leaf<T>& leaf);
+  void add(const Variable<T>& of, Adjoint<T>& adjoint);
   std::vector<Entry> entries_;
 };
 

@@ -4,6 +4,8 @@
 
 namespace unroll {
 
+using namespace detail;
+
 // The clones made so far by this thread, by their originals.
 struct Clones {
   std::unordered_map<const Tensor<float>*, Parameter<float>> of_float;
@@ -31,7 +33,7 @@ std::shared_ptr<void> Cloning::counterpart(const std::shared_ptr<void>& original
 
 template <class T>
 Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
-  this->tensor_->identity = std::make_unique<Identity>(std::move(name));
+  this->tensor_->parameter = std::make_unique<ParameterState>(std::move(name));
   this->kind_ = HandleKind::parameter;
 }
 
@@ -69,18 +71,18 @@ void Parameter<T>::assign(Array<T> array) {
   tensor.buffer = std::move(array.storage());
   if (Array<T>* seen = tensor.array.load(std::memory_order_acquire))
     seen->storage() = tensor.buffer.share(0, tensor.size());
-  tensor.identity->assigned();
+  tensor.parameter->assigned();
 }
 
 template <class T>
 std::span<T> Parameter<T>::own_elements() {
-  identity();
+  state();
   Tensor<T>& tensor = *this->tensor_;
   Array<T>* const seen = tensor.array.load(std::memory_order_acquire);
   if (seen) seen->storage() = Buffer<T>();
   if (!tensor.buffer.unique()) tensor.buffer = Buffer<T>(tensor.buffer);
   if (seen) seen->storage() = tensor.buffer.share(0, tensor.size());
-  tensor.identity->assigned();
+  tensor.parameter->assigned();
   return {tensor.buffer.data(), tensor.size()};
 }
 

@@ -12,7 +12,7 @@ template <class T>
 class Parameter : public Variable<T> {
  public:
   /// An empty handle: all it can do is be assigned to.
-  Parameter() { this->kind_ = HandleKind::parameter; }
+  Parameter() { this->kind_ = detail::HandleKind::parameter; }
   explicit Parameter(Array<T> array, std::string name = {});
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept {
@@ -32,17 +32,17 @@ class Parameter : public Variable<T> {
   void update(const F& f) {
     f(own_elements());
   }
-  const std::string& name() const { return identity().name; }
-  void rename(std::string name) { identity().name = std::move(name); }
+  const std::string& name() const { return state().name; }
+  void rename(std::string name) { state().name = std::move(name); }
   /// A frozen parameter is a constant to tapes that have not recorded it yet.
-  void freeze(bool frozen = true) { identity().frozen = frozen; }
-  bool frozen() const { return identity().frozen; }
+  void freeze(bool frozen = true) { state().frozen = frozen; }
+  bool frozen() const { return state().frozen; }
   /// Called by the module that registers this handle: from now on, it is replaced with its module alone.
-  void join_module() { this->kind_ = HandleKind::member; }
+  void join_module() { this->kind_ = detail::HandleKind::member; }
 
  private:
   std::span<T> own_elements();
-  Identity& identity() const { return *this->tensor().identity; }
+  detail::ParameterState& state() const { return *this->tensor().parameter; }
 };
 
 /// While it lives, a parameter that this thread copies becomes a parameter of its own; ties between them are kept.

@@ -2,28 +2,13 @@
 
 #include <exception>
 
-#include "tape.hpp"
+#include "error.hpp"
 
 namespace unroll {
 
 std::string Path::text(bool numbers) const {
   const std::string own = numbers && number >= 0 ? name + " " + std::to_string(number) : name;
   return outer ? outer->text(numbers) + "/" + own : own;
-}
-
-template <class T>
-Scope::Mark<T>::Mark() {
-  const Tape<T>* const tape = Tape<T>::innermost();
-  if (!tape) return;
-  serial = tape->first_serial();
-  size = tape->size();
-}
-
-// The tape may have ended since.
-template <class T>
-void Scope::Mark<T>::roll_back() const {
-  Tape<T>* const tape = Tape<T>::innermost();
-  if (serial && tape && tape->first_serial() == serial) tape->roll_back(size);
 }
 
 Scope::Scope(std::string name, std::int64_t number)

@@ -12,10 +12,6 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-class Shape;
-/// Prints as (3, 4).
-std::ostream& operator<<(std::ostream& out, const Shape& shape);
-
 /// The sizes of an array along its axes, held inline; at most Shape::most axes.
 class Shape {
  public:
@@ -95,10 +91,57 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
+namespace detail {
+
+/// Where the elements of an array stand in memory, in row-major order: in runs of `run` neighbours, `pitch` apart. A
+/// run is the product of the last sizes of the shape, one at least. Two columns of a matrix (3, 4), run 2 and pitch 4:
+///
+///     . a b .   . c d .   . e f .
+struct Layout {
+  std::size_t run, pitch;
+
+  Layout() = default;
+  explicit Layout(std::size_t elements) : run(elements), pitch(elements) {}
+  /// Runs without gaps between them are one.
+  Layout(std::size_t elements, std::size_t run_length, std::size_t distance)
+      : run(run_length == distance || run_length >= elements ? elements : run_length),
+        pitch(run == elements ? elements : distance) {}
+
+  bool gapless() const { return run == pitch; }
+  /// Where the k-th element stands: how far apart neighbours are along an axis whose index steps over k elements.
+  std::size_t at(std::size_t k) const { return k < run || run == 0 ? k : k / run * pitch + k % run; }
+};
+
+/// An array in memory. Both must live as long.
+template <class T>
+struct View {
+  T* data;
+  const Shape* shape;
+  Layout layout;
+};
+
+}  // namespace detail
+
 inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
   for (std::size_t k = 0; k < shape.size(); ++k) out << (k ? ", " : "") << shape[k];
   return out << (shape.size() == 1 ? ",)" : ")");
+}
+
+/// The common shape of arrays that broadcast together: shapes are aligned at their last axes, and a size of 1 repeats.
+/// Throws in the name of `where` if they do not.
+inline Shape broadcast(std::string_view where, const Shape& a, const Shape& b) {
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape common = longer;
+  for (std::size_t k = 1; k <= shorter.size(); ++k) {
+    std::size_t& size = common[longer.size() - k];
+    const std::size_t other = shorter[shorter.size() - k];
+    require(size == other || size == 1 || other == 1, where, a, " and ", b, " do not broadcast: the sizes ",
+            a[a.size() - k], " and ", b[b.size() - k], " differ and neither is 1");
+    if (size == 1) size = other;
+  }
+  return common;
 }
 
 }  // namespace unroll

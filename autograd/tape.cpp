@@ -1,13 +1,11 @@
 #include "tape.hpp"
 
 #include <algorithm>
-
-#include "kernels/kernels.hpp"
-#include "operations/ops.hpp"
-#include "operations/parts.hpp"
-#include "primitive.hpp"
+#include <deque>
 
 namespace unroll {
+
+using namespace detail;
 
 namespace {
 
@@ -77,50 +75,58 @@ bool Tape<T>::owns(const Variable<T>& x) const {
 template <class T>
 Variable<T> Tape<T>::watch(const Variable<T>& x) {
   require(!spent(), "watch", "this tape is spent; record on a new one");
-  if (!within_) return record<Leaf<T>>(detach(x).shared(), nullptr);
+  if (!within_) return record_leaf(detach(x).shared(), nullptr, true);
   const Innermost<Tape> resumed(this);
-  if (index_of(x) != Node<T>::constant)
-    watched_.push_back(primitive("watch", {x}, detach(x), Pass{}));
-  else
-    watched_.push_back(record<Leaf<T>>(detach(x).shared(), nullptr, false));
+  if (const std::uint32_t index = index_of(x); index != Node<T>::constant) {
+    watched_.push_back(record(prepare("watch", x.shape(), std::span(&index, 1), 1), detach(x).shared()));
+  } else {
+    watched_.push_back(record_leaf(detach(x).shared(), nullptr, false));
+  }
   return watched_.back();
+}
+
+template <class T>
+Variable<T> Tape<T>::record_leaf(const Shared<Tensor<T>>& value, const Variable<T>* known, bool reported) {
+  auto* const leaf = new (recording_->memory.take(sizeof(Leaf<T>)))
+      Leaf<T>(known ? *known : Variable<T>(value, next_slot()), reported);
+  return record(NewNode(new (recording_->memory.take(sizeof(Node<T>))) Node<T>(value->shape, leaf)), value);
 }
 
 template <class T>
 std::uint32_t Tape<T>::find(const Variable<T>& x) {
   Recording& all = *recording_;
   if (all.serial == nowhere) return Node<T>::constant;
-  const Identity* identity = x.tensor().identity.get();
-  if (!identity) {
+  const ParameterState* const parameter = x.tensor().parameter.get();
+  if (!parameter) {
     if (x.slot().tape) {
       if (all.owns(x.slot())) return x.slot().index;
       all.refuse_swept(x.slot());
     }
-    if (!all.captures) return Node<T>::constant;
+    if (!all.adopts) return Node<T>::constant;
   }
-  if (const auto found = all.parameters.find(x.shared().get()); found != all.parameters.end()) {
-    auto* const leaf = static_cast<Leaf<T>*>(all.nodes[found->second]);
+  if (const auto found = all.leaves.find(x.shared().get()); found != all.leaves.end()) {
+    Leaf<T>& leaf = *node(found->second).leaf;
     // What the outer tape recorded of a parameter that was assigned since has no part in what this one records.
-    if (!identity || leaf->version == identity->version || found->second >= begin_) return found->second;
-    leaf->reported = false;
+    if (!parameter || leaf.version == parameter->version || found->second >= begin_) return found->second;
+    leaf.reported = false;
     all.stale.push_back(found->second);
-    all.parameters.erase(found);
+    all.leaves.erase(found);
   }
-  const bool known = identity ? !identity->frozen : all.around && all.around->index_of(x) != Node<T>::constant;
-  return known ? capture(x) : Node<T>::constant;
+  const bool known = parameter ? !parameter->frozen : all.around && all.around->index_of(x) != Node<T>::constant;
+  return known ? adopt(x) : Node<T>::constant;
 }
 
 template <class T>
-void Tape<T>::capture_from(Tape& around) {
-  recording_->captures = true;
+void Tape<T>::adopt_from(Tape& around) {
+  recording_->adopts = true;
   recording_->around = &around;
 }
 
 template <class T>
-std::uint32_t Tape<T>::capture(const Variable<T>& x) {
-  recording_->captures |= !x.tensor().identity;
-  const std::uint32_t index = record<Leaf<T>>(x.shared(), &x).slot().index;
-  recording_->parameters.emplace(x.shared().get(), index);
+std::uint32_t Tape<T>::adopt(const Variable<T>& x) {
+  recording_->adopts |= !x.tensor().parameter;
+  const std::uint32_t index = record_leaf(x.shared(), &x, true).slot().index;
+  recording_->leaves.emplace(x.shared().get(), index);
   return index;
 }
 
@@ -129,7 +135,7 @@ void Tape<T>::roll_back(std::size_t size) {
   Recording& all = *recording_;
   if (size >= all.nodes.size()) return;
   all.clear(size);
-  std::erase_if(all.parameters, [&](const auto& entry) { return entry.second >= size; });
+  std::erase_if(all.leaves, [&](const auto& entry) { return entry.second >= size; });
   std::erase_if(all.stale, [&](std::uint32_t index) { return index >= size; });
   for (Serial& serial : all.serials) serial.limit = std::min(serial.limit, size);
   all.begin_serial();
@@ -138,9 +144,9 @@ void Tape<T>::roll_back(std::size_t size) {
 template <class T>
 std::uint32_t Tape<T>::recorded_index(const char* where, const char* what, const Variable<T>& y) const {
   require(!spent(), where, "this tape is spent; record again, or use gradient() for several derivatives");
-  if (y.tensor().identity) {
-    const auto found = recording_->parameters.find(y.shared().get());
-    require(found != recording_->parameters.end(), where, "parameter '", y.tensor().identity->name,
+  if (y.tensor().parameter) {
+    const auto found = recording_->leaves.find(y.shared().get());
+    require(found != recording_->leaves.end(), where, "parameter '", y.tensor().parameter->name,
             "' was not recorded on this tape; nothing that was computed on it depends on the parameter");
     return found->second;
   }
@@ -156,7 +162,7 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
     if (source <= last) depends[source] = true;
   const auto first = std::min_element(sources.begin(), sources.end());
   for (std::uint32_t k = first == sources.end() ? last : *first; k <= last; ++k)
-    for (std::uint32_t operand : node(k).operands())
+    for (std::uint32_t operand : node(k).operands)
       if (operand != Node<T>::constant && depends[operand]) depends[k] = true;
   return depends;
 }
@@ -164,22 +170,14 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
 template <class T>
 void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
   const auto check = [&](std::uint32_t index) {
-    const Leaf<T>& leaf = static_cast<const Leaf<T>&>(node(index));
-    const Identity* const identity = leaf.handle.tensor().identity.get();
-    if (!identity || leaf.version == identity->version || index > last || index < begin_) return;
-    require(!dependent_on({index}, last)[last], where, "parameter '", identity->name,
+    const Leaf<T>& leaf = *node(index).leaf;
+    const ParameterState* const parameter = leaf.handle.tensor().parameter.get();
+    if (!parameter || leaf.version == parameter->version || index > last || index < begin_) return;
+    require(!dependent_on({index}, last)[last], where, "parameter '", parameter->name,
             "' was assigned after this tape recorded it; step the optimizer after the sweep");
   };
-  for (const auto& entry : recording_->parameters) check(entry.second);
+  for (const auto& entry : recording_->leaves) check(entry.second);
   for (const std::uint32_t index : recording_->stale) check(index);
-}
-
-template <class T>
-Adjoint<T> Tape<T>::adjoint_of(std::uint32_t index) {
-  const Part* const part = node(index).part();
-  Node<T>& whole = part ? node(part->whole) : node(index);
-  auto* const deferred = whole.operands().empty() ? &static_cast<Leaf<T>&>(whole).deferred : nullptr;
-  return {node(index).adjoint, node(index).shape, part, whole.adjoint, whole.shape, deferred};
 }
 
 template <class T>
@@ -192,28 +190,25 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
   if (within_) return backward_within(last, loss);
   recording_->serial = nowhere;
   const Innermost<Tape> paused(nullptr);
-  adjoint_of(last) += ones<T>(loss.shape());
+  node(last).adjoint += ones<T>(loss.shape());
   // Recording order is a topological order, so one pass suffices. It frees what each node holds as it goes.
   Gradients<T> gradients;
   for (auto k = static_cast<std::uint32_t>(size()); k-- > 0;) {
     Node<T>& node = this->node(k);
-    const auto operands = node.operands();
-    if (Observer<T>::innermost() && adjoint_of(k).value().has_value())
-      Observer<T>::tell([&](auto& observer) { observer.sweeping(node, adjoint_of(k).value()); });
-    if (operands.empty()) {
-      adjoint_of(k).finish();
-      gradients.add(static_cast<const Leaf<T>&>(node));
-    } else if (node.part()) {
-      if (node.adjoint.parts) adjoint_of(k).finish();
-    } else if (node.adjoint.value.has_value()) {
-      if (node.adjoint.unfinished()) adjoint_of(k).finish();
-      Variable<T> g = std::move(node.adjoint.value);
+    if (Observer<T>::innermost())
+      if (const Variable<T> g = node.adjoint.value(); g.has_value())
+        Observer<T>::tell([&](auto& observer) { observer.sweeping(node, g); });
+    if (node.leaf) {
+      if (node.leaf->reported) gradients.add(node.leaf->handle, node.adjoint);
+    } else if (Variable<T> g = node.adjoint.finish(); g.has_value()) {
       std::size_t first = 0;
-      while (operands[first] == Node<T>::constant) ++first;
-      for (std::size_t i = operands.size(); i-- > first;) {
-        if (operands[i] == Node<T>::constant) continue;
-        Adjoint<T> into = adjoint_of(operands[i]);
-        node.pull(i, g, into, i == first);
+      while (node.operands[first] == Node<T>::constant) ++first;
+      for (std::size_t i = node.operands.size(); i-- > first;) {
+        if (node.operands[i] == Node<T>::constant) continue;
+        // What other operands need of g is nobody's to take.
+        const Shared<Tensor<T>> needed = i > first ? g.shared() : Shared<Tensor<T>>();
+        Adjoint<T>& into = this->node(node.operands[i]).adjoint;
+        node.pull(i, g, into);
         if (Observer<T>::innermost()) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
     }
@@ -228,8 +223,8 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
 template <class T>
 Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& loss) {
   std::vector<std::pair<std::uint32_t, Variable<T>>> leaves;
-  for (const auto& [tensor, index] : recording_->parameters)
-    if (tensor->identity) leaves.emplace_back(index, static_cast<const Leaf<T>&>(node(index)).handle);
+  for (const auto& [array, index] : recording_->leaves)
+    if (node(index).leaf->handle.tensor().parameter) leaves.emplace_back(index, node(index).leaf->handle);
   for (const Variable<T>& x : watched_)
     if (owns(x)) leaves.emplace_back(x.slot().index, x);
   std::sort(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -253,49 +248,34 @@ Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& los
 // is changed by it, and what it computes is recorded itself if a tape records.
 template <class T>
 std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& cotangent,
-                                         const std::vector<std::uint32_t>& sources, std::size_t first) {
+                                         const std::vector<std::uint32_t>& sources, std::size_t since) {
   std::vector<bool> wanted(size());
   for (std::uint32_t source : sources) wanted[source] = true;
   std::vector<bool> inputs(size());  // of this tape, whatever the tape around it knows of them
   for (const Variable<T>& x : watched_)
     if (owns(x)) inputs[x.slot().index] = true;
   const std::vector<bool> depends = dependent_on(sources, last);
-  std::vector<Sum<T>> adjoints(last + 1);
-  std::unordered_map<std::uint32_t, std::vector<std::pair<Part, Variable<T>>>> parts;  // of adjoints, by whole
-  adjoints[last].value = cotangent;
-  for (std::uint32_t k = last + 1; k-- > 0;) {
-    Node<T>& node = this->node(k);
-    Variable<T>& sum = adjoints[k].value;
-    if (adjoints[k].parts) Adjoint<T>(adjoints[k], node.shape, nullptr, adjoints[k], node.shape).finish();
-    if (const auto found = parts.find(k); found != parts.end()) {
-      const std::size_t size = node.shape.elements();
-      if (sum.has_value()) found->second.push_back({{k, 0, size, size}, sum});
-      sum = assemble(node.shape, found->second);
-      parts.erase(found);
-    }
-    if (k < first || !sum.has_value() || !depends[k] || inputs[k]) continue;
-    Variable<T> g = sum;
-    if (const Part* part = node.elements()) {
-      parts[part->whole].push_back({*part, g});
-    } else {
-      const auto operands = node.operands();
-      for (std::size_t i = 0; i < operands.size(); ++i) {
-        if (operands[i] == Node<T>::constant || !depends[operands[i]]) continue;
-        const Shape& shape = this->node(operands[i]).shape;
-        Adjoint<T> into(adjoints[operands[i]], shape, nullptr, adjoints[operands[i]], shape);
-        node.pull(i, g, into, false);
-      }
-    }
-    if (!wanted[k]) sum = {};
+  std::deque<Adjoint<T>> adjoints;
+  for (std::uint32_t k = 0; k <= last; ++k)
+    adjoints.emplace_back(node(k).shape, innermost() ? Sweep::records : Sweep::keeps);
+  adjoints[last] += cotangent;
+  for (std::uint32_t k = last + 1; k-- > since;) {
+    const Node<T>& node = this->node(k);
+    if (!depends[k] || inputs[k] || node.leaf) continue;
+    Variable<T> g = adjoints[k].value();
+    for (std::size_t i = 0; g.has_value() && i < node.operands.size(); ++i)
+      if (node.operands[i] != Node<T>::constant && depends[node.operands[i]])
+        node.pull(i, g, adjoints[node.operands[i]]);
+    if (!wanted[k]) adjoints[k].finish();
   }
   std::vector<Variable<T>> result;
-  for (std::uint32_t source : sources) result.push_back(source <= last ? adjoints[source].value : Variable<T>());
+  for (std::uint32_t source : sources) result.push_back(source <= last ? adjoints[source].value() : Variable<T>());
   return result;
 }
 
 template <class T>
 std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
-                                           const Variable<T>& cotangent, std::size_t first) {
+                                           const Variable<T>& cotangent, std::size_t since) {
   const std::uint32_t last = recorded_index("gradient", "y", y);
   if (cotangent.has_value())
     require(cotangent.shape() == y.shape(), "gradient", "the cotangent has shape ", cotangent.shape(), "; y has ",
@@ -306,22 +286,39 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
   std::vector<std::uint32_t> sources;
   // Those of a checkpoint are what its function needs, whichever tape has it.
   for (const Variable<T>& x : xs)
-    sources.push_back(first && recording_->owns(x.slot()) ? x.slot().index : recorded_index("gradient", "x", x));
+    sources.push_back(since && recording_->owns(x.slot()) ? x.slot().index : recorded_index("gradient", "x", x));
   refuse_stale_parameters("gradient", last);
 
   const Innermost<Tape> resumed(this);
   const Scope scope("gradient");
   std::vector<Variable<T>> result =
-      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, std::max(first, begin_));
+      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, std::max(since, begin_));
   for (std::size_t k = 0; k < result.size(); ++k) {
     Variable<T>& slope = result[k];
     if (!slope.has_value()) slope = zeros<T>(xs[k].shape());
     // A constant can be differentiated too: to zeros.
-    if (index_of(slope) == Node<T>::constant) slope = record<Leaf<T>>(detach(slope).shared(), nullptr, false);
+    if (index_of(slope) == Node<T>::constant) slope = record_leaf(detach(slope).shared(), nullptr, false);
   }
   return result;
 }
 
+// The tape may have ended since.
+template <class T>
+void Scope::Mark<T>::roll_back() const {
+  Tape<T>* const tape = Tape<T>::innermost();
+  if (serial && tape && tape->first_serial() == serial) tape->roll_back(size);
+}
+
+template <class T>
+Scope::Mark<T>::Mark() {
+  const Tape<T>* const tape = Tape<T>::innermost();
+  if (!tape) return;
+  serial = tape->first_serial();
+  size = tape->size();
+}
+
+template struct Scope::Mark<float>;
+template struct Scope::Mark<double>;
 template class Tape<float>;
 template class Tape<double>;
 

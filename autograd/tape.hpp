@@ -10,7 +10,6 @@
 #include "node.hpp"
 #include "observer.hpp"
 #include "parameter.hpp"
-#include "scope.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 
@@ -35,9 +34,9 @@ class Tape {
   Gradients<T> backward(const Variable<T>& loss);
 
   /// The derivatives of y by xs, recorded, so that they can be differentiated again. A y that is not a scalar needs a
-  /// cotangent of its shape. What was recorded before the tape had size `first` is not passed through.
+  /// cotangent of its shape. What was recorded before the tape had the size `since` is not passed through.
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
-                                    const Variable<T>& cotangent = {}, std::size_t first = 0);
+                                    const Variable<T>& cotangent = {}, std::size_t since = 0);
   /// The same by the parameters of a model.
   template <std::same_as<Parameter<T>> P>
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<P>& xs, const Variable<T>& cotangent = {}) {
@@ -60,23 +59,45 @@ class Tape {
   std::uint32_t index_of(const Variable<T>& x) {
     return x.slot().tape == recording_->serial ? x.slot().index : find(x);
   }
-  /// Records `result` as made by a node of this kind; its constructor is given the recorded result first.
+  Node<T>& node(std::uint32_t index) const { return *recording_->nodes[index]; }
+
+  struct Destroy {
+    void operator()(Node<T>* node) const { node->~Node(); }
+  };
+  using NewNode = std::unique_ptr<Node<T>, Destroy>;
+  /// A node that is not recorded yet, without rules.
+  template <std::size_t n>
+  NewNode prepare(const char* name, const Shape& shape, std::span<const std::uint32_t, n> operands, std::size_t rules) {
+    const std::size_t of_rules = rules * sizeof(Rule<T>*);
+    auto* const memory = static_cast<std::byte*>(
+        recording_->memory.take(sizeof(Node<T>) + of_rules + operands.size() * sizeof(std::uint32_t)));
+    auto* const places = new (memory + sizeof(Node<T>)) Rule<T>* [rules] {};
+    auto* const indices = new (memory + sizeof(Node<T>) + of_rules) std::uint32_t[operands.size()];
+    for (std::size_t k = 0; k < operands.size(); ++k) indices[k] = operands[k];
+    return NewNode(new (memory) Node<T>(name, shape, {indices, operands.size()}, {places, rules}));
+  }
+  /// Makes a rule of this kind in the memory of the tape.
   template <class Kind, class... Arguments>
-  Variable<T> record(Shared<Tensor<T>> result, Arguments&&... arguments) {
+  Kind* make_rule(Arguments&&... arguments) {
+    return new (recording_->memory.take(sizeof(Kind))) Kind{std::forward<Arguments>(arguments)...};
+  }
+  /// The slot of what is recorded next.
+  Slot next_slot() const { return {recording_->serial, static_cast<std::uint32_t>(size())}; }
+  /// Records a value as made by a node.
+  Variable<T> record(NewNode node, detail::Shared<detail::Tensor<T>> value) {
     Recording& to = *recording_;
-    require(to.serial != nowhere, "watch", "this tape is spent; record on a new one");
-    Variable<T> recorded(std::move(result), {to.serial, static_cast<std::uint32_t>(to.nodes.size())});
+    require(to.serial != nowhere, "record", "this tape is spent; record on a new one");
+    Variable<T> recorded(std::move(value), next_slot());
     if (to.nodes.size() == to.nodes.capacity()) to.nodes.reserve(2 * to.nodes.size() + 64);
-    to.nodes.push_back(new (to.memory.take(sizeof(Kind))) Kind(recorded, std::forward<Arguments>(arguments)...));
+    to.nodes.push_back(node.release());
     if (Observer<T>::innermost())
       Observer<T>::tell([&](auto& observer) { observer.recorded(*to.nodes.back(), recorded); });
     return recorded;
   }
-  Node<T>& node(std::uint32_t index) const { return *recording_->nodes[index]; }
-  /// From now on, a variable that this other tape has recorded is watched when it is first used.
-  void capture_from(Tape& around);
-  /// Watches x under its own handle, as if it were a parameter.
-  std::uint32_t capture(const Variable<T>& x);
+  /// Makes x a leaf under its own handle, as parameters are.
+  std::uint32_t adopt(const Variable<T>& x);
+  /// From now on, a variable that this other tape has recorded is adopted when it is first used.
+  void adopt_from(Tape& around);
   /// Forgets what was recorded since the tape had this size; handles to it become constants.
   void roll_back(std::size_t size);
   /// Of the first handle that was recorded here: no two tapes have the same, unless one is within the other.
@@ -104,22 +125,22 @@ class Tape {
     const std::shared_ptr<const void> paths = Scope::paths();  // of the nodes
     std::uint64_t serial = nowhere;                            // the last one, until the recording is spent
     std::vector<Serial> serials;
-    Arena memory;
+    detail::Arena memory;
     std::vector<Node<T>*> nodes;
-    std::unordered_map<const Tensor<T>*, std::uint32_t> parameters;  // and what was captured
-    std::vector<std::uint32_t> stale;                                // parameters that an inner tape has recorded anew
-    bool captures = false;
-    Tape* around = nullptr;  // from which it captures
+    std::unordered_map<const void*, std::uint32_t> leaves;  // parameters and what was adopted, by their arrays
+    std::vector<std::uint32_t> stale;                       // parameters that an inner tape has recorded anew
+    bool adopts = false;
+    Tape* around = nullptr;  // from which it adopts
   };
 
+  Variable<T> record_leaf(const detail::Shared<detail::Tensor<T>>& value, const Variable<T>* known, bool reported);
   std::uint32_t find(const Variable<T>& x);
   bool owns(const Variable<T>& x) const;
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;
   void refuse_stale_parameters(const char* where, std::uint32_t last) const;
   std::vector<bool> dependent_on(const std::vector<std::uint32_t>& sources, std::uint32_t last) const;
   std::vector<Variable<T>> slopes(std::uint32_t last, const Variable<T>& cotangent,
-                                  const std::vector<std::uint32_t>& sources, std::size_t first);
-  Adjoint<T> adjoint_of(std::uint32_t index);
+                                  const std::vector<std::uint32_t>& sources, std::size_t since);
   Gradients<T> backward_within(std::uint32_t last, const Variable<T>& loss);
 
   Random* const random_;

@@ -8,6 +8,8 @@
 
 namespace unroll {
 
+using namespace detail;
+
 template <class T>
 Variable<T>::Variable(Array<T> array) {
   const Shape shape(array.shape());
@@ -20,16 +22,15 @@ namespace {
 
 template <class T>
 Buffer<T> packed(const Tensor<T>& x) {
-  if (x.contiguous()) return x.buffer.share(0, x.size());
   Buffer<T> copy(x.size());
-  for (std::size_t k = 0; k < x.size(); k += x.run) std::copy_n(x.data() + x.stride(k), x.run, copy.data() + k);
+  for (std::size_t k = 0; k < x.size(); k += x.layout.run)
+    std::copy_n(x.data() + x.layout.at(k), x.layout.run, copy.data() + k);
   return copy;
 }
 
 template <class T>
-void fill(Array<T>& array, const Tensor<T>& from) {
-  array.storage() = packed(from);
-  array.resize(xt::dynamic_shape<std::size_t>(from.shape.begin(), from.shape.end()));
+Buffer<T> shared_or_packed(const Tensor<T>& x) {
+  return x.gapless() ? x.buffer.share(0, x.size()) : packed(x);
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ const Array<T>& Variable<T>::value() const& {
   auto& cached = const_cast<Tensor<T>&>(tensor()).array;
   if (Array<T>* array = cached.load(std::memory_order_acquire)) return *array;
   auto made = std::make_unique<Array<T>>();
-  fill(*made, *tensor_);
+  made->storage() = shared_or_packed(*tensor_);
+  made->resize(xt::dynamic_shape<std::size_t>(shape().begin(), shape().end()));
   Array<T>* other = nullptr;  // of a thread that was faster
   if (cached.compare_exchange_strong(other, made.get(), std::memory_order_acq_rel)) return *made.release();
   return *other;
@@ -68,7 +70,7 @@ void Variable<T>::refuse_empty() const {
 
 template <class T>
 void Variable<T>::refuse_assignment() const {
-  const std::string name = tensor_ ? "'" + tensor_->identity->name + "'" : "an empty parameter";
+  const std::string name = tensor_ ? "'" + tensor_->parameter->name + "'" : "an empty parameter";
   fail("variable", "assigned to ", name, ", which is a Parameter; its values are changed by assign()");
 }
 
@@ -80,9 +82,32 @@ std::ostream& operator<<(std::ostream& out, const Variable<T>& x) {
   return out;
 }
 
+template <class T>
+Variable<T> detach(const Variable<T>& x) {
+  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(x.shape(), shared_or_packed(x.tensor()))));
+}
+
+template <class T>
+Variable<T> copy_of(const Variable<T>& x) {
+  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(x.shape(), packed(x.tensor()))));
+}
+
+template <class T>
+Variable<T> full(const Shape& shape, T value) {
+  Shared<Tensor<T>> result(new Tensor<T>(shape));
+  std::fill_n(result->buffer.data(), result->size(), value);
+  return Variable<T>(std::move(result));
+}
+
 template class Variable<float>;
 template class Variable<double>;
 template std::ostream& operator<<(std::ostream&, const Variable<float>&);
 template std::ostream& operator<<(std::ostream&, const Variable<double>&);
+template Variable<float> detach(const Variable<float>&);
+template Variable<double> detach(const Variable<double>&);
+template Variable<float> copy_of(const Variable<float>&);
+template Variable<double> copy_of(const Variable<double>&);
+template Variable<float> full(const Shape&, float);
+template Variable<double> full(const Shape&, double);
 
 }  // namespace unroll

@@ -10,15 +10,17 @@ namespace UNROLL_PUBLIC unroll {
 template <class T>
 class Tape;
 
+namespace detail {
+
 /// What a parameter has beside its array.
-struct Identity {
+struct ParameterState {
   std::string name;
   std::uint64_t version = 0;  // counts assignments
   bool frozen = false;
-  std::atomic<Block*> panels[2]{};  // the array and its transpose as products read them (panels.hpp), once they did
+  std::atomic<Block*> panels[2]{};  // the array and its transpose as products read them, once they did
 
-  explicit Identity(std::string given) : name(std::move(given)) {}
-  ~Identity() { forget_panels(); }
+  explicit ParameterState(std::string given) : name(std::move(given)) {}
+  ~ParameterState() { forget_panels(); }
   void forget_panels() {
     for (auto& copy : panels)
       if (Block* const block = copy.exchange(nullptr)) block->release();
@@ -29,44 +31,38 @@ struct Identity {
   }
 };
 
-/// The distance in memory between neighbours along an axis whose index steps over `elements` elements.
-constexpr std::size_t stride(std::size_t elements, std::size_t run, std::size_t pitch) {
-  return elements < run || run == 0 ? elements : elements / run * pitch;
-}
-
-/// An immutable array in shared memory: runs of `run` neighbouring elements, `pitch` elements apart, in row-major
-/// order. `run` is the product of the last sizes of the shape, one at least, so slices and parts of rows need no copy.
+/// An immutable array in memory that others may share, so that slices and parts of rows need no copy.
 template <class T>
 struct Tensor {
   Shape shape;
-  std::size_t run, pitch;
+  Layout layout;
   Buffer<T> buffer;
-  std::unique_ptr<Identity> identity{};   // parameters only
-  std::atomic<Array<T>*> array{nullptr};  // made when first asked for
+  std::unique_ptr<ParameterState> parameter{};  // of a parameter only
+  std::atomic<Array<T>*> array{nullptr};        // made when first asked for
   std::atomic<std::uint32_t> references{0};
 
-  Tensor(const Shape& sizes, Buffer<T> memory) : Tensor(sizes, sizes.elements(), sizes.elements(), std::move(memory)) {}
-  /// Runs without gaps between them are one.
-  Tensor(const Shape& sizes, std::size_t run_length, std::size_t distance, Buffer<T> memory)
-      : shape(sizes),
-        run(run_length == distance ? sizes.elements() : run_length),
-        pitch(run_length == distance ? run : distance),
-        buffer(std::move(memory)) {}
+  Tensor(const Shape& sizes, const Layout& places, Buffer<T> memory)
+      : shape(sizes), layout(places), buffer(std::move(memory)) {}
+  Tensor(const Shape& sizes, Buffer<T> memory) : Tensor(sizes, Layout(sizes.elements()), std::move(memory)) {}
+  /// Not initialised; of a shape whose elements have been counted, or not.
+  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), layout(n), buffer(n) {}
   explicit Tensor(const Shape& sizes) : Tensor(sizes, sizes.checked_elements()) {}
-  /// Of a shape whose elements have been counted.
-  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), run(n), pitch(n), buffer(n) {}
   ~Tensor() { delete array.load(std::memory_order_relaxed); }
 
   std::size_t size() const { return shape.elements(); }
   const T* data() const { return buffer.data(); }
-  bool contiguous() const { return run == pitch; }
-  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
+  bool gapless() const { return layout.gapless(); }
+  View<const T> view() const { return {buffer.data(), &shape, layout}; }
+  /// To write what nobody else has seen.
+  View<T> place() { return {buffer.data(), &shape, layout}; }
   /// Nobody else can see a change to this array.
-  bool unique() const { return references.load(std::memory_order_acquire) == 1 && buffer.unique() && !identity; }
+  bool unique() const { return references.load(std::memory_order_acquire) == 1 && buffer.unique() && !parameter; }
 
   static void* operator new(std::size_t bytes) { return Block::make(bytes)->data(); }
   static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
 };
+
+}  // namespace detail
 
 /// Where a value stands on a tape; serial 0 is nowhere.
 struct Slot {
@@ -80,8 +76,10 @@ concept Expression = xt::is_xexpression<std::decay_t<E>>::value;
 template <class E>
 concept Scalar = std::is_arithmetic_v<std::decay_t<E>>;
 
+namespace detail {
 /// What a handle is: one that may be assigned to, a parameter's, or that of a parameter that belongs to a module.
 enum class HandleKind : std::uint32_t { variable, parameter, member };
+}  // namespace detail
 
 /// A handle to an immutable array and to the place where a tape recorded it. It owns data, never graph.
 /// A tape that did not record the handle takes it for a constant. One that was copied from a Parameter follows it when
@@ -96,12 +94,12 @@ class Variable {
   Variable(const Variable& other) : tensor_(other.tensor_), tape_(other.tape_), index_(other.index_) {}
   /// Leaves the handle of a parameter as it is.
   Variable(Variable&& other) noexcept
-      : tensor_(other.kind_ == HandleKind::variable ? std::move(other.tensor_) : other.tensor_),
+      : tensor_(other.kind_ == detail::HandleKind::variable ? std::move(other.tensor_) : other.tensor_),
         tape_(other.tape_),
         index_(other.index_) {}
   /// Throws where this is the base of a Parameter, whose values change by assign() alone.
   Variable& operator=(const Variable& other) {
-    if (kind_ != HandleKind::variable) [[unlikely]]
+    if (kind_ != detail::HandleKind::variable) [[unlikely]]
       refuse_assignment();
     tensor_ = other.tensor_;
     tape_ = other.tape_;
@@ -109,9 +107,9 @@ class Variable {
     return *this;
   }
   Variable& operator=(Variable&& other) {
-    if (kind_ != HandleKind::variable) [[unlikely]]
+    if (kind_ != detail::HandleKind::variable) [[unlikely]]
       refuse_assignment();
-    if (other.kind_ == HandleKind::variable)
+    if (other.kind_ == detail::HandleKind::variable)
       tensor_ = std::move(other.tensor_);
     else
       tensor_ = other.tensor_;
@@ -120,14 +118,14 @@ class Variable {
     return *this;
   }
   template <Scalar S>
-  Variable(S scalar) : tensor_(new Tensor<T>(Shape{})) {
+  Variable(S scalar) : tensor_(new detail::Tensor<T>(Shape{})) {
     *tensor_->buffer.data() = static_cast<T>(scalar);
   }
   Variable(Array<T> array);
   template <Expression E>
   requires(!std::is_same_v<std::decay_t<E>, Array<T>>) Variable(const E& expression)
       : Variable(Array<T>(xt::cast<T>(expression))) {}
-  explicit Variable(Shared<Tensor<T>> tensor, Slot slot = {})
+  explicit Variable(detail::Shared<detail::Tensor<T>> tensor, Slot slot = {})
       : tensor_(std::move(tensor)), tape_(slot.tape), index_(slot.index) {}
 
   /// The array; it lives as long as any handle to it.
@@ -144,26 +142,44 @@ class Variable {
   /// Whether the one element is not 0; throws for an array of more or fewer, and for an empty handle.
   explicit operator bool() const;
 
-  const Tensor<T>& tensor() const {
+  const detail::Tensor<T>& tensor() const {
     if (!tensor_) [[unlikely]]
       refuse_empty();
     return *tensor_;
   }
-  const Shared<Tensor<T>>& shared() const { return tensor_; }
+  const detail::Shared<detail::Tensor<T>>& shared() const { return tensor_; }
   Slot slot() const { return {tape_, index_}; }
 
  protected:
   [[noreturn]] void refuse_empty() const;
   [[noreturn]] void refuse_assignment() const;
 
-  Shared<Tensor<T>> tensor_;
+  detail::Shared<detail::Tensor<T>> tensor_;
   std::uint64_t tape_ = 0;  // with the index, the slot
   std::uint32_t index_ = 0;
-  HandleKind kind_ = HandleKind::variable;
+  detail::HandleKind kind_ = detail::HandleKind::variable;
 };
 
 /// Prints the values, the shape and, when it is recorded, the slot.
 template <class T>
 std::ostream& operator<<(std::ostream& out, const Variable<T>& x);
+
+/// The array of x as a constant, without gaps between its rows.
+template <class T>
+Variable<T> detach(const Variable<T>& x);
+/// The same in memory of its own.
+template <class T>
+Variable<T> copy_of(const Variable<T>& x);
+/// Every element is `value`, 0 or 1.
+template <class T>
+Variable<T> full(const Shape& shape, T value);
+template <class T>
+Variable<T> zeros(const Shape& shape) {
+  return full<T>(shape, 0);
+}
+template <class T>
+Variable<T> ones(const Shape& shape) {
+  return full<T>(shape, 1);
+}
 
 }  // namespace unroll

@@ -27,10 +27,10 @@ std::string error_with(const char* set) {
 }  // namespace
 
 TEST_CASE("the widest usable instruction set is chosen, or the one that is named") {
-  const std::vector<InstructionSet> sets{{"sse2", 16, true}, {"avx2", 32, true}, {"avx512", 64, false}};
-  CHECK(choose(sets, "").bytes == 32);
-  CHECK(choose(sets, "sse2").bytes == 16);
-  CHECK(choose(sets, "avx2").bytes == 32);
+  const std::vector<detail::InstructionSet> sets{{"sse2", 16, true}, {"avx2", 32, true}, {"avx512", 64, false}};
+  CHECK(detail::choose(sets, "").bytes == 32);
+  CHECK(detail::choose(sets, "sse2").bytes == 16);
+  CHECK(detail::choose(sets, "avx2").bytes == 32);
 }
 
 TEST_CASE("an instruction set that is unknown is refused when kernels are needed, and the environment is read once") {

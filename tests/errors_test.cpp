@@ -253,10 +253,10 @@ std::vector<std::string> refuse_all() {
     gradient_check([&] { return sum(w); }, {w});
   });
 
-  const std::vector<InstructionSet> sets{{"narrow", 16, true}, {"wide", 32, false}};
-  says("UNROLL_INSTRUCTION_SET: none; the kernels are built for narrow, wide", [&] { choose(sets, "none"); });
+  const std::vector<detail::InstructionSet> sets{{"narrow", 16, true}, {"wide", 32, false}};
+  says("UNROLL_INSTRUCTION_SET: none; the kernels are built for narrow, wide", [&] { detail::choose(sets, "none"); });
   says("UNROLL_INSTRUCTION_SET: wide; this processor and its operating system have narrow",
-       [&] { choose(sets, "wide"); });
+       [&] { detail::choose(sets, "wide"); });
   says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647", [] {
     transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1});
   });

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <thread>
-#include <unroll/autograd/kernels/blas.hpp>
+#include <unroll/autograd/kernels/threads.hpp>
 #include <unroll/nn/nn.hpp>
 #include <utility>
 
@@ -67,7 +67,7 @@ TEST_CASE("large arrays give the same on one thread and on several, and so do th
       return std::pair(y.value(), tape.backward(mean(y * y))[watched]);
     };
     const auto together = run();
-    const SingleThreadedProducts alone;
+    const detail::SingleThreaded alone;
     const auto one = run();
     CHECK(difference(one.first, together.first) <= tolerance);
     CHECK(difference(one.second, together.second) <= tolerance);

@@ -4,10 +4,11 @@
 
 #include <cmath>
 
-#include "../kernels/loops.hpp"
+#include "function.hpp"
 #include "maths.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+namespace detail {
 
 /// x where it is not 0, else 1: keeps a choice that is not taken, and its derivatives, finite.
 template <class X>
@@ -231,9 +232,6 @@ inline constexpr auto less_equal =
 inline constexpr auto equal =
     function<keep::nothing>("equal", []<class X>(const X& a, const X& b) { return select(a == b, X(1), X(0)); });
 
-template <class F>
-F plain(const F&);  // only for decltype: the type without const
-
 /// A list of functions.
 template <const auto&... function>
 struct List {
@@ -245,6 +243,9 @@ struct List {
     (void)((same<decltype(plain(function)), F> || (++index, false)) || ...);
     return index;
   }
+  /// Whether F is the value of one of them.
+  template <class F>
+  static constexpr bool is_value = (same<decltype(plain(function.value)), F> || ...);
 };
 
 /// The functions that have vector kernels.
@@ -253,4 +254,5 @@ using Vectorised = List<copy, add, subtract, multiply, fma, lerp, divide, negate
                         relu, where, maximum, less, less_equal, equal>;
 
 }  // namespace functions
+}  // namespace detail
 }  // namespace unroll

@@ -23,7 +23,7 @@ constexpr auto nonzero(const X& x) {
 }
 
 // Inline where a call for each vector would cost as much as the function itself.
-namespace maths {
+namespace detail::maths {
 
 template <class X>
 concept VectorLike = requires {
@@ -226,5 +226,5 @@ inline X logistic(const X& x) {
   }
 }
 
-}  // namespace maths
+}  // namespace detail::maths
 }  // namespace unroll

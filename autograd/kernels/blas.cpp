@@ -25,7 +25,7 @@ void cblas_domatcopy(int order, int operation, int m, int n, double factor, cons
                      int row_b);
 }
 
-namespace unroll {
+namespace unroll::detail {
 
 namespace {
 
@@ -50,8 +50,6 @@ int size(std::size_t x) {
   return static_cast<int>(x);
 }
 
-thread_local bool alone = false;
-
 // OpenBLAS's own threads would compete with those of in_parallel for the cores.
 void use_one_thread() {
   all_threads();  // reads how many there are, first
@@ -62,14 +60,10 @@ void use_one_thread() {
 
 std::size_t all_threads() {
   static const auto given = static_cast<std::size_t>(openblas_get_num_threads());
-  return alone ? 1 : given;
+  return SingleThreaded::here() ? 1 : given;
 }
 
 std::size_t threads_for(std::size_t multiplications) { return multiplications >> 24 ? all_threads() : 1; }
-
-SingleThreadedProducts::SingleThreadedProducts() : outer_(std::exchange(alone, true)) {}
-SingleThreadedProducts::~SingleThreadedProducts() { alone = outer_; }
-bool SingleThreadedProducts::here() { return alone; }
 
 std::string about_blas() { return std::string(openblas_get_config()) + ", kernels for " + openblas_get_corename(); }
 
@@ -105,7 +99,7 @@ void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T
       strided(b.data, n == 1 ? 0 : (transposed_b ? b.pitch : 1), transposed_b ? 1 : b.pitch)};
   const std::size_t outer = n == 1 ? m : n;
   traverse<T>(inner_last ? Shape{outer, k} : Shape{k, outer}, vector_loops<T>(functions::multiply).rules[0],
-              &functions::multiply, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
+              &functions::multiply.a, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
 }
 
 // c += a b, with so much of the inner size at a time; a few such products are added up in one part.
@@ -143,7 +137,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
     constexpr std::size_t unit = 64;  // whole blocks of the kernels
     const bool by_rows = m > n;
     return in_parts(by_rows ? m : n, unit, threads, [&](std::size_t begin, std::size_t end) {
-      const SingleThreadedProducts alone_here;
+      const SingleThreaded alone_here;
       if (by_rows)
         multiply_matrices<T>(end - begin, n, k, {a.data + begin * (transposed_a ? 1 : a.pitch), a.pitch}, transposed_a,
                              b, transposed_b, {c.data + begin * c.pitch, c.pitch}, add);
@@ -181,4 +175,4 @@ template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<co
 template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const double>, bool, Matrix<const double>,
                                 bool, Matrix<double>, bool);
 
-}  // namespace unroll
+}  // namespace unroll::detail

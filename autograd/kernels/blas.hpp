@@ -7,6 +7,7 @@
 #include "../visibility.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+namespace detail {
 
 /// A matrix in memory: rows of neighbouring elements, `pitch` apart.
 template <class T>
@@ -24,7 +25,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
 template <class T>
 void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
 
-/// As many threads as OpenBLAS was given at the start; one within SingleThreadedProducts.
+/// As many threads as OpenBLAS was given at the start; one within SingleThreaded.
 std::size_t all_threads();
 
 /// How many threads a product is worth: all for one of some hundred microseconds; smaller ones lose more by waiting for
@@ -34,17 +35,5 @@ std::size_t threads_for(std::size_t multiplications);
 /// Which OpenBLAS this is, and which of its kernels it has chosen.
 std::string about_blas();
 
-/// While it lives, the products of this thread run on it alone: others have work of their own.
-class SingleThreadedProducts {
- public:
-  SingleThreadedProducts();
-  ~SingleThreadedProducts();
-  SingleThreadedProducts(const SingleThreadedProducts&) = delete;
-  /// Whether there is one on this thread.
-  static bool here();
-
- private:
-  const bool outer_;
-};
-
+}  // namespace detail
 }  // namespace unroll

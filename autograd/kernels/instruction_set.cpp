@@ -8,9 +8,9 @@
 
 #include "../error.hpp"
 #include "kernels.hpp"
-#include "panels.hpp"
+#include "panel_kernel.hpp"
 
-namespace unroll {
+namespace unroll::detail {
 namespace {
 
 // Those that the build has compiled the kernels for, the narrowest first.
@@ -89,4 +89,4 @@ template const Kernels<double>& kernels();
 template const PanelKernels<float>& panel_kernels();
 template const PanelKernels<double>& panel_kernels();
 
-}  // namespace unroll
+}  // namespace unroll::detail

@@ -7,6 +7,7 @@
 #include "../visibility.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+namespace detail {
 
 struct InstructionSet {
   std::string name;
@@ -20,4 +21,5 @@ const InstructionSet& choose(const std::vector<InstructionSet>& built, const std
 /// The set in use, and all that could be.
 std::string about_kernels();
 
+}  // namespace detail
 }  // namespace unroll

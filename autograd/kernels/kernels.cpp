@@ -4,45 +4,46 @@
 
 #include <xsimd/xsimd.hpp>
 
-namespace unroll {
+namespace unroll::detail {
 namespace {
 
 struct Vector {
-  template <class T, class F, class Which>
+  template <class T, class F, int n>
   static void run(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                   const Stream<T>& out, Write write) {
-    if (write == Write::assign) return rows_of<T, F, Which>(function, rows, columns, in, out, assign);
-    if constexpr (maximises<F, Which>)
+    if (write == Write::assign) return rows_of<T, F, n>(function, rows, columns, in, out, assign);
+    if constexpr (maximises<F>)
       if (write == Write::maximum) {
-        if (out.step) return sweep<T, F, Which, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
-        return largest<T, F, Which>(function, rows, columns, in, out);
+        if (out.step) return sweep<T, F, n, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
+        return largest<T, F, n>(function, rows, columns, in, out);
       }
-    if constexpr (adds<F, Which>) {
-      if (!out.step) return add_up<T, F, Which>(function, rows, columns, in, out);
-      if (out.row || rows == 1) return rows_of<T, F, Which>(function, rows, columns, in, out, add);
-      dense<T, F, Which>(in) ? add_rows<T, F, Which, true>(function, rows, columns, in, out)
-                             : add_rows<T, F, Which, false>(function, rows, columns, in, out);
+    if constexpr (adds<F>) {
+      if (!out.step) return add_up<T, F, n>(function, rows, columns, in, out);
+      if (out.row || rows == 1) return rows_of<T, F, n>(function, rows, columns, in, out, add);
+      dense<T, F, n>(in) ? add_rows<T, F, n, true>(function, rows, columns, in, out)
+                         : add_rows<T, F, n, false>(function, rows, columns, in, out);
     }
   }
 
  private:
   // Only what is called is compiled: rules are assigned or added, values assigned, but for these.
   template <class F, const auto& f>
-  static constexpr bool is = same<F, decltype(functions::plain(f))>;
-  template <class F, class Which>
-  static constexpr bool maximises = same<Which, ValueOf>&& is<F, functions::copy>;
-  template <class F, class Which>
-  static constexpr bool adds = !same<Which, ValueOf> || is<F, functions::copy> || is<F, functions::exp_difference>;
+  static constexpr bool is = same<F, decltype(plain(f.value))>;
+  template <class F>
+  static constexpr bool maximises = is<F, functions::copy>;
+  template <class F>
+  static constexpr bool adds =
+      !functions::Vectorised::is_value<F> || is<F, functions::copy> || is<F, functions::exp_difference>;
 
   static constexpr auto assign = [](auto, auto value) { return value; };
   static constexpr auto add = [](auto y, auto value) { return y + value; };
   // Keeps a NaN, whichever side it is on.
   static constexpr auto maximum = [](auto y, auto value) { return select(!(value <= y) && y == y, value, y); };
 
-  template <class T, class F, class Which>
+  template <class T, class F, int n>
   static bool dense(const Stream<const T>* in) {
     bool all = true;
-    for (int k = 0; k < Which::template arguments<F>; ++k) all &= in[k].step == 1;
+    for (int k = 0; k < n; ++k) all &= in[k].step == 1;
     return all;
   }
 
@@ -82,22 +83,21 @@ struct Vector {
     return xsimd::batch<T>::load_aligned(index) < xsimd::batch<T>(T(count));
   }
 
-  template <class T, class F, class Which, class Combine>
+  template <class T, class F, int n, class Combine>
   static void rows_of(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                       const Stream<T>& out, const Combine& combine) {
-    constexpr int n = Which::template arguments<F>;
-    dense<T, F, Which>(in) ? sweep<T, F, Which, Row<T, n, true>>(function, rows, columns, in, out, combine)
-                           : sweep<T, F, Which, Row<T, n, false>>(function, rows, columns, in, out, combine);
+    dense<T, F, n>(in) ? sweep<T, F, n, Row<T, n, true>>(function, rows, columns, in, out, combine)
+                       : sweep<T, F, n, Row<T, n, false>>(function, rows, columns, in, out, combine);
   }
 
   // A row may end within a vector. Of the operands, what is behind it is read too (there is memory behind every block);
   // in the result it is put back, if it is not behind the last row, where it may be another thread's.
-  template <class T, class F, class Which, class Operands, class Combine>
+  template <class T, class F, int n, class Operands, class Combine>
   static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                     const Stream<T>& out, const Combine& combine) {
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
-    const auto& f = Which::of(*static_cast<const F*>(function));
+    const F& f = *static_cast<const F*>(function);
     const std::size_t whole = columns / width * width;
     const auto last = first<T>(columns - whole);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -120,13 +120,13 @@ struct Vector {
   }
 
   // Each row adds up to one element, which may be the same for all.
-  template <class T, class F, class Which>
+  template <class T, class F, int n>
   static void add_up(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                      const Stream<T>& out) {
-    using Operands = Row<T, Which::template arguments<F>, false>;
+    using Operands = Row<T, n, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
-    const auto& f = Which::of(*static_cast<const F*>(function));
+    const F& f = *static_cast<const F*>(function);
     const std::size_t whole = columns / width * width;
     const auto last = first<T>(columns - whole);
     const Lanes zero(T(0));
@@ -160,13 +160,12 @@ struct Vector {
   }
 
   // The rows add up to one. What is behind a row is read too, as in a sweep.
-  template <class T, class F, class Which, bool dense>
+  template <class T, class F, int n, bool dense>
   static void add_rows(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                        const Stream<T>& out) {
     using Lanes = xsimd::batch<T>;
     constexpr std::size_t width = Lanes::size, strip = 32 * width;
-    constexpr int n = Which::template arguments<F>;
-    const auto& f = Which::of(*static_cast<const F*>(function));
+    const F& f = *static_cast<const F*>(function);
     for (std::size_t first = 0; first < columns; first += strip) {
       const std::size_t count = columns - first < strip ? columns - first : strip;
       Compensated<Lanes> totals[strip / width];  // set by the first part
@@ -210,13 +209,13 @@ struct Vector {
   }
 
   // Each row gives its maximum.
-  template <class T, class F, class Which>
+  template <class T, class F, int n>
   static void largest(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                       const Stream<T>& out) {
     using Operands = Row<T, 1, false>;
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
-    const auto& f = Which::of(*static_cast<const F*>(function));
+    const F& f = *static_cast<const F*>(function);
     const std::size_t whole = columns / width * width;
     const auto last = Vector::first<T>(columns - whole);
     for (std::size_t i = 0; i < rows; ++i) {
@@ -241,7 +240,7 @@ struct Vector {
 
 template <class T, const auto&... function>
 constexpr Kernels<T> table(functions::List<function...>) {
-  return {{loops_of<T, Vector, decltype(functions::plain(function))>()...}};
+  return {{loops_of<T, Vector, decltype(plain(function))>()...}};
 }
 
 template <class T>
@@ -257,4 +256,4 @@ const Kernels<T>& kernels_for() {
 template const Kernels<float>& kernels_for<float, sizeof(xsimd::batch<float>)>();
 template const Kernels<double>& kernels_for<double, sizeof(xsimd::batch<double>)>();
 
-}  // namespace unroll
+}  // namespace unroll::detail

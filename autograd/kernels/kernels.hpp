@@ -2,8 +2,10 @@
 #pragma once
 
 #include "../functions/functions.hpp"
+#include "loops.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+namespace detail {
 
 template <class T>
 struct Kernels {
@@ -24,4 +26,5 @@ const Loops<T>& vector_loops(const F&) {
   return kernels<T>().loops[functions::Vectorised::index_of<F>()];
 }
 
+}  // namespace detail
 }  // namespace unroll

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <new>
 
-namespace unroll {
+namespace unroll::detail {
 
 namespace {
 
@@ -123,4 +123,4 @@ void Arena::grow(std::size_t bytes) {
   begin_ = static_cast<std::byte*>(block->data());
 }
 
-}  // namespace unroll
+}  // namespace unroll::detail

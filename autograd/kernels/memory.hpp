@@ -9,6 +9,7 @@
 #include "../visibility.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+namespace detail {
 
 struct FreeBlocks;
 
@@ -131,4 +132,5 @@ class Arena {
   std::size_t left_ = 0;
 };
 
+}  // namespace detail
 }  // namespace unroll

@@ -1,9 +1,8 @@
-// Compiled once for each instruction set, like kernels.cpp.
+#include "panel_kernel.hpp"
+
 #include <xsimd/xsimd.hpp>
 
-#include "panels.hpp"
-
-namespace unroll {
+namespace unroll::detail {
 namespace {
 
 template <class T>
@@ -127,4 +126,4 @@ const PanelKernels<T>& panel_kernels_for() {
 template const PanelKernels<float>& panel_kernels_for<float, sizeof(Lanes<float>)>();
 template const PanelKernels<double>& panel_kernels_for<double, sizeof(Lanes<double>)>();
 
-}  // namespace unroll
+}  // namespace unroll::detail

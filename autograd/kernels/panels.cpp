@@ -2,25 +2,25 @@
 
 #include <algorithm>
 
-#include "../variable.hpp"
 #include "blas.hpp"
+#include "buffer.hpp"
 #include "threads.hpp"
 
-namespace unroll {
+namespace unroll::detail {
 
 namespace {
 
 // The columns of a parameter, or of its transpose, from one on.
 template <class T>
-void pack(const PanelProduct<T>& product, const Tensor<T>& weight, bool transposed, std::size_t first, std::size_t n,
+void pack(const PanelProduct<T>& product, Matrix<const T> weight, bool transposed, std::size_t first, std::size_t n,
           T* to) {
-  const std::size_t row = weight.shape[1];
-  panel_kernels<T>().pack(n, product.k, weight.data() + first * (transposed ? row : 1), row, transposed, to);
+  panel_kernels<T>().pack(n, product.k, weight.data + first * (transposed ? weight.pitch : 1), weight.pitch, transposed,
+                          to);
 }
 
 template <class T>
-const T* kept_panels(const PanelProduct<T>& product, const Tensor<T>& weight, bool transposed) {
-  std::atomic<Block*>& kept = weight.identity->panels[transposed];
+const T* kept_panels(const PanelProduct<T>& product, Matrix<const T> weight, bool transposed,
+                     std::atomic<Block*>& kept) {
   Block* block = kept.load(std::memory_order_acquire);
   if (!block) {
     const std::size_t padded = product.n + panel_kernels<T>().columns;
@@ -47,9 +47,9 @@ PanelProduct<T> columns_of(PanelProduct<T> product, std::size_t first, std::size
 }  // namespace
 
 template <class T>
-void multiply_by_panels(PanelProduct<T> product, const Tensor<T>& weight, bool transposed, bool keep) {
+void multiply_by_panels(PanelProduct<T> product, Matrix<const T> weight, bool transposed, std::atomic<Block*>* kept) {
   const PanelKernels<T>& kernels = panel_kernels<T>();
-  product.panels = keep ? kept_panels(product, weight, transposed) : nullptr;
+  product.panels = kept ? kept_panels(product, weight, transposed, *kept) : nullptr;
   const auto run = [&](std::size_t begin, std::size_t end) {
     if (product.panels) return kernels.multiply(columns_of(product, begin, end - begin));
     Buffer<T> panel(kernels.columns * product.k);
@@ -63,7 +63,7 @@ void multiply_by_panels(PanelProduct<T> product, const Tensor<T>& weight, bool t
   in_parts(product.n, kernels.columns, threads_for(product.m * product.n * product.k), run);
 }
 
-template void multiply_by_panels(PanelProduct<float>, const Tensor<float>&, bool, bool);
-template void multiply_by_panels(PanelProduct<double>, const Tensor<double>&, bool, bool);
+template void multiply_by_panels(PanelProduct<float>, Matrix<const float>, bool, std::atomic<Block*>*);
+template void multiply_by_panels(PanelProduct<double>, Matrix<const double>, bool, std::atomic<Block*>*);
 
-}  // namespace unroll
+}  // namespace unroll::detail

@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "blas.hpp"
-
 namespace unroll {
+
+using namespace detail;
 
 namespace {
 
@@ -38,7 +38,7 @@ struct Job {
 
   // Takes numbers until there are none; f is not touched after the last of them has ended.
   void work() {
-    const SingleThreadedProducts alone;
+    const SingleThreaded alone;
     for (std::size_t k; (k = next++) < count;) {
       try {
         f(k);
@@ -98,7 +98,7 @@ Workers& workers() {
 void in_parallel(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& f) {
   if (count == 1) return f(0);
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  threads = SingleThreadedProducts::here() ? 1 : std::min(threads, count);
+  threads = SingleThreaded::here() ? 1 : std::min(threads, count);
   const auto job = std::make_shared<Job>(count, f);
   if (threads > 1) workers().help(job, threads - 1);
   job->work();
@@ -110,8 +110,8 @@ void in_parallel(std::size_t count, std::size_t threads, const std::function<voi
     if (error) std::rethrow_exception(error);
 }
 
-void in_parts(std::size_t size, std::size_t unit, std::size_t threads,
-              const std::function<void(std::size_t, std::size_t)>& f) {
+void detail::in_parts(std::size_t size, std::size_t unit, std::size_t threads,
+                      const std::function<void(std::size_t, std::size_t)>& f) {
   const std::size_t units = (size + unit - 1) / unit;
   threads = std::min(threads, units);
   if (threads <= 1) return f(0, size);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <utility>
 
 #include "../visibility.hpp"
 
@@ -12,8 +13,25 @@ namespace UNROLL_PUBLIC unroll {
 /// when all have ended; what the first of them threw, in the order of the numbers, is thrown then.
 void in_parallel(std::size_t count, std::size_t threads, const std::function<void(std::size_t)>& f);
 
+namespace detail {
+
+/// While it lives, all that this thread calls runs on it alone: others have work of their own.
+class SingleThreaded {
+ public:
+  SingleThreaded() : outer_(std::exchange(here_, true)) {}
+  ~SingleThreaded() { here_ = outer_; }
+  SingleThreaded(const SingleThreaded&) = delete;
+  /// Whether there is one on this thread.
+  static bool here() { return here_; }
+
+ private:
+  static inline constinit thread_local bool here_ = false;
+  const bool outer_;
+};
+
 /// Calls f(begin, end) for each of `threads` parts of what is numbered from 0 to size; they begin at multiples of unit.
 void in_parts(std::size_t size, std::size_t unit, std::size_t threads,
               const std::function<void(std::size_t, std::size_t)>& f);
 
+}  // namespace detail
 }  // namespace unroll

@@ -6,30 +6,17 @@
 #include "kernels.hpp"
 #include "threads.hpp"
 
-namespace unroll {
-
-Shape broadcast(std::string_view where, const Shape& a, const Shape& b) {
-  const Shape& longer = a.size() >= b.size() ? a : b;
-  const Shape& shorter = a.size() >= b.size() ? b : a;
-  Shape common = longer;
-  for (std::size_t k = 1; k <= shorter.size(); ++k) {
-    std::size_t& size = common[longer.size() - k];
-    const std::size_t other = shorter[shorter.size() - k];
-    require(size == other || size == 1 || other == 1, where, a, " and ", b, " do not broadcast: the sizes ",
-            a[a.size() - k], " and ", b[b.size() - k], " differ and neither is 1");
-    if (size == 1) size = other;
-  }
-  return common;
-}
+namespace unroll::detail {
 
 template <class T>
 Strided<T> strided(const View<T>& x, const Shape& shape) {
   Strided<T> result{x.data, {}};
-  const std::size_t offset = shape.size() - x.shape.size();
+  const Shape& own = *x.shape;
+  const std::size_t offset = shape.size() - own.size();
   std::size_t elements = 1;
-  for (std::size_t k = x.shape.size(); k-- > 0;) {
-    if (x.shape[k] != 1) result.strides[offset + k] = static_cast<std::ptrdiff_t>(x.stride(elements));
-    elements *= x.shape[k];
+  for (std::size_t k = own.size(); k-- > 0;) {
+    if (own[k] != 1) result.strides[offset + k] = static_cast<std::ptrdiff_t>(x.layout.at(elements));
+    elements *= own[k];
   }
   return result;
 }
@@ -164,7 +151,7 @@ struct Traversal {
       if (i % together == 0) parts.fold();
     }
     const T* const sum = parts.sum();
-    Traversal{vector_loops<T>(functions::copy).value, &functions::copy, 1, Write::add}.run(result, &sum, out);
+    Traversal{vector_loops<T>(functions::copy).value, &functions::copy.value, 1, Write::add}.run(result, &sum, out);
   }
 };
 
@@ -242,6 +229,14 @@ void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<
   Traversal<T>{loop, function, n, write}.run(nest, data, out.data);
 }
 
+template <class T>
+void traverse(const Shape& shape, Loop<T> loop, const void* function, const Inputs<T>& in, const View<T>& out,
+              Write write) {
+  std::array<Strided<const T>, most_operands> from;
+  for (std::size_t k = 0; k < in.count; ++k) from[k] = strided(in.views[k], shape);
+  traverse<T>(shape, loop, function, std::span(from.data(), in.count), strided(out, shape), write);
+}
+
 template class Parts<float>;
 template class Parts<double>;
 template Strided<const float> strided(const View<const float>&, const Shape&);
@@ -256,5 +251,7 @@ template void run_in_parts(Loop<double>, const void*, std::size_t, std::size_t, 
                            const Stream<double>&, Write);
 template void traverse(const Shape&, Loop<double>, const void*, std::span<const Strided<const double>>, Strided<double>,
                        Write);
+template void traverse(const Shape&, Loop<float>, const void*, const Inputs<float>&, const View<float>&, Write);
+template void traverse(const Shape&, Loop<double>, const void*, const Inputs<double>&, const View<double>&, Write);
 
-}  // namespace unroll
+}  // namespace unroll::detail

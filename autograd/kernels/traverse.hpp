@@ -2,26 +2,12 @@
 
 #include <span>
 
-#include "../variable.hpp"
+#include "../shape.hpp"
+#include "buffer.hpp"
 #include "loops.hpp"
 
 namespace UNROLL_PUBLIC unroll {
-
-/// Memory seen as an array: runs of `run` neighbouring elements, `pitch` apart.
-template <class T>
-struct View {
-  T* data;
-  Shape shape;
-  std::size_t run, pitch;
-
-  std::size_t stride(std::size_t elements) const { return unroll::stride(elements, run, pitch); }
-};
-
-template <class T>
-View<const T> view(const Variable<T>& x) {
-  const Tensor<T>& tensor = x.tensor();
-  return {tensor.data(), tensor.shape, tensor.run, tensor.pitch};
-}
+namespace detail {
 
 /// Memory seen through the distance between neighbours along each axis.
 template <class T>
@@ -34,8 +20,27 @@ struct Strided {
 template <class T>
 Strided<T> strided(const View<T>& x, const Shape& shape);
 
-/// The common shape of arrays that broadcast together; throws in the name of `where` if they do not.
-Shape broadcast(std::string_view where, const Shape& a, const Shape& b);
+/// The operands of an elementwise function.
+template <class T>
+struct Inputs {
+  std::size_t count = 0;
+  std::array<View<const T>, most_operands> views;
+
+  /// Whether all have this shape and no gaps, so that one loop runs through them.
+  bool dense(const Shape& shape) const {
+    bool all = true;
+    for (std::size_t k = 0; k < count; ++k)
+      all = all && views[k].layout.gapless() && (views[k].shape == &shape || *views[k].shape == shape);
+    return all;
+  }
+  /// The shape to which they broadcast.
+  Shape common_shape(const char* where) const {
+    Shape shape = *views[0].shape;
+    for (std::size_t k = 1; k < count; ++k)
+      if (!(shape == *views[k].shape)) shape = broadcast(where, shape, *views[k].shape);
+    return shape;
+  }
+};
 
 /// Arrays that are added up: few of them one after the other into a part, and the parts without loss.
 template <class T>
@@ -71,9 +76,22 @@ void run_loop(Loop<T> loop, const void* function, std::size_t rows, std::size_t 
   run_in_parts(loop, function, rows, columns, in, out, write);
 }
 
+/// The same over arrays without gaps, of n elements.
+template <class T>
+void run_dense(Loop<T> loop, const void* function, std::size_t n, const Inputs<T>& in, T* out, Write write) {
+  Stream<const T> streams[most_operands];
+  for (std::size_t k = 0; k < in.count; ++k) streams[k] = {in.views[k].data, 0, 1};
+  run_loop<T>(loop, function, 1, n, {streams, in.count}, {out, 0, 1}, write);
+}
+
 /// Runs a loop over a shape. Where `out` repeats an element, it must be added to or take the maximum.
 template <class T>
 void traverse(const Shape& shape, Loop<T> loop, const void* function, std::span<const Strided<const T>> in,
               Strided<T> out, Write write);
+/// The same over arrays that broadcast to it.
+template <class T>
+void traverse(const Shape& shape, Loop<T> loop, const void* function, const Inputs<T>& in, const View<T>& out,
+              Write write);
 
+}  // namespace detail
 }  // namespace unroll

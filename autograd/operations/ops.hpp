@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "../functions/functions.hpp"
 #include "../parameter.hpp"
 #include "../scope.hpp"
 
@@ -45,6 +46,12 @@ decltype(auto) as_variable(const X& x) {
     return Variable<T>(x);
 }
 
+namespace detail {
+/// An elementwise function of the library, by its kernels.
+template <const auto& f, class T, class... More>
+Variable<T> apply(const Variable<T>& x, const More&... more);
+}  // namespace detail
+
 // Elementwise: a value is within 4 units in the last place of the exact one, up to overflow and down to the smallest
 // subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each:
 // fma, lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the
@@ -53,40 +60,64 @@ decltype(auto) as_variable(const X& x) {
 
 /// y = a + b
 template <class T>
-Variable<T> add(const Variable<T>& a, const Variable<T>& b);
+Variable<T> add(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::add>(a, b);
+}
 /// y = a − b
 template <class T>
-Variable<T> subtract(const Variable<T>& a, const Variable<T>& b);
+Variable<T> subtract(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::subtract>(a, b);
+}
 /// y = a ⊙ b
 template <class T>
-Variable<T> multiply(const Variable<T>& a, const Variable<T>& b);
+Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::multiply>(a, b);
+}
 /// y = a ⊙ b + c
 template <class T>
-Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c);
+Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c) {
+  return detail::apply<detail::functions::fma>(a, b, c);
+}
 /// y = a + t ⊙ (b − a)
 template <class T>
-Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t);
+Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t) {
+  return detail::apply<detail::functions::lerp>(a, b, t);
+}
 /// y = a / b
 template <class T>
-Variable<T> divide(const Variable<T>& a, const Variable<T>& b);
+Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::divide>(a, b);
+}
 /// y = −x
 template <class T>
-Variable<T> negate(const Variable<T>& x);
+Variable<T> negate(const Variable<T>& x) {
+  return detail::apply<detail::functions::negate>(x);
+}
 /// y = eˣ
 template <class T>
-Variable<T> exp(const Variable<T>& x);
+Variable<T> exp(const Variable<T>& x) {
+  return detail::apply<detail::functions::exp>(x);
+}
 /// y = ln x; ln 0 = −∞, and NaN below
 template <class T>
-Variable<T> log(const Variable<T>& x);
+Variable<T> log(const Variable<T>& x) {
+  return detail::apply<detail::functions::log>(x);
+}
 /// y = tanh x
 template <class T>
-Variable<T> tanh(const Variable<T>& x);
+Variable<T> tanh(const Variable<T>& x) {
+  return detail::apply<detail::functions::tanh>(x);
+}
 /// y = σ(x) = 1 / (1 + e⁻ˣ)
 template <class T>
-Variable<T> sigmoid(const Variable<T>& x);
+Variable<T> sigmoid(const Variable<T>& x) {
+  return detail::apply<detail::functions::sigmoid>(x);
+}
 /// y = ln(1 + eˣ)
 template <class T>
-Variable<T> softplus(const Variable<T>& x);
+Variable<T> softplus(const Variable<T>& x) {
+  return detail::apply<detail::functions::softplus>(x);
+}
 /// y = ln σ(x)
 template <class T>
 Variable<T> log_sigmoid(const Variable<T>& x) {
@@ -94,13 +125,19 @@ Variable<T> log_sigmoid(const Variable<T>& x) {
 }
 /// y = ln(1 + x), exact for small x
 template <class T>
-Variable<T> log1p(const Variable<T>& x);
+Variable<T> log1p(const Variable<T>& x) {
+  return detail::apply<detail::functions::log1p>(x);
+}
 /// y = eˣ − 1, exact for small x
 template <class T>
-Variable<T> expm1(const Variable<T>& x);
+Variable<T> expm1(const Variable<T>& x) {
+  return detail::apply<detail::functions::expm1>(x);
+}
 /// y = √x
 template <class T>
-Variable<T> sqrt(const Variable<T>& x);
+Variable<T> sqrt(const Variable<T>& x) {
+  return detail::apply<detail::functions::sqrt>(x);
+}
 /// y = 1 / √x
 template <class T>
 Variable<T> rsqrt(const Variable<T>& x) {
@@ -113,26 +150,42 @@ Variable<T> reciprocal(const Variable<T>& x) {
 }
 /// y = aᵇ; the derivative by b is 0 where a is, but −∞ there for b < 0
 template <class T>
-Variable<T> pow(const Variable<T>& a, const Variable<T>& b);
+Variable<T> pow(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::pow>(a, b);
+}
 /// y = |x|; its derivative at 0 is 0
 template <class T>
-Variable<T> abs(const Variable<T>& x);
+Variable<T> abs(const Variable<T>& x) {
+  return detail::apply<detail::functions::abs>(x);
+}
 /// y = erf x = 2/√π ∫₀ˣ e^(−t²) dt
 template <class T>
-Variable<T> erf(const Variable<T>& x);
+Variable<T> erf(const Variable<T>& x) {
+  return detail::apply<detail::functions::erf>(x);
+}
 template <class T>
-Variable<T> sin(const Variable<T>& x);
+Variable<T> sin(const Variable<T>& x) {
+  return detail::apply<detail::functions::sin>(x);
+}
 template <class T>
-Variable<T> cos(const Variable<T>& x);
+Variable<T> cos(const Variable<T>& x) {
+  return detail::apply<detail::functions::cos>(x);
+}
 /// y = x σ(x)                                    Elfwing et al. (2018)
 template <class T>
-Variable<T> silu(const Variable<T>& x);
+Variable<T> silu(const Variable<T>& x) {
+  return detail::apply<detail::functions::silu>(x);
+}
 /// y = x Φ(x), Φ the normal distribution function    Hendrycks and Gimpel (2016)
 template <class T>
-Variable<T> gelu(const Variable<T>& x);
+Variable<T> gelu(const Variable<T>& x) {
+  return detail::apply<detail::functions::gelu>(x);
+}
 /// y = max(a, b); equal ones share the gradient evenly; NaN if one is
 template <class T>
-Variable<T> maximum(const Variable<T>& a, const Variable<T>& b);
+Variable<T> maximum(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::maximum>(a, b);
+}
 /// y = min(a, b); equal ones share the gradient evenly; NaN if one is
 template <class T>
 Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) {
@@ -146,21 +199,31 @@ Variable<T> clamp(const Variable<T>& x, double low, double high) {
 }
 /// y = max(x, 0); its derivative at 0 is 0
 template <class T>
-Variable<T> relu(const Variable<T>& x);
+Variable<T> relu(const Variable<T>& x) {
+  return detail::apply<detail::functions::relu>(x);
+}
 /// y = a where the condition is not 0, else b; what is not selected may be NaN or infinite, and gets gradient 0. The
 /// condition is constant. An operation before that is not finite for an element that is not selected makes NaN of that
 /// 0, as √ does of 0 · ∞: select what goes into it as well, where(x > 0, sqrt(where(x > 0, x, 1)), 0).
 template <class T>
-Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b);
+Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::where>(condition, a, b);
+}
 /// 1 where a < b, else 0; constant
 template <class T>
-Variable<T> less(const Variable<T>& a, const Variable<T>& b);
+Variable<T> less(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::less>(a, b);
+}
 /// 1 where a ≤ b, else 0; constant
 template <class T>
-Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b);
+Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::less_equal>(a, b);
+}
 /// 1 where a = b, else 0; constant
 template <class T>
-Variable<T> equal(const Variable<T>& a, const Variable<T>& b);
+Variable<T> equal(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::equal>(a, b);
+}
 /// 1 where a ≠ b, else 0; constant
 template <class T>
 Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) {
@@ -183,13 +246,19 @@ Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
 }
 /// y = e^(a − b)
 template <class T>
-Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b);
+Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::exp_difference>(a, b);
+}
 /// y = w ⊙ tanh x; the hyperbolic tangent is not kept for the sweep but computed again
 template <class T>
-Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x);
+Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x) {
+  return detail::apply<detail::functions::scaled_tanh>(w, x);
+}
 /// y = w ⊙ e^(a − b)
 template <class T>
-Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b);
+Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b) {
+  return detail::apply<detail::functions::scaled_exp>(w, a, b);
+}
 /// y = x² , one multiplication
 template <class T>
 Variable<T> square(const Variable<T>& x) {
@@ -288,6 +357,21 @@ Variable<T> logistic(const Variable<T>& x) {
 
 struct Transposed {
   bool a = false, b = false;
+};
+
+/// While it lives, this thread multiplies by the same parameters again and again, and products keep what they make of
+/// them.
+class RepeatedProducts {
+ public:
+  RepeatedProducts() : outer_(std::exchange(here_, true)) {}
+  ~RepeatedProducts() { here_ = outer_; }
+  RepeatedProducts(const RepeatedProducts&) = delete;
+  /// Whether there is one on this thread.
+  static bool here() { return here_; }
+
+ private:
+  static inline constinit thread_local bool here_ = false;
+  const bool outer_;
 };
 
 /// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.
@@ -511,21 +595,5 @@ TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
 /// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest.
 template <class T>
 Indices argmax(const Variable<T>& x, Axis axis = -1);
-
-// Constants
-
-/// The array of x as a constant, without gaps between its rows.
-template <class T>
-Variable<T> detach(const Variable<T>& x);
-template <class T>
-Variable<T> full(const Shape& shape, T value);
-template <class T>
-Variable<T> zeros(const Shape& shape) {
-  return full<T>(shape, 0);
-}
-template <class T>
-Variable<T> ones(const Shape& shape) {
-  return full<T>(shape, 1);
-}
 
 }  // namespace unroll

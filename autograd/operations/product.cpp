@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "../kernels/blas.hpp"
 #include "../kernels/kernels.hpp"
 #include "../kernels/panels.hpp"
@@ -6,6 +8,9 @@
 #include "parts.hpp"
 
 namespace unroll {
+
+using namespace detail;
+
 namespace {
 
 template <class T>
@@ -16,7 +21,7 @@ constexpr std::size_t many_rows = 256;  // it costs little beside such a product
 // Whether a product of so many rows should read b from panels.
 template <class T>
 bool panels_pay(const Variable<T>& b, std::size_t rows) {
-  return b.tensor().identity && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
+  return b.tensor().parameter && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
 }
 
 // A product that has not been computed, so that a sweep can add it to what is there.
@@ -36,36 +41,84 @@ struct Product {
   }
 
   void run(const View<T>& c, bool add) const {
-    if (panels) return run_panels(c, add ? c.data : nullptr, c.stride(c.shape[1]));
-    const View<const T> from_a = view(a), from_b = view(b);
-    const std::size_t rank = c.shape.size();
-    const std::size_t m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
+    const Shape& shape = *c.shape;
+    if (panels) return run_panels(c, add ? c.data : nullptr, c.layout.at(shape[1]));
+    const View<const T> from_a = a.tensor().view(), from_b = b.tensor().view();
+    const std::size_t rank = shape.size();
+    const std::size_t m = shape[rank - 2], n = shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
     const auto matrix = [&]<class X>(const View<X>& x, std::size_t batch) {
-      const std::size_t row = x.shape[rank - 1];
-      return Matrix<X>{x.data + batch * x.stride(x.shape[rank - 2] * row), std::max<std::size_t>(x.stride(row), 1)};
+      const std::size_t row = (*x.shape)[rank - 1], first = batch * x.layout.at((*x.shape)[rank - 2] * row);
+      return Matrix<X>{x.data + first, std::max<std::size_t>(x.layout.at(row), 1)};
     };
-    for (std::size_t batch = 0; batch < (rank == 3 ? c.shape[0] : 1); ++batch)
+    for (std::size_t batch = 0; batch < (rank == 3 ? shape[0] : 1); ++batch)
       multiply_matrices<T>(m, n, k, matrix(from_a, batch), transposed.a, matrix(from_b, batch), transposed.b,
                            matrix(c, batch), add);
   }
 
   // c = start + a b for a matrix c
   void run_panels(const View<T>& c, const T* start, std::size_t row_start) const {
-    const std::size_t k = a.shape()[1];
-    multiply_by_panels<T>({c.shape[0], c.shape[1], k, a.tensor().data(), a.tensor().stride(k), nullptr, start,
-                           row_start, c.data, c.stride(c.shape[1])},
-                          b.tensor(), transposed.b, c.shape[0] < many_rows);
+    const Tensor<T>& weight = b.tensor();
+    const std::size_t rows = (*c.shape)[0], n = (*c.shape)[1], k = a.shape()[1];
+    const PanelProduct<T> product{rows,  n,         k,      a.tensor().data(), a.tensor().layout.at(k), nullptr,
+                                  start, row_start, c.data, c.layout.at(n)};
+    multiply_by_panels<T>(product, {weight.data(), weight.shape[1]}, transposed.b,
+                          rows < many_rows ? &weight.parameter->panels[transposed.b] : nullptr);
   }
 
+  Variable<T> value() const { return product(a, b, transposed); }
   void add_to(Adjoint<T>& into) const {
-    if (Tape<T>::innermost()) {
-      into += product(a, b, transposed);
-    } else if (!transposed.a || transposed.b || a.shape().size() != 2 || !into.defer({a, b})) {
-      const auto memory = into.open(true);
-      run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
-    }
+    const auto memory = into.open(true);
+    run(memory.view, !memory.fresh);
+  }
+  // Of a weight that is used at every step: aᵀ b can wait for more rows.
+  bool postpone_to(Adjoint<T>& into) const;
+};
+
+// Rows of arrays one after the other; not copied if they stand so in memory.
+template <class T>
+Variable<T> joined(const std::vector<Variable<T>>& xs) {
+  const Tensor<T>& first = xs[0].tensor();
+  const T* next = first.data();
+  std::size_t rows = 0;
+  for (const Variable<T>& x : xs) {
+    if (!x.tensor().gapless() || x.tensor().data() != next) return concatenate(xs);
+    next += x.size();
+    rows += x.shape()[0];
+  }
+  const Shape shape{rows, first.shape[1]};
+  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape, first.buffer.share(0, shape.elements()))));
+}
+
+// Products aᵀ b that are computed as one.
+template <class T>
+class Products final : public Postponed<T> {
+ public:
+  static constexpr std::size_t enough = 512;  // rows at once, for a product to run at full speed
+
+  std::size_t rows = 0;
+  std::vector<Variable<T>> as, bs;
+
+  void add_to(Adjoint<T>& into) override {
+    // A sweep comes by the last rows first.
+    std::reverse(as.begin(), as.end());
+    std::reverse(bs.begin(), bs.end());
+    const Variable<T> a = joined(as), b = joined(bs);
+    Product<T>{a, b, {.a = true}}.add_to(into);
   }
 };
+
+template <class T>
+bool Product<T>::postpone_to(Adjoint<T>& into) const {
+  const std::size_t rows = a.shape()[0];
+  if (!into.postpones() || !transposed.a || transposed.b || a.shape().size() != 2 || rows >= Products<T>::enough)
+    return false;
+  Products<T>& products = into.template wait_for<Products<T>>();
+  products.as.push_back(a);
+  products.bs.push_back(b);
+  products.rows += rows;
+  if (products.rows >= Products<T>::enough) into.settle();
+  return true;
+}
 
 /// y = a b                                       ā = ȳ bᵀ,  b̄ = aᵀ ȳ, and likewise where a or b is transposed
 template <class T>
@@ -73,7 +126,7 @@ Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
   Product<T> y{a, b, t};
   Shared<Tensor<T>> value(new Tensor<T>(y.shape()));
   y.panels = !t.a && panels_pay(b, value->shape[0]);
-  y.run({value->buffer.data(), value->shape, value->run, value->pitch}, false);
+  y.run(value->place(), false);
   return primitive(
       "matmul", {a, b}, Variable<T>(value),
       [b, t, panels = y.panels](const Variable<T>& g) {
@@ -85,38 +138,6 @@ Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 }
 
 }  // namespace
-
-namespace {
-
-// Rows of arrays one after the other; not copied if they stand so in memory.
-template <class T>
-Variable<T> joined(const std::vector<Variable<T>>& xs) {
-  const Tensor<T>& first = xs[0].tensor();
-  const T* next = first.data();
-  std::size_t rows = 0;
-  for (const Variable<T>& x : xs) {
-    if (!x.tensor().contiguous() || x.tensor().data() != next) return concatenate(xs);
-    next += x.size();
-    rows += x.shape()[0];
-  }
-  return part_of(xs[0], {rows, first.shape[1]}, 0, rows * first.shape[1], rows * first.shape[1]);
-}
-
-}  // namespace
-
-template <class T>
-void add_products(Adjoint<T>& into, const std::vector<ProductTerm<T>>& terms) {
-  std::vector<Variable<T>> as, bs;
-  // A sweep comes by the last rows first.
-  for (std::size_t k = terms.size(); k-- > 0;) {
-    as.push_back(terms[k].a);
-    bs.push_back(terms[k].b);
-  }
-  const Variable<T> a = joined(as), b = joined(bs);
-  const Product<T> all{a, b, {.a = true}};
-  const auto memory = into.open(true);
-  all.run({memory.data, into.shape(), memory.run, memory.pitch}, !memory.fresh);
-}
 
 template <class T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
@@ -188,14 +209,14 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
   const Variable<T> added =
       bias.shape().size() > 1 ? reshape(broadcast_to(bias, shape), {rows.shape()[0], sw[0]}) : bias;
   Shared<Tensor<T>> y(new Tensor<T>(Shape{rows.shape()[0], sw[0]}));
-  const View<T> place{y->buffer.data(), y->shape, y->run, y->pitch};
-  const Strided<const T> from = strided(view(added), y->shape);
+  const View<T> place = y->place();
+  const Strided<const T> from = strided(added.tensor().view(), y->shape);
   const bool panels = panels_pay(weight, y->shape[0]);
   const Product<T> product{rows, weight, {.b = true}, panels};
   if (panels && (from.strides[1] == 1 || y->shape[1] <= 1)) {
     product.run_panels(place, from.data, static_cast<std::size_t>(from.strides[0]));
   } else {
-    traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy, {&from, 1},
+    traverse<T>(y->shape, vector_loops<T>(functions::copy).value, &functions::copy.value, {&from, 1},
                 strided(place, y->shape), Write::assign);
     product.run(place, true);
   }
@@ -211,8 +232,6 @@ Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variab
                  shape);
 }
 
-template void add_products(Adjoint<float>&, const std::vector<ProductTerm<float>>&);
-template void add_products(Adjoint<double>&, const std::vector<ProductTerm<double>>&);
 template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);
 template Variable<double> matmul(const Variable<double>&, const Variable<double>&, Transposed);
 template Variable<float> linear(const Variable<float>&, const Variable<float>&, const Variable<float>&);

@@ -10,81 +10,102 @@
 
 namespace unroll {
 
+using namespace detail;
+
 namespace {
-
-template <class T>
-class PartNode final : public Node<T> {
- public:
-  PartNode(const Variable<T>& result, const Part& memory, const Part& elements)
-      : Node<T>("part", result.shape(), {&elements_.whole, 1}, &memory_), memory_(memory), elements_(elements) {}
-  const Part* elements() const override { return &elements_; }
-
- private:
-  const Part memory_, elements_;
-};
 
 // x written into memory, axis by axis along the strides.
 template <class T>
 void copy_into(const Strided<T>& out, const Strided<const T>& x, const Shape& shape, Write write = Write::assign) {
-  traverse<T>(shape, vector_loops<T>(functions::copy).value, &functions::copy, {&x, 1}, out, write);
+  traverse<T>(shape, vector_loops<T>(functions::copy).value, &functions::copy.value, {&x, 1}, out, write);
 }
 
+// An array at its place among the elements of another one.
 template <class T>
-View<T> whole(Tensor<T>& tensor) {
-  return {tensor.buffer.data(), tensor.shape, tensor.run, tensor.pitch};
-}
+struct Placed {
+  Variable<T> x;
+  Shape whole;
+  std::size_t offset;
+  Layout layout;
 
-}  // namespace
+  const Shape& shape() const { return whole; }
+  Variable<T> value() const;
+  void add_to(Adjoint<T>& into) const { into += value(); }
+  bool postpone_to(Adjoint<T>& into) const;
+};
 
+/// y = Σ of arrays at their places, from zeros    x̄_k = what stands there in ȳ
 template <class T>
-Variable<T> part_of(const Variable<T>& x, const Shape& shape, std::size_t offset, std::size_t run, std::size_t pitch) {
-  const Tensor<T>& from = x.tensor();
-  Shared<Tensor<T>> part(new Tensor<T>(shape, run, pitch, from.buffer.share(offset, shape.elements())));
-  Tape<T>* const tape = Tape<T>::innermost();
-  const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
-  if (index == Node<T>::constant) return Variable<T>(std::move(part));
-  const auto element_at = [&](std::size_t place) {
-    return from.contiguous() ? place : place / from.pitch * from.run + place % from.pitch;
-  };
-  const Part elements{index, element_at(offset), run, element_at(pitch)};
-  const Part* const outer = tape->node(index).part();
-  // The adjoint of what was captured with gaps between its rows has none.
-  if (!outer && !from.contiguous()) return part_of(contiguous(x), shape, elements.offset, run, elements.pitch);
-  const Part memory{outer ? outer->whole : index, outer ? outer->offset + offset : offset, run, pitch};
-  return tape->template record<PartNode<T>>(std::move(part), memory, elements);
-}
-
-/// y = Σ of x_k at its part                      x̄_k = that part of ȳ
-template <class T>
-Variable<T> assemble(const Shape& shape, const std::vector<std::pair<Part, Variable<T>>>& values) {
-  if (values.size() == 1 && values[0].second.size() == shape.elements()) return reshape(values[0].second, shape);
-  Shared<Tensor<T>> result(new Tensor<T>(shape));
-  std::fill_n(result->buffer.data(), result->size(), T(0));
+Variable<T> assemble(const std::vector<Placed<T>>& parts) {
+  const Shape& shape = parts[0].whole;
+  if (parts.size() == 1 && parts[0].x.size() == shape.elements()) return reshape(parts[0].x, shape);
+  const Variable<T> y = zeros<T>(shape);
   std::vector<Variable<T>> operands;
-  std::vector<Part> parts;
-  for (const auto& [part, x] : values) {
-    const View<T> place{result->buffer.data() + part.offset, x.shape(), part.run, part.pitch};
-    copy_into(strided(place, x.shape()), strided(view(x), x.shape()), x.shape(), Write::add);
-    operands.push_back(x);
-    parts.push_back(part);
+  for (const Placed<T>& part : parts) {
+    const Shape& own = part.x.shape();
+    const View<T> place{y.shared()->buffer.data() + part.offset, &own, part.layout};
+    copy_into(strided(place, own), strided(part.x.tensor().view(), own), own, Write::add);
+    operands.push_back(part.x);
   }
-  return primitive("assemble", operands, Variable<T>(result), [parts, operands](std::size_t k, const Variable<T>& g) {
-    return part_of(contiguous(g), operands[k].shape(), parts[k].offset, parts[k].run, parts[k].pitch);
+  return primitive("assemble", operands, y, [parts](std::size_t k, const Variable<T>& g) {
+    return part_of(contiguous(g), parts[k].x.shape(), parts[k].offset, parts[k].layout);
   });
 }
 
+// All parts of an array, which is put together once: as many steps of a sequence cost no more than one by one.
 template <class T>
-Variable<T> detach(const Variable<T>& x) {
-  const Tensor<T>& tensor = x.tensor();
-  if (!tensor.contiguous()) return packed_copy(x);
-  return Variable<T>(Shared<Tensor<T>>(new Tensor<T>(tensor.shape, tensor.buffer.share(0, tensor.size()))));
+class PlacedTerms final : public Postponed<T> {
+ public:
+  std::vector<Placed<T>> all;
+  void add_to(Adjoint<T>& into) override { into += assemble(all); }
+};
+
+template <class T>
+Variable<T> Placed<T>::value() const {
+  return assemble<T>({*this});
 }
 
 template <class T>
-Variable<T> full(const Shape& shape, T value) {
-  Shared<Tensor<T>> result(new Tensor<T>(shape));
-  std::fill_n(result->buffer.data(), result->size(), value);
-  return Variable<T>(std::move(result));
+bool Placed<T>::postpone_to(Adjoint<T>& into) const {
+  into.template wait_for<PlacedTerms<T>>().all.push_back(*this);
+  return true;
+}
+
+// In a sweep that frees, the adjoint of a part stands in that of the whole already, and no rule is called.
+template <class T>
+struct PartRule final : Rule<T> {
+  Shape whole;
+  std::size_t offset;
+  Layout layout;
+
+  PartRule(const Shape& shape, std::size_t first, const Layout& places) : whole(shape), offset(first), layout(places) {}
+  void pull(const Node<T>&, std::size_t, Variable<T>& g, Adjoint<T>& into) override {
+    into += Placed<T>{g, whole, offset, layout};
+  }
+};
+
+}  // namespace
+
+/// y = part of x                                 x̄ = ȳ at its place
+template <class T>
+Variable<T> detail::part_of(const Variable<T>& x, const Shape& shape, std::size_t offset, const Layout& layout) {
+  const Tensor<T>& from = x.tensor();
+  Shared<Tensor<T>> part(new Tensor<T>(shape, layout, from.buffer.share(offset, shape.elements())));
+  Tape<T>* const tape = Tape<T>::innermost();
+  const std::uint32_t index = tape ? tape->index_of(x) : Node<T>::constant;
+  if (index == Node<T>::constant) return Variable<T>(std::move(part));
+  // Among the elements of x, which has gaps in memory maybe.
+  const auto element = [&](std::size_t place) {
+    return from.gapless() ? place : place / from.layout.pitch * from.layout.run + place % from.layout.pitch;
+  };
+  const Layout elements = layout.gapless() ? layout : Layout(shape.elements(), layout.run, element(layout.pitch));
+  Adjoint<T>& whole = tape->node(index).adjoint;
+  // The adjoint of what was adopted with gaps between its rows has none.
+  if (!whole.joined() && !from.gapless()) return part_of(contiguous(x), shape, element(offset), elements);
+  auto node = tape->prepare("part", shape, std::span(&index, 1), 1);
+  node->rules[0] = tape->template make_rule<PartRule<T>>(x.shape(), element(offset), elements);
+  node->adjoint.join(whole, offset, layout);
+  return tape->record(std::move(node), std::move(part));
 }
 
 Shape Sizes::of(std::size_t elements) const {
@@ -113,12 +134,12 @@ Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
   require(shape.elements() == x.size(), "reshape", x.shape(), " to ", shape, ": ", x.size(), " elements cannot become ",
           shape.elements());
   const Tensor<T>& tensor = x.tensor();
-  if (tensor.contiguous()) return part_of(x, shape, 0, x.size(), x.size());
+  if (tensor.gapless()) return part_of(x, shape, 0, tensor.layout);
   // Rows with gaps stay where they are if the new shape has an axis boundary where they end, but for the last axis,
   // whose elements are neighbours in every array.
   std::size_t elements = shape.back();
-  for (std::size_t k = shape.size() - 1; k > 0 && elements < tensor.run; --k) elements *= shape[k - 1];
-  if (elements == tensor.run) return part_of(x, shape, 0, tensor.run, tensor.pitch);
+  for (std::size_t k = shape.size() - 1; k > 0 && elements < tensor.layout.run; --k) elements *= shape[k - 1];
+  if (elements == tensor.layout.run) return part_of(x, shape, 0, tensor.layout);
   return reshape(contiguous(x), shape);
 }
 
@@ -132,7 +153,7 @@ Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
     std::iota(axes.rbegin(), axes.rend(), 0);
   }
   require(axes.size() == rank, "transpose", axes.size(), " axes for an array with ", rank, "; all must be given");
-  const Strided<const T> from = strided(view(x), x.shape());
+  const Strided<const T> from = strided(x.tensor().view(), x.shape());
   Strided<const T> turned{from.data, {}};
   Shape shape;
   for (std::size_t k = 0; k < rank; ++k) {
@@ -144,9 +165,9 @@ Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
   }
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   if (rank == 2 && inverse[0] == 1)
-    transpose_matrix<T>(shape[1], shape[0], {from.data, x.tensor().stride(shape[0])}, {y->buffer.data(), shape[1]});
+    transpose_matrix<T>(shape[1], shape[0], {from.data, x.tensor().layout.at(shape[0])}, {y->buffer.data(), shape[1]});
   else
-    copy_into(strided(whole(*y), shape), turned, shape);
+    copy_into(strided(y->place(), shape), turned, shape);
   return primitive("transpose", {x}, Variable<T>(y), [inverse](const Variable<T>& g) { return transpose(g, inverse); });
 }
 
@@ -157,7 +178,7 @@ Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
   require(broadcast("broadcast_to", x.shape(), shape) == shape, "broadcast_to", x.shape(), " does not broadcast to ",
           shape);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
-  copy_into(strided(whole(*y), shape), strided(view(x), shape), shape);
+  copy_into(strided(y->place(), shape), strided(x.tensor().view(), shape), shape);
   return primitive("broadcast_to", {x}, Variable<T>(y), Pass{});
 }
 
@@ -174,12 +195,12 @@ Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int6
   shape[k] = static_cast<std::size_t>(last - first);
   const std::size_t inner = shape.product(k + 1, shape.size()), outer = shape.product(0, k);
   const std::size_t before = inner * x.shape()[k], after = inner * shape[k];
-  const std::size_t offset = static_cast<std::size_t>(first) * tensor.stride(inner);
-  if (shape.elements() == 0) return part_of(x, shape, 0, 0, 0);
-  if (outer == 1 && (tensor.contiguous() || after <= tensor.run)) return part_of(x, shape, offset, after, after);
-  if (outer == 1) return part_of(x, shape, offset, tensor.run, tensor.pitch);
-  if (tensor.contiguous()) return part_of(x, shape, offset, after, before);
-  if (before == tensor.run) return part_of(x, shape, offset, after, tensor.pitch);
+  const std::size_t offset = static_cast<std::size_t>(first) * tensor.layout.at(inner);
+  const std::size_t n = shape.elements(), run = tensor.layout.run, pitch = tensor.layout.pitch;
+  if (n == 0) return part_of(x, shape, 0, Layout(0));
+  if (outer == 1) return part_of(x, shape, offset, tensor.gapless() ? Layout(n) : Layout(n, run, pitch));
+  if (tensor.gapless()) return part_of(x, shape, offset, Layout(n, after, before));
+  if (before == run) return part_of(x, shape, offset, Layout(n, after, pitch));
   return slice(contiguous(x), axis, begin, end);
 }
 
@@ -264,10 +285,10 @@ Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
   if (xs.size() == 1) return xs[0];
   shape[k] = static_cast<std::size_t>(ends.back());
   Shared<Tensor<T>> y(new Tensor<T>(shape));
-  const Strided<T> out = strided(whole(*y), shape);
+  const Strided<T> out = strided(y->place(), shape);
   const auto inner = static_cast<std::int64_t>(shape.product(k + 1, shape.size()));
   for (std::size_t i = 0; i < xs.size(); ++i)
-    copy_into({out.data + ends[i] * inner, out.strides}, strided(view(xs[i]), xs[i].shape()), xs[i].shape());
+    copy_into({out.data + ends[i] * inner, out.strides}, strided(xs[i].tensor().view(), xs[i].shape()), xs[i].shape());
   return primitive("concatenate", xs, Variable<T>(y),
                    [ends, axis](std::size_t i, const Variable<T>& g) { return slice(g, axis, ends[i], ends[i + 1]); });
 }
@@ -292,24 +313,18 @@ Variable<T> flip(const Variable<T>& x, const Axes& axes) {
   const Shape& shape = x.shape();
   const Shape kept = axes.kept("flip", shape);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
-  Strided<const T> reversed = strided(view(x), shape);
+  Strided<const T> reversed = strided(x.tensor().view(), shape);
   for (std::size_t k = 0; k < shape.size(); ++k) {
     if (kept[k] == shape[k] || shape[k] == 0) continue;
     reversed.data += static_cast<std::ptrdiff_t>(shape[k] - 1) * reversed.strides[k];
     reversed.strides[k] = -reversed.strides[k];
   }
-  copy_into(strided(whole(*y), shape), reversed, shape);
+  copy_into(strided(y->place(), shape), reversed, shape);
   return primitive("flip", {x}, Variable<T>(y), [axes](const Variable<T>& g) { return flip(g, axes); });
 }
 
-template Variable<float> part_of(const Variable<float>&, const Shape&, std::size_t, std::size_t, std::size_t);
-template Variable<double> part_of(const Variable<double>&, const Shape&, std::size_t, std::size_t, std::size_t);
-template Variable<float> assemble(const Shape&, const std::vector<std::pair<Part, Variable<float>>>&);
-template Variable<double> assemble(const Shape&, const std::vector<std::pair<Part, Variable<double>>>&);
-template Variable<float> detach(const Variable<float>&);
-template Variable<double> detach(const Variable<double>&);
-template Variable<float> full(const Shape&, float);
-template Variable<double> full(const Shape&, double);
+template Variable<float> detail::part_of(const Variable<float>&, const Shape&, std::size_t, const Layout&);
+template Variable<double> detail::part_of(const Variable<double>&, const Shape&, std::size_t, const Layout&);
 template Variable<float> reshape(const Variable<float>&, const Sizes&);
 template Variable<double> reshape(const Variable<double>&, const Sizes&);
 template Variable<float> transpose(const Variable<float>&, const std::vector<int>&);

@@ -5,9 +5,10 @@
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
-#include "parts.hpp"
 
 namespace unroll {
+
+using namespace detail;
 
 std::size_t normal_axis(const char* where, Axis axis, std::size_t rank) {
   const auto n = static_cast<std::int64_t>(rank);
@@ -50,9 +51,8 @@ template <class T, const auto& f, class... More>
 Variable<T> reduce(const Shape& shape, T start, Write write, const Variable<T>& x, const More&... more) {
   Shared<Tensor<T>> result(new Tensor<T>(shape));
   std::fill_n(result->buffer.data(), result->size(), start);
-  const Strided<const T> in[] = {strided(view(x), x.shape()), strided(view(more), x.shape())...};
-  const Strided<T> out = strided(View<T>{result->buffer.data(), shape, result->run, result->pitch}, x.shape());
-  traverse<T>(x.shape(), vector_loops<T>(f).value, &f, in, out, write);
+  const Inputs<T> in{1 + sizeof...(more), {x.tensor().view(), more.tensor().view()...}};
+  traverse(x.shape(), vector_loops<T>(f).value, &f.value, in, result->place(), write);
   return Variable<T>(std::move(result));
 }
 
@@ -177,7 +177,7 @@ template <class T>
 Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
   const std::size_t k = normal_axis("cumulative_sum", axis, x.shape().size());
   const std::size_t inner = x.shape().product(k + 1, x.shape().size()), outer = inner * x.shape()[k];
-  const Variable<T> y = packed_copy(x);
+  const Variable<T> y = copy_of(x);
   T* const sums = y.shared()->buffer.data();
   std::vector<Compensated<T>> before(inner);
   for (std::size_t row = 0, height; row < y.size(); row += height * inner) {

@@ -5,49 +5,10 @@
 
 #include "../primitive.hpp"
 #include "ops.hpp"
-#include "parts.hpp"
 
 namespace unroll {
 
-template <class T>
-void scatter_into(T* to, std::size_t run, std::size_t pitch, std::span<const RowTerm<T>> terms) {
-  std::vector<Variable<T>> values;
-  std::vector<std::uint32_t> times;  // that a row is added to
-  std::size_t count = 0, length = 0;
-  for (const RowTerm<T>& term : terms) {
-    values.push_back(detach(term.x));
-    count += term.indices->size();
-    if (term.indices->size() > 0) length = term.x.size() / term.indices->size();
-  }
-  if (count > few) {
-    for (const RowTerm<T>& term : terms)
-      for (const std::int64_t index : term.indices->storage()) {
-        const auto row = static_cast<std::size_t>(index);
-        if (row >= times.size()) times.resize(std::max(row + 1, 2 * times.size()));
-        ++times[row];
-      }
-  }
-  const std::size_t piece = std::max<std::size_t>(std::min(length, run), 1);
-  const auto add = [&](std::size_t row, const T* from) {
-    for (std::size_t part = 0; part < length; part += piece, from += piece) {
-      T* const place = to + stride(row * length + part, run, pitch);
-      for (std::size_t j = 0; j < piece; ++j) place[j] += from[j];
-    }
-  };
-  std::map<std::size_t, Parts<T>> crowded;
-  for (std::size_t k = 0; k < terms.size(); ++k) {
-    const T* from = values[k].tensor().data();
-    for (const std::int64_t index : terms[k].indices->storage()) {
-      const auto row = static_cast<std::size_t>(index);
-      if (!times.empty() && times[row] > few)
-        crowded.try_emplace(row, length).first->second.add(from);
-      else
-        add(row, from);
-      from += length;
-    }
-  }
-  for (auto& [row, parts] : crowded) add(row, parts.sum());
-}
+using namespace detail;
 
 namespace {
 
@@ -75,22 +36,37 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
   shape.insert(0, count);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   std::fill_n(y->buffer.data(), y->size(), T(0));
-  const RowTerm<T> term{x, indices};
-  scatter_into<T>(y->buffer.data(), y->run, y->pitch, {&term, 1});
+  const Rows<T> rows{x, indices};
+  add_rows<T>(y->place(), {&rows, 1});
   return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
 }
+
+// Rows of a table that are added as one, or stay what they are.
+template <class T>
+class RowTerms final : public Postponed<T> {
+ public:
+  Shape row;
+  std::vector<Rows<T>> terms;
+
+  void add_to(Adjoint<T>& into) override { add_rows<T>(into.open(false).view, terms); }
+  std::optional<Rows<T>> rows() const override { return sum_of_rows<T>(row, terms); }
+};
 
 // A scatter that has not been computed, so that a sweep adds only the rows that were taken.
 template <class T>
 struct Scatter {
-  RowTerm<T> term;
-  std::size_t count;
+  Rows<T> rows;
+  Shape table;
 
-  void add_to(Adjoint<T>& into) const {
-    if (Tape<T>::innermost())
-      into += scatter_rows(term.x, term.indices, count);
-    else
-      into.add_rows(term);
+  const Shape& shape() const { return table; }
+  Variable<T> value() const { return scatter_rows(rows.values, rows.indices, table[0]); }
+  void add_to(Adjoint<T>& into) const { add_rows<T>(into.open(false).view, {&rows, 1}); }
+  bool postpone_to(Adjoint<T>& into) const {
+    if (!into.postpones() || !(into.empty() || into.template waiting<RowTerms<T>>())) return false;
+    RowTerms<T>& all = into.template wait_for<RowTerms<T>>();
+    all.row = Shape(table.begin() + 1, table.end());
+    all.terms.push_back(rows);
+    return true;
   }
 };
 
@@ -98,17 +74,18 @@ struct Scatter {
 template <class T>
 Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
   require(!x.shape().empty(), where, "the table has no axes; it must have rows");
-  const std::size_t count = x.shape()[0], row = x.shape().product(1, x.shape().size());
-  check(where, *indices, count, "table");
+  const Shape table = x.shape();
+  const std::size_t row = table.product(1, table.size());
+  check(where, *indices, table[0], "table");
   Shape shape(indices->shape());
-  for (std::size_t k = 1; k < x.shape().size(); ++k) shape.push_back(x.shape()[k]);
+  for (std::size_t k = 1; k < table.size(); ++k) shape.push_back(table[k]);
   const Variable<T> rows = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   for (std::size_t k = 0; k < indices->size(); ++k)
     std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
                 y->buffer.data() + k * row);
-  return primitive("take", {x}, Variable<T>(y), [indices, count](const Variable<T>& g) {
-    return Scatter<T>{{g, indices}, count};
+  return primitive("take", {x}, Variable<T>(y), [indices, table](const Variable<T>& g) {
+    return Scatter<T>{{g, indices}, table};
   });
 }
 
@@ -167,16 +144,14 @@ template <class T>
 struct ScatterAlong {
   Variable<T> x;
   SharedIndices indices;
-  Axis axis;
+  std::size_t axis;
+  Shape whole;
 
+  const Shape& shape() const { return whole; }
+  Variable<T> value() const { return scatter_elements(x, indices, axis, whole); }
   void add_to(Adjoint<T>& into) const {
-    if (Tape<T>::innermost()) {
-      into += scatter_elements(x, indices, axis, into.shape());
-      return;
-    }
-    const auto memory = into.open(false);
-    add_along(into.shape(), *indices, normal_axis("take_along", axis, into.shape().size()), x,
-              [&](std::size_t to) -> T& { return memory.data[to / memory.run * memory.pitch + to % memory.run]; });
+    const View<T> place = into.open(false).view;
+    add_along(whole, *indices, axis, x, [&](std::size_t to) -> T& { return place.data[place.layout.at(to)]; });
   }
 };
 
@@ -188,8 +163,8 @@ Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Ax
   Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
   for_each_along(x.shape(), *indices, k,
                  [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
-  return primitive("take_along", {x}, Variable<T>(y), [indices, axis](const Variable<T>& g) {
-    return ScatterAlong<T>{g, indices, axis};
+  return primitive("take_along", {x}, Variable<T>(y), [indices, k, shape = x.shape()](const Variable<T>& g) {
+    return ScatterAlong<T>{g, indices, k, shape};
   });
 }
 
@@ -290,8 +265,6 @@ template Variable<float> take(const Variable<float>&, const Indices&, const char
 template Variable<double> take(const Variable<double>&, const Indices&, const char*);
 template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
 template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
-template void scatter_into(float*, std::size_t, std::size_t, std::span<const RowTerm<float>>);
-template void scatter_into(double*, std::size_t, std::size_t, std::span<const RowTerm<double>>);
 template Variable<float> take_along(const Variable<float>&, const Indices&, Axis);
 template Variable<double> take_along(const Variable<double>&, const Indices&, Axis);
 template Variable<float> scatter_along(const Variable<float>&, const Indices&, Axis, const Shape&);

@@ -11,6 +11,8 @@
 
 namespace unroll {
 
+using namespace detail;
+
 namespace {
 
 // An OpenBLAS that is older than the processor takes it for the first one with 64 bits, several times slower.

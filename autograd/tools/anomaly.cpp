@@ -36,7 +36,7 @@ void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
   if (found.empty()) return;
   Tape<T>& tape = *Tape<T>::innermost();
   std::ostringstream text;
-  for (const std::uint32_t operand : node.operands()) {
+  for (const std::uint32_t operand : node.operands) {
     text << (text.tellp() ? ", " : "");
     if (operand == Node<T>::constant)
       text << "a constant";

@@ -23,8 +23,7 @@ std::string quoted(const std::string& text) {
 
 template <class T>
 bool is_parameter(const Node<T>& node) {
-  const auto* const leaf = dynamic_cast<const Leaf<T>*>(&node);
-  return leaf && leaf->handle.tensor().identity;
+  return node.leaf && node.leaf->handle.tensor().parameter;
 }
 
 // How a book writes an operation.
@@ -38,7 +37,7 @@ std::string symbol(const std::string& operation) {
 // A part of another value is only a fork of its arrow.
 template <class T>
 bool is_fork(const Node<T>& node) {
-  return node.part() && !node.label;
+  return node.adjoint.joined() && !node.label;
 }
 
 template <class T>
@@ -46,9 +45,9 @@ std::string drawn(const Node<T>& node) {
   std::ostringstream text;
   text << "[label=";
   if (is_parameter(node))
-    text << quoted(static_cast<const Leaf<T>&>(node).handle.tensor().identity->name)
+    text << quoted(node.leaf->handle.tensor().parameter->name)
          << ", shape=box, style=filled, fillcolor=\"#dbe9f6\", color=\"#3b6ea5\"";
-  else if (node.operands().empty())
+  else if (node.operands.empty())
     text << quoted(node.label ? node.label : "input")
          << ", shape=box, style=filled, fillcolor=\"#dff0d8\", color=\"#5b9a4a\"";
   else if (is_fork(node))
@@ -77,7 +76,7 @@ const Path* step_of(const Path* path) {
 template <class T>
 bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
   const Node<T>&from = tape.node(a), &to = tape.node(b);
-  return to.label && std::any_of(from.operands().begin(), from.operands().end(), [&](std::uint32_t operand) {
+  return to.label && std::any_of(from.operands.begin(), from.operands.end(), [&](std::uint32_t operand) {
            if (operand == Node<T>::constant) return false;
            const Node<T>& state = tape.node(operand);
            return state.label && std::string(state.label) == to.label && step_of(state.path) != step_of(from.path);
@@ -146,7 +145,7 @@ std::string to_dot(const Tape<T>& tape) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
     bool begins = true;
-    for (const std::uint32_t operand : node.operands()) {
+    for (const std::uint32_t operand : node.operands) {
       if (operand == Node<T>::constant) continue;
       out << "  " << operand << " -> " << k;
       const Path* const from = step_of(tape.node(operand).path);

@@ -37,36 +37,25 @@ class Replay {
 
 /// y = f(x), all outputs in one array            x̄ = ȳ ∂f/∂x, of an f that is computed again
 template <class T>
-class CheckpointNode final : public Node<T> {
+class Recomputation final : public Rule<T> {
  public:
-  CheckpointNode(const Variable<T>& result, const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs,
-                 const Many<T>& operands, std::vector<std::uint32_t> indices, Random* random,
-                 const Random::State& state)
-      : Node<T>("checkpoint", result.shape(), indices),
-        f_(f),
-        shapes_(std::move(shapes)),
-        inputs_(inputs),
-        operands_(operands),
-        indices_(std::move(indices)),
-        random_(random),
-        state_(state) {}
+  Recomputation(const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs, const Many<T>& operands,
+                Random* random, const Random::State& state)
+      : f_(f), shapes_(std::move(shapes)), inputs_(inputs), operands_(operands), random_(random), state_(state) {}
 
-  void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into, bool last) override {
+  void pull(const Node<T>&, std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
     if (of_.get() != g.shared().get()) {
       of_ = g.shared();
       slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);
     }
-    this->add(into, k, slopes_[k]);
-    if (!last) return;
-    slopes_.clear();
-    of_ = {};
+    into += slopes_[k];
   }
 
  private:
   Many<T> swept_slopes(const Variable<T>& g) {
     const Replay replay(random_, state_);
     Tape<T> tape(random_);
-    for (const Variable<T>& operand : operands_) tape.capture(operand);
+    for (const Variable<T>& operand : operands_) tape.adopt(operand);
     const Variable<T> y = outputs_again();
     if (tape.index_of(y) == Node<T>::constant) return no_slopes();
     const Gradients<T> gradients = tape.backward(sum(y * g));
@@ -78,9 +67,9 @@ class CheckpointNode final : public Node<T> {
   Many<T> recorded_slopes(const Variable<T>& g) {
     const Replay replay(random_, state_);
     Tape<T>& tape = *Tape<T>::innermost();
-    const std::size_t first = tape.size();  // operands may depend on each other
+    const std::size_t since = tape.size();  // operands may depend on each other
     const Variable<T> y = outputs_again();
-    return tape.index_of(y) == Node<T>::constant ? no_slopes() : tape.gradient(y, operands_, g, first);
+    return tape.index_of(y) == Node<T>::constant ? no_slopes() : tape.gradient(y, operands_, g, since);
   }
 
   // Of outputs that depend on nothing.
@@ -103,10 +92,9 @@ class CheckpointNode final : public Node<T> {
   const Segment<T> f_;
   const std::vector<Shape> shapes_;  // of its outputs
   const Many<T> inputs_, operands_;
-  const std::vector<std::uint32_t> indices_;
   Random* const random_;
   const Random::State state_;
-  Shared<Tensor<T>> of_;  // the adjoint that the slopes belong to
+  detail::Shared<detail::Tensor<T>> of_;  // the adjoint that the slopes belong to
   Many<T> slopes_;
 };
 
@@ -123,12 +111,12 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
   {
     const Innermost<Tape<T>> alone(nullptr);
     Tape<T> inner(random);
-    inner.capture_from(*tape);
+    inner.adopt_from(*tape);
     outputs = f(inputs);
     for (const Variable<T>& output : outputs)
       inner.index_of(output);  // one that f only passes on is an operand as well
     for (std::uint32_t k = 0; k < inner.size(); ++k)
-      if (const auto* leaf = dynamic_cast<const Leaf<T>*>(&inner.node(k)))
+      if (const Leaf<T>* const leaf = inner.node(k).leaf)
         if (tape->index_of(leaf->handle) != Node<T>::constant) operands.push_back(leaf->handle);
   }
   require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
@@ -137,8 +125,10 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
   if (operands.empty()) return outputs;
   std::vector<Shape> shapes;
   for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
-  const Variable<T> all = tape->template record<CheckpointNode<T>>(
-      detach(flattened(outputs)).shared(), f, std::move(shapes), inputs, operands, std::move(indices), random, state);
+  const Variable<T> together = detach(flattened(outputs));
+  auto node = tape->prepare("checkpoint", together.shape(), std::span(std::as_const(indices)), 1);
+  node->rules[0] = tape->template make_rule<Recomputation<T>>(f, std::move(shapes), inputs, operands, random, state);
+  const Variable<T> all = tape->record(std::move(node), together.shared());
   std::int64_t begin = 0;
   for (Variable<T>& output : outputs) {
     const std::int64_t end = begin + static_cast<std::int64_t>(output.size());

@@ -1,6 +1,5 @@
 #include "trace.hpp"
 
-#include "../operations/parts.hpp"
 #include "../tape.hpp"
 
 namespace unroll {
@@ -30,7 +29,7 @@ void Trace<T>::labelled(const Node<T>& node) {
 template <class T>
 void Trace<T>::sweeping(const Node<T>& node, const Variable<T>& gradient) {
   if (const auto found = places_.find(&node); found != places_.end())
-    entries_[found->second].gradient = packed_copy(gradient);
+    entries_[found->second].gradient = copy_of(gradient);
 }
 
 template <class T>

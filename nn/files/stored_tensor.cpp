@@ -34,7 +34,7 @@ struct BrainHalf {
 };
 
 template <class T, class Element>
-void convert(const std::byte* from, Buffer<T>& values) {
+void convert(const std::byte* from, unroll::detail::Buffer<T>& values) {
   for (T& value : values) {
     Element element;
     std::memcpy(&element, from, sizeof(Element));
@@ -46,9 +46,9 @@ void convert(const std::byte* from, Buffer<T>& values) {
 struct Kind {
   const char* name;
   std::size_t width;
-  void (*to_float)(const std::byte*, Buffer<float>&);
-  void (*to_double)(const std::byte*, Buffer<double>&);
-  void (*to_index)(const std::byte*, Buffer<std::int64_t>&);
+  void (*to_float)(const std::byte*, unroll::detail::Buffer<float>&);
+  void (*to_double)(const std::byte*, unroll::detail::Buffer<double>&);
+  void (*to_index)(const std::byte*, unroll::detail::Buffer<std::int64_t>&);
 };
 
 template <class Element>
@@ -82,7 +82,7 @@ void require_known(std::string_view where, Dtype dtype) {
 }
 
 // An infinity is none that was finite.
-void require_finite(std::string_view where, const StoredTensor& tensor, const Buffer<float>& values) {
+void require_finite(std::string_view where, const StoredTensor& tensor, const unroll::detail::Buffer<float>& values) {
   for (std::size_t k = 0; k < values.size(); ++k) {
     if (!std::isinf(values[k])) continue;
     double element;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "../../autograd/kernels/panels.hpp"
+#include "../../autograd/operations/ops.hpp"
 #include "../../autograd/tape.hpp"
 #include "../cells/elman.hpp"
 #include "../cells/gru.hpp"

@@ -18,8 +18,8 @@ void require_finite(const char* where, const Gradients<T>& gradients) {
     for (const T x : g) any |= odd(x);  // unlike a search, this is vectorised
     if (!any) continue;
     const T* const bad = std::find_if(g.begin(), g.end(), odd);
-    const auto& identity = entry.of.tensor().identity;
-    fail(where, "the gradient of ", identity ? "'" + identity->name + "'" : "a watched variable", " holds ", *bad,
+    const auto& parameter = entry.of.tensor().parameter;
+    fail(where, "the gradient of ", parameter ? "'" + parameter->name + "'" : "a watched variable", " holds ", *bad,
          "; it must be finite");
   }
 }

@@ -37,7 +37,7 @@ bool state() {
     const RepeatedProducts repeated;
     const Parameter<double> weight(Array<double>{{1, 2}, {3, 4}});
     matmul(ones<double>({2, 2}), weight);
-    good &= one("repeated products", weight.tensor().identity->panels[0] || weight.tensor().identity->panels[1]);
+    good &= one("repeated products", weight.tensor().parameter->panels[0] || weight.tensor().parameter->panels[1]);
   }
   good &= one("memory", FreeBlocks::mine != nullptr);
   try {

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <span>
+#include <typeinfo>
+
+#include "kernels/traverse.hpp"
+#include "rows.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+template <class T>
+class Adjoint;
+
+namespace detail {
+
+/// Terms that are added together later: a weight that is used at every step gets one product for many steps, and a table
+/// no rows but those that were taken.
+template <class T>
+class Postponed {
+ public:
+  virtual ~Postponed() = default;
+  virtual void add_to(Adjoint<T>& into) = 0;
+  /// Rows of a table, in order and each once, if they are no more than that.
+  virtual std::optional<Rows<T>> rows() const { return {}; }
+};
+
+/// sum + x, recorded, where x is summed or repeated to this shape. No sum is 0. In operations/elementwise.cpp.
+template <class T>
+Variable<T> recorded_sum(const Variable<T>& sum, const Variable<T>& x, const Shape& shape);
+
+template <class T>
+using Handles = std::span<const Variable<T>* const>;
+
+}  // namespace detail
+
+/// How a sweep adds: it records the values of terms; or it adds to memory, and keeps what it comes by, or frees it.
+enum class Sweep { records, keeps, frees };
+
+/// What a rule contributes to the adjoint of an operand. It knows its shape; its value, which is recorded where a sweep
+/// records; and how to add itself to memory, which may cost less.
+template <class X, class T>
+concept Term = requires(const X& term, Adjoint<T>& into) {
+  { term.shape() } -> std::convertible_to<const Shape&>;
+  { term.value() } -> std::convertible_to<Variable<T>>;
+  term.add_to(into);
+};
+
+/// The adjoint of a value, a sum of terms. It is summed over the axes along which the value was broadcast to a term.
+template <class T>
+class Adjoint {
+ public:
+  /// `shape` must live as long. One that `postpones` lets terms wait for others of their kind.
+  explicit Adjoint(const Shape& shape, Sweep sweep = Sweep::frees, bool postpones = false)
+      : shape_(shape), sweep_(sweep), postpones_(postpones) {}
+  Adjoint(const Adjoint&) = delete;
+
+  void operator+=(const Variable<T>& x);
+  template <Term<T> X>
+  void operator+=(const X& term) {
+    if constexpr (requires { term.postpone_to(*this); })
+      if (term.postpone_to(*this)) return;
+    if (records())
+      *this += term.value();
+    else
+      term.add_to(*this);
+  }
+
+  const Shape& shape() const { return shape_; }
+  /// What has been added so far; empty if nothing has.
+  Variable<T> value();
+  /// The same where nothing more will be added. A part's stays with the whole.
+  Variable<T> finish() {
+    if (folded_ || postponed_ || unwritten_) unite();
+    return std::move(sum_);
+  }
+  /// As rows of a table, if all others are 0.
+  std::optional<detail::Rows<T>> rows() const { return postponed_ ? postponed_->rows() : std::nullopt; }
+
+  // What terms are made of:
+
+  bool records() const { return sweep_ == Sweep::records; }
+  bool postpones() const { return postpones_; }
+  /// This adjoint is from now on a part of the memory of another one.
+  void join(Adjoint& whole, std::size_t offset, const detail::Layout& layout) {
+    whole_ = &whole.owner();
+    offset_ = whole.offset_ + offset;
+    layout_ = layout;
+  }
+  bool joined() const { return whole_; }
+  /// Memory to add to; it is fresh, to be written, only if every element will be.
+  struct Memory {
+    detail::View<T> view;
+    bool fresh;
+  };
+  Memory open(bool all_will_be_written);
+  /// Adds a function of operands. The memory of one that nobody else has may become that of the adjoint.
+  void add(detail::Loop<T> loop, const void* function, detail::Handles<T> operands);
+  /// Adds x. Where x is still needed, it may stand in the memory of the adjoint afterwards.
+  void pass(Variable<T>& x);
+  /// The terms of a kind that wait, or none if there is anything else.
+  template <class Kind>
+  Kind* waiting() {
+    return postponed_ && typeid(*postponed_) == typeid(Kind) ? static_cast<Kind*>(postponed_.get()) : nullptr;
+  }
+  /// The same, or the first ones, after anything else has been added.
+  template <class Kind>
+  Kind& wait_for() {
+    if (Kind* const others = waiting<Kind>()) return *others;
+    settle();
+    postponed_ = std::make_unique<Kind>();
+    return static_cast<Kind&>(*postponed_);
+  }
+  /// Whether nothing has been added, nor waits.
+  bool empty() const { return !sum_.has_value() && !postponed_; }
+  /// Adds what waits.
+  void settle() {
+    if (owner().postponed_) [[unlikely]]
+      add_postponed();
+  }
+
+ private:
+  // What it is of the memory, seen in rows: none of it if that is not some columns.
+  struct Columns {
+    std::size_t first, count, pitch;
+  };
+  Adjoint& owner() { return whole_ ? *whole_ : *this; }
+  Columns columns();
+  detail::View<T> view();
+  void write_zeros();
+  void fold();
+  void add_postponed();
+  void unite();
+
+  const Shape& shape_;
+  const Sweep sweep_;
+  const bool postpones_;
+  Adjoint* whole_ = nullptr;  // in whose memory it stands, and where
+  std::size_t offset_ = 0;
+  detail::Layout layout_{0};
+  Variable<T> sum_;
+  // In the memory of the sum, seen in rows of `pitch_`, nobody has written or seen the first `unwritten_` columns yet.
+  std::size_t unwritten_ = 0, pitch_ = 0;
+  std::unique_ptr<detail::Postponed<T>> postponed_;
+  std::size_t terms_ = 0;                     // in memory; many are folded
+  std::unique_ptr<detail::Parts<T>> folded_;  // those before
+};
+
+}  // namespace unroll

@@ -1,0 +1,82 @@
+// An elementwise function as scalar maths. The files of vector kernels include this, so it instantiates nothing of the
+// standard library.
+#pragma once
+
+#include "../visibility.hpp"
+
+namespace UNROLL_PUBLIC unroll {
+
+/// What a rule is given after the adjoint g, in this order. `other` is for two operands: each rule gets the other one.
+namespace keep {
+inline constexpr unsigned nothing = 0, result = 1, first = 2, second = 4, third = 8, operands = 14, other = 16;
+}
+
+/// The rule of an operand that gets the adjoint of the result as it is; a sweep then hands it on without a copy.
+struct Pass {
+  template <class X, class... Kept>
+  constexpr const X& operator()(const X& g, const Kept&...) const {
+    return g;
+  }
+};
+
+namespace detail {
+
+/// Stands for the rule of an operand that is never differentiated.
+struct NoRule {};
+
+template <class A, class B>
+inline constexpr bool same = false;
+template <class A>
+inline constexpr bool same<A, A> = true;
+
+/// An elementwise function of up to three operands: its value and the rule of each operand.
+template <unsigned Keep, class Value, class A = NoRule, class B = NoRule, class C = NoRule>
+struct Function {
+  const char* name;
+  Value value;
+  A a{};
+  B b{};
+  C c{};
+
+  static constexpr unsigned kept = Keep;
+  static constexpr int operands = requires(Value v, double x) { v(x); }
+  ? 1 : requires(Value v, double x) { v(x, x); }
+  ? 2 : 3;
+  static constexpr bool differentiable = !same<A, NoRule> || !same<B, NoRule> || !same<C, NoRule>;
+  /// How many arguments a rule has: g and what is kept.
+  static constexpr int arguments = 1 + (Keep == keep::other) + ((Keep & keep::result) != 0) +
+                                   ((Keep & keep::first) != 0) + ((Keep & keep::second) != 0) +
+                                   ((Keep & keep::third) != 0);
+
+  template <int operand>
+  constexpr const auto& rule() const {
+    if constexpr (operand == 0)
+      return a;
+    else if constexpr (operand == 1)
+      return b;
+    else
+      return c;
+  }
+};
+
+template <unsigned Keep, class Value, class... Rules>
+constexpr Function<Keep, Value, Rules...> function(const char* name, Value value, Rules... rules) {
+  return {name, value, rules...};
+}
+
+/// Calls f with the first N elements of x.
+template <int N, class F, class X>
+constexpr auto spread(const F& f, const X* x) {
+  static_assert(1 <= N && N <= 5);
+  if constexpr (N == 1) return f(x[0]);
+  if constexpr (N == 2) return f(x[0], x[1]);
+  if constexpr (N == 3) return f(x[0], x[1], x[2]);
+  if constexpr (N == 4) return f(x[0], x[1], x[2], x[3]);
+  if constexpr (N == 5) return f(x[0], x[1], x[2], x[3], x[4]);
+}
+
+template <class F>
+F plain(const F&);  // only for decltype: the type without const and reference
+
+}  // namespace detail
+}  // namespace unroll
