@@ -18,6 +18,9 @@
 #include "safetensors_header.hpp"
 
 namespace unroll::nn {
+
+using detail::Header, detail::longest_header, detail::metadata_key, detail::printable;
+
 namespace {
 
 // A file that is written here begins, after the length of its header, with its checksum. No single bit can make it a

@@ -7,7 +7,7 @@
 
 #include "../text/utf8.hpp"
 
-namespace unroll::nn {
+namespace unroll::nn::detail {
 namespace {
 
 // The fields of a tensor in the header, and what each must be.
@@ -281,4 +281,4 @@ Header::Description Header::describe(const Place& place) {
   return read_tensor(path_, json, std::move(name));
 }
 
-}  // namespace unroll::nn
+}  // namespace unroll::nn::detail

@@ -10,7 +10,7 @@
 #include "safetensors.hpp"
 
 namespace UNROLL_PUBLIC unroll {
-namespace nn {
+namespace nn::detail {
 
 inline constexpr std::uint64_t longest_header = 100'000'000;
 inline constexpr std::string_view metadata_key = "__metadata__";
@@ -48,5 +48,5 @@ class Header {
   std::uint64_t length_;
 };
 
-}  // namespace nn
+}  // namespace nn::detail
 }  // namespace unroll
