@@ -16,10 +16,12 @@ namespace nn {
 template <class T>
 class Module {
  public:
+  /// Parameters and their names.
   using Named = std::vector<std::pair<std::string, Parameter<T>>>;
 
   Module() = default;
   Module(Module&&) noexcept = default;
+  /// Throws, except for clone().
   Module(const Module& other);
   /// Throws where a module that lives has registered this one: it would go on with the parameters that were here.
   Module& operator=(Module&& other);
@@ -29,13 +31,15 @@ class Module {
   const Named& named_parameters() const;
   /// All parameters, each once.
   std::vector<Parameter<T>> parameters() const;
-  /// Registers a parameter, which takes this name unless it has been registered here already.
+  /// Registers a parameter, which takes this name unless it has been registered here already. Throws where the name is
+  /// in use.
   void add(const std::string& name, Parameter<T>& parameter);
   /// Makes a parameter with these values first.
   void add(const std::string& name, Parameter<T>& parameter, Array<T> values);
-  /// Registers the parameters of a child as name.parameter.
+  /// Registers the parameters of a child as name.parameter; throws where such a name is in use.
   void add(const std::string& name, const Module& child);
-  /// Takes over the values of a model with the same names and shapes, in float or double.
+  /// Takes over the values of a model with the same names and shapes, in float or double. Throws, before anything
+  /// changes, where names or shapes differ, or a finite double is beyond the largest float.
   template <class U>
   void copy_from(const Module<U>& other);
 

@@ -26,3 +26,6 @@
 #include "training/optimizers.hpp"
 #include "training/parallel.hpp"
 #include "training/schedules.hpp"
+
+/// Layers made of the engine's operations, and what training takes: sequences, losses, optimizers, files, text.
+namespace unroll::nn {}

@@ -15,8 +15,8 @@ using Metadata = std::map<std::string, std::string>;
 
 /// What a safetensors file holds.
 struct Safetensors {
-  std::map<std::string, StoredTensor> tensors;
-  Metadata metadata;
+  std::map<std::string, StoredTensor> tensors;  ///< by name
+  Metadata metadata;                            ///< but for the library's
   /// What the file calls the dtypes that are unknown here, by the names of their tensors.
   std::map<std::string, std::string> unknown_dtypes;
   /// Whether the file carries a checksum, as every file does that was written here; it is right then.
@@ -41,7 +41,8 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
 template <class T>
 Metadata load_safetensors(const std::string& path, Module<T>& model);
 
-/// Writes every parameter under its names, a tied one under each, as PyTorch's state_dict has them.
+/// Writes every parameter under its names, a tied one under each, as PyTorch's state_dict has them. Errors as
+/// write_safetensors has them.
 template <class T>
 void save_safetensors(const std::string& path, const Module<T>& model, const Metadata& metadata = {});
 

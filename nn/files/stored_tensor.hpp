@@ -16,9 +16,9 @@ enum class Dtype : unsigned char { BOOL, U8, I8, U16, I16, F16, BF16, U32, I32, 
 
 /// A tensor as it lies in a file: row-major, little-endian bytes.
 struct StoredTensor {
-  Dtype dtype = Dtype::F32;
-  Shape shape;
-  std::vector<std::byte> bytes;
+  Dtype dtype = Dtype::F32;      ///< the type of its elements
+  Shape shape;                   ///< () for a single element
+  std::vector<std::byte> bytes;  ///< of all elements
 
   StoredTensor() = default;
   StoredTensor(const Array<float>& values);   ///< F32
@@ -33,8 +33,9 @@ struct StoredTensor {
   Indices to_indices() const;
 };
 
-/// A dtype's name in a file, and the bytes of one element (1 of an unknown one).
+/// A dtype's name in a file.
 const char* name_of(Dtype dtype);
+/// The bytes of one element, 1 of an unknown one.
 std::size_t width_of(Dtype dtype);
 /// The dtype of this name, or else Dtype::unknown.
 Dtype dtype_of(std::string_view name);

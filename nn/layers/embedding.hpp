@@ -6,15 +6,17 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
+/// Options of Embedding; both must be given.
 struct EmbeddingOptions {
-  std::size_t count = 0, size = 0;
+  std::size_t count = 0;  ///< rows of the table
+  std::size_t size = 0;   ///< elements of a row
 };
 
 /// The rows of a table with these indices.   shape: indices of shape s → s + (size,)   parameter: weight (count, size)
 template <class T>
 class Embedding : public Module<T> {
  public:
-  /// A table of N(0, 1), as PyTorch's.
+  /// A table of N(0, 1), as PyTorch's; throws where count or size is 0.
   Embedding(const EmbeddingOptions& options, Random& random) {
     require(options.count && options.size, "embedding", "count ", options.count, ", size ", options.size,
             "; both must be given");
@@ -28,9 +30,10 @@ class Embedding : public Module<T> {
   /// A parameter shared with another layer: Embedding(scores.weight).
   explicit Embedding(Parameter<T> table) { set(std::move(table)); }
 
+  /// The rows with these indices; throws where one is not in [0, count).
   Variable<T> operator()(const Indices& indices) const { return take(weight, indices, "embedding"); }
 
-  Parameter<T> weight;
+  Parameter<T> weight;  ///< the table, (count, size)
 
  private:
   void set(Parameter<T> table) {

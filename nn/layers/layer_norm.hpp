@@ -7,7 +7,8 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 /// y = (x − μ) / √(σ² + ε) ⊙ weight + bias, with the mean μ and the variance σ² of x along its last axis. Weight and
-/// bias broadcast; an empty handle stands for none.  shape: as x
+/// bias broadcast; an empty handle stands for none.  shape: as x, which must have an axis; throws where
+/// epsilon is negative
 template <class T>
 Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
                        const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
@@ -19,8 +20,9 @@ Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable
   return bias.has_value() ? scaled + bias : scaled;
 }
 
+/// Options of LayerNorm.
 struct LayerNormOptions {
-  std::size_t size = 0;
+  std::size_t size = 0;   ///< of the last axis; must be given
   double epsilon = 1e-5;  ///< added to the variance
   bool affine = true;     ///< with a weight, which starts at 1
   bool bias = true;       ///< and a bias, which starts at 0
@@ -31,6 +33,7 @@ struct LayerNormOptions {
 template <class T>
 class LayerNorm : public Module<T> {
  public:
+  /// Throws where the size is 0, or epsilon negative.
   explicit LayerNorm(const LayerNormOptions& options) : options_(options) {
     require(options.size, "layer_norm", "size 0; it must be given");
     require_not_negative<T>("layer_norm", "epsilon", options.epsilon);
@@ -39,6 +42,7 @@ class LayerNorm : public Module<T> {
     if (options.bias) this->add("bias", bias, zeros<T>({options.size}).value());
   }
 
+  /// As the function layer_norm; throws where the last size of x is another.
   Variable<T> operator()(const Variable<T>& x) const {
     require(!x.shape().empty() && x.shape().back() == options_.size, "layer_norm", "x has shape ", x.shape(),
             "; its last size must be ", options_.size);
@@ -47,7 +51,8 @@ class LayerNorm : public Module<T> {
     return layer_norm(x, weight, bias, options_.epsilon);
   }
 
-  Parameter<T> weight, bias;
+  Parameter<T> weight;  ///< (size,); an empty handle if not affine
+  Parameter<T> bias;    ///< (size,); an empty handle if there is none
 
  private:
   LayerNormOptions options_;

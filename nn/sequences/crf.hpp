@@ -7,19 +7,20 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
+/// Options of CRF.
 struct CRFOptions {
-  std::size_t tags = 0;
+  std::size_t tags = 0;  ///< their number; must be given
 };
 
 /// A linear-chain conditional random field: Lafferty et al. (2001). A path y of tags through emissions e has the score
 /// start[y₁] + Σ e_t[y_t] + Σ transitions[y_t, y_t₊₁] + end[y_n], and p(y | e) = e^score / Σ e^(scores of all paths).
 /// emissions (time, batch, tags); lengths (batch,), all as long as the emissions by default; padding may hold anything
 /// and gets gradient 0.   parameters: transitions (tags, tags), from row to column, start (tags,), end (tags,), which
-/// are −∞ for what must not be
+/// are −∞ for what must not be. Throws where shapes do not fit, or a length or a label within it is out of range.
 template <class T>
 class CRF : public Module<T> {
  public:
-  /// Parameters from U(−0.1, 0.1).
+  /// Parameters from U(−0.1, 0.1); throws for 0 tags.
   CRF(const CRFOptions& options, Random& random);
 
   /// ln p(labels | emissions) of each sequence, (batch,); 0 for one of length 0.   labels (time, batch)
@@ -33,7 +34,9 @@ class CRF : public Module<T> {
   /// equal ones it is the one whose last tags are smallest.
   Indices decode(const Variable<T>& emissions, const std::optional<Indices>& lengths = {}) const;
 
-  Parameter<T> transitions, start, end;
+  Parameter<T> transitions;  ///< (tags, tags), from row to column
+  Parameter<T> start;        ///< (tags,)
+  Parameter<T> end;          ///< (tags,)
 
  private:
   Packing packed(const Variable<T>& emissions, const std::optional<Indices>& lengths) const;

@@ -12,12 +12,15 @@ namespace nn {
 /// that are still running, the longest first. Without lengths, all sequences are as long as the batch.
 class Packing {
  public:
+  /// Throws unless lengths has shape (batch,) and values from 0 to time.
   Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths);
 
   /// How many sequences run at each step, up to the longest sequence's last; of no steps, one that runs none is left,
   /// so that a batch without rows passes through a cell too, and is recorded.
   const std::vector<std::size_t>& sizes() const { return sizes_; }
+  /// Steps of all sequences: the sum of the lengths.
   std::size_t rows() const { return rows_; }
+  /// Sequences, those of length 0 among them.
   std::size_t batch() const { return batch_; }
 
   /// (time, batch, ...) → (rows, ...); padding is not read, and gets gradient 0.
@@ -26,9 +29,10 @@ class Packing {
   /// (rows, ...) → (time, batch, ...); padding is 0.
   template <class T>
   Variable<T> unpack(const Variable<T>& x) const;
-  /// (batch, ...) with the longest sequence first, and back.
+  /// (batch, ...) → (batch, ...), the longest sequence first.
   template <class T>
   Variable<T> sort(const Variable<T>& x) const;
+  /// The same back.
   template <class T>
   Variable<T> unsort(const Variable<T>& x) const;
 

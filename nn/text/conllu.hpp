@@ -14,7 +14,10 @@ namespace nn {
 
 /// A line of a CoNLL-U file, its ten columns as they stand there (universaldependencies.org/format.html).
 struct Token {
+  ///@{
+  /// A column; `_` stands for one that is not given.
   std::string id, form, lemma, upos, xpos, feats, head, deprel, deps, misc;
+  ///@}
   bool operator==(const Token&) const = default;
 };
 
@@ -35,6 +38,7 @@ std::vector<Sentence> read_conllu(const std::filesystem::path& path);
 std::vector<Sentence> read_conllu(std::istream& in, const std::string& name);
 
 /// Writes what read_conllu has read, byte for byte apart from byte order mark, CR LF and missing or extra empty lines.
+/// Throws where a column holds a tab or a line end, or the stream fails.
 void write_conllu(std::ostream& out, const std::vector<Sentence>& sentences);
 
 }  // namespace nn

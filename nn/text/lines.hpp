@@ -22,13 +22,15 @@ class Lines {
   /// `name` is what errors call the text; `in` must outlive this object.
   Lines(std::istream& in, std::string name) : in_(in), name_(std::move(name)) {}
 
-  /// Goes to the next line; false after the last one.
+  /// Goes to the next line; false after the last one. An Error where the stream cannot be read.
   bool next();
+  /// This line, until next() or take().
   const std::string& line() const { return line_; }
   /// The same, which is empty then.
   std::string take() { return std::exchange(line_, {}); }
   /// The number of this line, from 1; 0 before the first.
   std::size_t number() const { return number_; }
+  /// What errors call the text.
   const std::string& name() const { return name_; }
 
   /// Throws an Error at this line, `train.conllu:118: ...`, unless `holds`.
@@ -37,6 +39,7 @@ class Lines {
     if (!holds) [[unlikely]]
       fail_at(number_, parts...);
   }
+  /// Throws an Error at the line of this number.
   template <class... Parts>
   [[noreturn]] void fail_at(std::size_t number, const Parts&... parts) const {
     fail(name_ + ':' + std::to_string(number), parts...);

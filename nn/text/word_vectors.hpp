@@ -13,8 +13,8 @@ namespace nn {
 /// Words and their vectors, word k in row k of the table.
 template <class T>
 struct WordVectors {
-  std::vector<std::string> words;
-  Array<T> table;  ///< [words, size]
+  std::vector<std::string> words;  ///< each once
+  Array<T> table;                  ///< [words, size]
 };
 
 /// Reads lines `word v1 ... vn`, as GloVe and word2vec write them; of a word that occurs twice the first vector counts.

@@ -26,6 +26,8 @@ class Checkpoint {
  public:
   Checkpoint();
 
+  ///@{
+  /// What the file has under this name, a model's parameters as name.parameter; throws where a name is in use.
   template <class T>
   void add(const std::string& name, const Module<T>& model);
   /// What has a state of its own: anything with visit_state(f), which calls f(name, value). Its name(), if it has one,
@@ -46,12 +48,13 @@ class Checkpoint {
   void add(const std::string& name, std::vector<double>& numbers);
   template <class T>
   void add(const std::string& name, Array<T>& array);
+  ///@}
   /// A value that does not change, and must be the same in a file to load.
   void fix(const std::string& name, const std::string& value);
   /// A value that is written as well, but may be another in a file to load.
   void note(const std::string& name, const std::string& value);
 
-  /// Writes the file, atomically; equal trainings give equal files.
+  /// Writes the file, atomically; equal trainings give equal files. An Error leaves an old file as it was.
   void save(const std::string& path) const;
   /// An Error that names the first difference, before anything changes, for a file of another training, and for one
   /// without a checksum, as earlier versions wrote them.

@@ -6,12 +6,13 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 /// Scales the gradients so that their norm, over all of them, is at most this; returns the norm before.
-/// A norm that is not finite is an Error that names a parameter, and nothing changes. Pascanu et al. (2013)
+/// A norm that is not finite is an Error that names a parameter, and nothing changes; so is a limit below 0. Pascanu et
+/// al. (2013)
 template <class T>
 double clip_norm(Gradients<T>& gradients, double most);
 
 /// Moves every element of the gradients into [−limit, limit]. One that is not finite is an Error that names its
-/// parameter, and nothing changes.
+/// parameter, and nothing changes; so is a limit below 0.
 template <class T>
 void clip_value(Gradients<T>& gradients, double limit);
 

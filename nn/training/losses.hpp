@@ -6,20 +6,22 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
+/// What becomes of the losses of all elements: their mean, their sum, or they as they are.
 enum class Reduction { mean, sum, none };
 
+/// Options of cross_entropy.
 template <class T>
 struct CrossEntropyOptions {
   std::int64_t ignore = ignored;  ///< the label of what does not count
-  Array<T> weights = {};          ///< of the classes, (classes,); all 1 by default
-  double smoothing = 0;           ///< the share of the label spread over all classes: Szegedy et al. (2016)
-  Reduction reduction = Reduction::mean;
+  Array<T> weights = {};          ///< of the classes, (classes,), 0 or more; all 1 by default
+  double smoothing = 0;           ///< the share of the label, in [0, 1), spread over all classes: Szegedy et al. (2016)
+  Reduction reduction = Reduction::mean;  ///< of cross_entropy; cross_entropy_total is a sum
 };
 
 /// A loss in two parts: a mean over uneven shards is the sum of their sums by the sum of their counts.
 template <class T>
 struct Total {
-  Variable<T> sum;
+  Variable<T> sum;   ///< a scalar
   double count = 0;  ///< what counted, weighted
 
   /// sum / count, or 0, with gradient 0, if nothing counted.
@@ -27,13 +29,13 @@ struct Total {
 };
 
 /// −Σ ln softmax(logits)[label].    shapes: (..., classes) with labels (...)   Logits of ignored labels may hold
-/// anything and get gradient 0.
+/// anything and get gradient 0. Throws where shapes do not fit, or a label is neither ignored nor in [0, classes).
 template <class T>
 Total<T> cross_entropy_total(const Variable<T>& logits, const Indices& labels,
                              const CrossEntropyOptions<T>& options = {});
 
 /// The mean of −w ln softmax(logits)[label] by the classes' weights w; 0 if all labels are ignored; or its sum, or each
-/// label's own in the shape of the labels.
+/// label's own in the shape of the labels. Shapes and errors as of cross_entropy_total.
 template <class T>
 Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
                           const std::type_identity_t<CrossEntropyOptions<T>>& options = {});
@@ -44,12 +46,13 @@ Total<T> total(const Variable<T>& losses) {
   return {sum(losses), double(losses.size())};
 }
 
+/// Options of the losses below.
 struct LossOptions {
-  Reduction reduction = Reduction::mean;
+  Reduction reduction = Reduction::mean;  ///< over all elements
 };
 
 /// −t ln σ(x) − (1 − t) ln σ(−x) for each logit x and probability t of the target; its mean, which throws over nothing,
-/// its sum, or each in the shape of the logits, which is that of the targets.
+/// its sum, or each in the shape of the logits, which must be that of the targets.
 template <class T>
 Variable<T> binary_cross_entropy(const Variable<T>& logits, const std::type_identity_t<Variable<T>>& targets,
                                  const LossOptions& options = {});

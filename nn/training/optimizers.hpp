@@ -21,8 +21,8 @@ namespace nn {
 /// Parameters that an optimizer moves in a way of their own.
 template <class T>
 struct ParameterGroup {
-  std::vector<Parameter<T>> parameters;
-  double learning_rate_factor = 1;
+  std::vector<Parameter<T>> parameters;     ///< each in one group
+  double learning_rate_factor = 1;          ///< by which the optimizer's is multiplied
   std::optional<double> weight_decay = {};  ///< the optimizer's unless given
 };
 
@@ -31,21 +31,25 @@ struct ParameterGroup {
 template <class T>
 struct ParameterGroups : std::vector<ParameterGroup<T>> {
   ParameterGroups() = default;
+  ///@{
+  /// One group of all, or several groups.
   ParameterGroups(std::vector<Parameter<T>> all) { this->push_back({std::move(all)}); }
   ParameterGroups(std::initializer_list<Parameter<T>> all) : ParameterGroups(std::vector<Parameter<T>>(all)) {}
   ParameterGroups(std::vector<ParameterGroup<T>> groups) : std::vector<ParameterGroup<T>>(std::move(groups)) {}
   ParameterGroups(std::initializer_list<ParameterGroup<T>> groups) : std::vector<ParameterGroup<T>>(groups) {}
+  ///@}
 };
 
 /// The step of one parameter x with gradient g.
 template <class T>
 struct Step {
-  double learning_rate, weight_decay;
-  double count;  ///< 1 at the parameter's first step
-  std::span<T> x;
-  const Array<T>& g;
-  const Indices* rows;  ///< those rows of x that g has; null for all
-  std::vector<Array<T>>& memory;
+  double learning_rate;           ///< η, the group's
+  double weight_decay;            ///< λ, the group's
+  double count;                   ///< 1 at the parameter's first step
+  std::span<T> x;                 ///< all elements
+  const Array<T>& g;              ///< without λ x
+  const Indices* rows;            ///< those rows of x that g has; null for all
+  std::vector<Array<T>>& memory;  ///< in the shape of x, but empty where nothing is kept
 };
 
 /// Calls rule(x, g, memory...) for each element, with g = ∇ + λ x and the first n arrays of the memory; what is not
@@ -86,13 +90,15 @@ void each(const Step<T>& step, const Rule& rule, bool decay) {
   }
   (std::make_index_sequence<n>());
 }
+/// The same, where the weights decay by λ alone.
 template <std::size_t n, class T, class Rule>
 void each(const Step<T>& step, const Rule& rule) {
   each<n>(step, rule, step.weight_decay != 0);
 }
 
 /// What optimizers share: parameters, what is remembered of each, and the learning rate, which schedules set. One's own
-/// is an update() by each(step, rule).
+/// is an update() by each(step, rule). All throw where an option is negative or not finite, and where a parameter is
+/// given twice or none is.
 template <class T>
 class Optimizer {
  public:
@@ -102,7 +108,7 @@ class Optimizer {
   /// its parameter, and so are gradients none of which is by one of these parameters; nothing changes then.
   void step(const Gradients<T>& gradients);
 
-  double learning_rate;
+  double learning_rate;  ///< η of the next step
 
   /// "adam", "sgd", ...
   const char* name() const { return name_; }
@@ -125,8 +131,9 @@ class Optimizer {
   /// nor decay `rests`, the rows of a table that were not taken are not touched.
   Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
             const std::vector<bool>& kept, bool rests = false);
+  /// Moves the elements of one parameter.
   virtual void update(Step<T> step) const = 0;
-  const char* name_;
+  const char* name_;  ///< a literal
 
  private:
   struct Member {
@@ -142,17 +149,19 @@ class Optimizer {
 // In the equations η is the learning rate, g = ∇ + λ x the gradient with weight decay λ, t the number of steps, and
 // what is remembered starts at 0; each gives what PyTorch's optimizer of that name gives. Without ε, 0 / 0 is no step.
 
+/// Options of SGD.
 struct SGDOptions {
-  double learning_rate = 0.01;
-  double momentum = 0;
-  double weight_decay = 0;
-  bool nesterov = false;  ///< x = x − η (g + μ v): Sutskever et al. (2013)
+  double learning_rate = 0.01;  ///< η
+  double momentum = 0;          ///< μ
+  double weight_decay = 0;      ///< λ
+  bool nesterov = false;        ///< x = x − η (g + μ v): Sutskever et al. (2013)
 };
 
 /// v = μ v + g,  x = x − η v
 template <class T>
 class SGD final : public Optimizer<T> {
  public:
+  /// Throws where nesterov has no momentum.
   explicit SGD(const ParameterGroups<T>& parameters, const SGDOptions& options = {});
 
  private:
@@ -160,12 +169,14 @@ class SGD final : public Optimizer<T> {
   SGDOptions options_;
 };
 
+/// Options of Adam and AdamW.
 struct AdamOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9, beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  bool amsgrad = false;  ///< the largest v so far takes the place of v: Reddi et al. (2018)
+  double learning_rate = 1e-3;  ///< η
+  double beta1 = 0.9;           ///< β₁, in [0, 1)
+  double beta2 = 0.999;         ///< β₂, in [0, 1)
+  double epsilon = 1e-8;        ///< ε
+  double weight_decay = 0;      ///< λ
+  bool amsgrad = false;         ///< the largest v so far takes the place of v: Reddi et al. (2018)
 };
 
 /// m = β₁ m + (1 − β₁) g,  v = β₂ v + (1 − β₂) g²,  x = x − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
@@ -173,11 +184,12 @@ struct AdamOptions {
 template <class T>
 class Adam : public Optimizer<T> {
  public:
+  /// Throws where an option is outside its range.
   explicit Adam(const ParameterGroups<T>& parameters, const AdamOptions& options = {});
 
  protected:
   void update(Step<T> step) const override;
-  bool decoupled_ = false;  // whether the weights decay by themselves instead of through the gradient
+  bool decoupled_ = false;  ///< whether the weights decay by themselves instead of through the gradient
 
  private:
   AdamOptions options_;
@@ -187,22 +199,25 @@ class Adam : public Optimizer<T> {
 template <class T>
 class AdamW final : public Adam<T> {
  public:
+  /// Throws where an option is outside its range.
   explicit AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options = {.weight_decay = 0.01});
 };
 
+/// Options of RMSprop.
 struct RMSpropOptions {
-  double learning_rate = 0.01;
-  double alpha = 0.99;
-  double epsilon = 1e-8;
-  double momentum = 0;
-  double weight_decay = 0;
-  bool centred = false;  ///< s − m² instead of s, with m = α m + (1 − α) g: Graves (2013)
+  double learning_rate = 0.01;  ///< η
+  double alpha = 0.99;          ///< α, in [0, 1)
+  double epsilon = 1e-8;        ///< ε
+  double momentum = 0;          ///< μ
+  double weight_decay = 0;      ///< λ
+  bool centred = false;         ///< s − m² instead of s, with m = α m + (1 − α) g: Graves (2013)
 };
 
 /// s = α s + (1 − α) g²,  v = μ v + g / (√s + ε),  x = x − η v. Tieleman and Hinton (2012)
 template <class T>
 class RMSprop final : public Optimizer<T> {
  public:
+  /// Throws where an option is outside its range.
   explicit RMSprop(const ParameterGroups<T>& parameters, const RMSpropOptions& options = {});
 
  private:
@@ -210,18 +225,20 @@ class RMSprop final : public Optimizer<T> {
   RMSpropOptions options_;
 };
 
+/// Options of Adagrad.
 struct AdagradOptions {
-  double learning_rate = 0.01;
+  double learning_rate = 0.01;     ///< η
   double learning_rate_decay = 0;  ///< ζ in η / (1 + (t − 1) ζ), which takes the place of η
-  double epsilon = 1e-10;
-  double weight_decay = 0;
-  double initial = 0;  ///< what s starts at
+  double epsilon = 1e-10;          ///< ε
+  double weight_decay = 0;         ///< λ
+  double initial = 0;              ///< what s starts at
 };
 
 /// s = s + g²,  x = x − η g / (√s + ε). Duchi et al. (2011)
 template <class T>
 class Adagrad final : public Optimizer<T> {
  public:
+  /// Throws where an option is outside its range.
   explicit Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& options = {});
 
  private:
@@ -229,17 +246,19 @@ class Adagrad final : public Optimizer<T> {
   AdagradOptions options_;
 };
 
+/// Options of Adadelta.
 struct AdadeltaOptions {
-  double learning_rate = 1;
-  double rho = 0.9;
-  double epsilon = 1e-6;
-  double weight_decay = 0;
+  double learning_rate = 1;  ///< η
+  double rho = 0.9;          ///< ρ, in [0, 1)
+  double epsilon = 1e-6;     ///< ε
+  double weight_decay = 0;   ///< λ
 };
 
 /// s = ρ s + (1 − ρ) g²,  d = g √(u + ε) / √(s + ε),  u = ρ u + (1 − ρ) d²,  x = x − η d. Zeiler (2012)
 template <class T>
 class Adadelta final : public Optimizer<T> {
  public:
+  /// Throws where an option is outside its range.
   explicit Adadelta(const ParameterGroups<T>& parameters, const AdadeltaOptions& options = {});
 
  private:

@@ -11,20 +11,23 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
+/// Options of parallel_gradients.
 struct ParallelOptions {
   std::size_t threads = 0;   ///< one for each core if 0; more or fewer change the time alone
   Random* random = nullptr;  ///< for dropout: each share gets a stream split from it
 };
 
+/// What parallel_gradients gives.
 template <class T>
 struct LossAndGradients {
-  T loss;
-  Gradients<T> gradients;
+  T loss;                  ///< the sum of the shares' losses
+  Gradients<T> gradients;  ///< of this sum
 };
 
 /// The loss and the gradients of a batch in shares, loss(0) + ... + loss(shares − 1), each a scalar recorded on a tape
 /// of its own while several threads work. They are added in the order of the shares, so that the result has the same
-/// bits whichever thread was first. What a share throws is thrown here, and nothing else has changed.
+/// bits whichever thread was first. What a share throws is thrown here, and nothing else has changed. Throws for 0
+/// shares.
 ///
 ///     const auto [loss, gradients] = nn::parallel_gradients(2, [&](std::size_t share) {
 ///       return nn::cross_entropy_total(model(x[share]), labels[share]).sum / count;
