@@ -16,3 +16,6 @@
 #include "tools/profile.hpp"
 #include "tools/recompute.hpp"
 #include "tools/trace.hpp"
+
+/// The engine: arrays, the tapes that record what is computed of them, the operations, and a look inside.
+namespace unroll {}

@@ -15,6 +15,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Throws Error: `where: what`, and the open scopes in parentheses.
 [[noreturn]] void throw_error(std::string_view where, const std::string& what);
 
 /// Throws Error with the parts, streamed one after the other.

@@ -16,22 +16,27 @@ class Tape;
 template <class T>
 class Gradients {
  public:
+  /// The gradient by one of them.
   struct Entry {
     Variable<T> of;          ///< a parameter or a watched variable
     Variable<T> gradient;    ///< zeros if the loss does not depend on it
     bool reached;            ///< whether it does
     Indices rows{};          ///< of a table: the gradient has these rows alone, and the others are 0
     Variable<T> all_rows{};  ///< the whole of it, once it was asked for
+    /// Whether it is of rows alone.
     bool of_rows() const { return rows.dimension() > 0; }
   };
 
-  /// The gradient by a parameter or watched variable of the tape, of the same shape.
+  ///@{
+  /// The gradient by a parameter or watched variable of the tape, of the same shape; throws where there is none.
   const Array<T>& operator[](const Variable<T>& x) const&;
   Array<T> operator[](const Variable<T>& x) && { return std::as_const(*this)[x]; }
+  ///@}
   /// Whether the loss depends on x; optimizers skip a parameter on which it does not.
   bool contains(const Variable<T>& x) const;
   /// Adds gradient by gradient; what only `other` has is taken over.
   Gradients& operator+=(const Gradients& other);
+  /// Multiplies all by a factor, which must be finite.
   Gradients& operator*=(double factor);
   /// Replaces each gradient g by f(g), of the same shape, where f(0) = 0.
   template <class F>
@@ -43,8 +48,11 @@ class Gradients {
   }
   /// √Σg² over all entries.
   double norm() const;
+  ///@{
+  /// All of them, in the order in which the tape recorded what they are by.
   const std::vector<Entry>& entries() const& { return entries_; }
   std::vector<Entry> entries() && { return std::move(entries_); }
+  ///@}
   /// The entry of x, or null.
   const Entry* find(const Variable<T>& x) const;
   /// The gradient of an entry with all its rows.

@@ -9,6 +9,7 @@ namespace UNROLL_PUBLIC unroll {
 template <class Object>
 class Innermost {
  public:
+  /// The innermost place from now on.
   explicit Innermost(Object* object) : object_(object), outer_(list_.last), home_(&list_) {
     static thread_local const Ending ending;
     (void)ending;

@@ -12,6 +12,7 @@ class Observer {
   Observer() = default;
   virtual ~Observer() = default;
 
+  /// An operation was recorded.
   virtual void recorded(const Node<T>&, const Variable<T>& /*result*/) {}
   /// `named` was called for the result of this node.
   virtual void labelled(const Node<T>&) {}
@@ -20,7 +21,9 @@ class Observer {
   /// Its rule has added to the adjoint of this operand.
   virtual void pulled(const Node<T>&, std::size_t /*operand*/, Adjoint<T>&) {}
 
+  /// The observer made last by this thread, or null.
   static Observer* innermost() { return Innermost<Observer>::object(); }
+  /// Calls event(observer) for all of this thread, the innermost first.
   template <class Event>
   static void tell(const Event& event) {
     for (Observer* observer = innermost(); observer; observer = observer->place_.outer()) event(*observer);

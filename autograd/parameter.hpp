@@ -13,18 +13,24 @@ class Parameter : public Variable<T> {
  public:
   /// An empty handle: all it can do is be assigned to.
   Parameter() { this->kind_ = detail::HandleKind::parameter; }
+  /// With these values; a module that registers it gives it a name.
   explicit Parameter(Array<T> array, std::string name = {});
+  ///@{
+  /// Another handle to the same parameter; within clone(), to the clone of it.
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept {
     this->tensor_ = std::move(other.tensor_);
     this->kind_ = other.kind_;
   }
+  ///@}
+  ///@{
   /// Makes this a handle to the other parameter. Throws where a module has registered this one, since the new one would
   /// be trained by nobody.
   Parameter& operator=(const Parameter& other) { return *this = Parameter(other); }
   Parameter& operator=(Parameter&& other);
+  ///@}
 
-  /// Replaces the array; the shape must stay. A sweep of a tape that recorded the old one throws.
+  /// Replaces the array; throws where it has another shape. A sweep of a tape that recorded the old one throws.
   void assign(Array<T> array);
   /// Lets f change the elements, which it gets as a std::span<T>, in place; variables that share their memory keep the
   /// old ones.
@@ -32,10 +38,13 @@ class Parameter : public Variable<T> {
   void update(const F& f) {
     f(own_elements());
   }
+  /// "lstm.weight_hh_l0": what errors, files and drawings call it.
   const std::string& name() const { return state().name; }
+  /// Gives it another name.
   void rename(std::string name) { state().name = std::move(name); }
   /// A frozen parameter is a constant to tapes that have not recorded it yet.
   void freeze(bool frozen = true) { state().frozen = frozen; }
+  /// Whether it is frozen.
   bool frozen() const { return state().frozen; }
   /// Called by the module that registers this handle: from now on, it is replaced with its module alone.
   void join_module() { this->kind_ = detail::HandleKind::member; }
@@ -51,7 +60,7 @@ class Cloning {
   Cloning();
   ~Cloning();
   Cloning(const Cloning&) = delete;
-  static bool active();
+  static bool active();  ///< in this thread
   /// What stands in the clone for an object that stands for a part of the original.
   static std::shared_ptr<void> counterpart(const std::shared_ptr<void>& original);
 

@@ -14,16 +14,19 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 /// only integers and correctly rounded operations make them.
 class Random {
  public:
-  using result_type = std::uint64_t;
+  using result_type = std::uint64_t;  ///< with min() and max(), what std::uniform_random_bit_generator asks for
   /// What there is to save: the key, the stream, and how many words were drawn from it.
   using State = std::array<std::uint64_t, 3>;
 
+  /// The stream of this seed, from its beginning.
   explicit Random(std::uint64_t seed) : Random(seed, 0, 0) {}
+  /// The stream that had this state, to go on from there.
   static Random from_state(const State& state) { return {state[0], state[1], state[2]}; }
+  /// What from_state() goes on from.
   State state() const { return {key_, stream_, position_}; }
 
-  static constexpr std::uint64_t min() { return 0; }
-  static constexpr std::uint64_t max() { return ~std::uint64_t{0}; }
+  static constexpr std::uint64_t min() { return 0; }                  ///< of 64 bits
+  static constexpr std::uint64_t max() { return ~std::uint64_t{0}; }  ///< of 64 bits
   /// 64 random bits, one word of the stream.
   std::uint64_t operator()();
 
@@ -47,10 +50,11 @@ class Random {
   std::vector<std::size_t> permutation(std::size_t n);
 
   /// low + (high − low) uniform(), element after element, drawn in double and then rounded to T, so that a float may
-  /// become `high` itself.
+  /// become `high` itself. Throws unless low ≤ high, and these and their difference are finite as T.
   template <class T>
   Array<T> uniform(const Shape& shape, double low = 0, double high = 1);
-  /// mean + deviation normal(), element after element, drawn in double and then rounded to T.
+  /// mean + deviation normal(), element after element, drawn in double and then rounded to T. Throws where one is not
+  /// finite as T, or the deviation negative.
   template <class T>
   Array<T> normal(const Shape& shape, double mean = 0, double deviation = 1);
 

@@ -16,10 +16,10 @@ class Tape;
 /// Where something is recorded: a scope and those around it. It lives as long as its thread, and as long as the tapes
 /// that the thread made.
 struct Path {
-  const Path* outer;
-  std::string name;
+  const Path* outer;    ///< null for the outermost
+  std::string name;     ///< of the scope
   std::int64_t number;  ///< of a step, say; -1 for none
-  mutable std::map<std::pair<std::int64_t, std::string>, std::unique_ptr<Path>> inner{};
+  mutable std::map<std::pair<std::int64_t, std::string>, std::unique_ptr<Path>> inner{};  ///< what it keeps alive
 
   /// "tagger/lstm/step 7"; without numbers, "tagger/lstm/step".
   std::string text(bool numbers = true) const;
@@ -29,8 +29,9 @@ struct Path {
 /// was recorded in it.
 class Scope {
  public:
+  /// Opens it, until this goes out of scope: Scope scope("step", t).
   explicit Scope(std::string name, std::int64_t number = -1);
-  ~Scope();
+  ~Scope();  ///< closes it
   Scope(const Scope&) = delete;
   /// The open scopes of this thread, outermost first: "tagger/lstm"; empty when there is none.
   static std::string path();

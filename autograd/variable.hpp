@@ -170,13 +170,15 @@ Variable<T> detach(const Variable<T>& x);
 /// The same in memory of its own.
 template <class T>
 Variable<T> copy_of(const Variable<T>& x);
-/// Every element is `value`, 0 or 1.
+/// An array of this shape whose elements are `value`.
 template <class T>
 Variable<T> full(const Shape& shape, T value);
+/// The same of 0.
 template <class T>
 Variable<T> zeros(const Shape& shape) {
   return full<T>(shape, 0);
 }
+/// The same of 1.
 template <class T>
 Variable<T> ones(const Shape& shape) {
   return full<T>(shape, 1);

@@ -1,5 +1,6 @@
 // The operations on Variables. Axes may be negative: -1 is the last one. Operands broadcast as in NumPy: shapes are
-// aligned at their last axes, and a size of 1 repeats.
+// aligned at their last axes, and a size of 1 repeats. Axes that are not there or given twice throw, and so do shapes
+// that do not fit, as said beside them.
 #pragma once
 
 #include <cmath>
@@ -15,13 +16,15 @@
 namespace UNROLL_PUBLIC unroll {
 
 template <class T>
-T element_of(const Variable<T>*);  // only for decltype: the T of a Variable or Parameter
+T element_of(const Variable<T>*);  ///< only for decltype: the T of a Variable or Parameter
 
+/// A Variable or Parameter.
 template <class X>
 concept VariableLike = requires(const std::decay_t<X>* x) {
   element_of(x);
 };
 
+/// Variables, numbers and xtensor expressions, but not without a Variable.
 template <class... X>
 concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> || Expression<X>)&&...);
 
@@ -29,17 +32,19 @@ concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> ||
 template <class... X>
 concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
 
-template <class X, class... More>
-struct ElementOf : ElementOf<More...> {};
-template <VariableLike X, class... More>
-struct ElementOf<X, More...> {
-  using type = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
+namespace detail {
+template <class X>
+struct ElementOf : std::false_type {};
+template <VariableLike X>
+struct ElementOf<X> : std::true_type {
+  using T = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
 };
+}  // namespace detail
 
 /// An operand as a Variable with the element type of those that are Variables already.
 template <class... All, class X>
 decltype(auto) as_variable(const X& x) {
-  using T = typename ElementOf<All...>::type;
+  using T = typename std::disjunction<detail::ElementOf<All>...>::T;  // of the first that is a Variable
   if constexpr (VariableLike<X>)
     return static_cast<const Variable<T>&>(x);
   else
@@ -52,11 +57,12 @@ template <const auto& f, class T, class... More>
 Variable<T> apply(const Variable<T>& x, const More&... more);
 }  // namespace detail
 
-// Elementwise: a value is within 4 units in the last place of the exact one, up to overflow and down to the smallest
-// subnormal number, and as in the C++ library for zeros, infinities and NaN. What has several steps rounds at each:
-// fma, lerp, a difference in an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the
-// rules in functions.hpp, with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the
-// rounded value y, and so are exact to the last place of 1. A NaN is never lost.
+// Elementwise: the result has the shape to which the operands broadcast; they throw where they do not. A value is
+// within 4 units in the last place of the exact one, up to overflow and down to the smallest subnormal number, and as
+// in the C++ library for zeros, infinities and NaN. What has several steps rounds at each: fma, lerp, a difference in
+// an exponent, silu and gelu where σ(x) and Φ(x) are subnormal. Derivatives follow from the rules in functions.hpp,
+// with their limits where a product would be ∞ · 0; those of tanh and sigmoid come from the rounded value y, and so are
+// exact to the last place of 1. A NaN is never lost.
 
 /// y = a + b
 template <class T>
@@ -133,7 +139,7 @@ template <class T>
 Variable<T> expm1(const Variable<T>& x) {
   return detail::apply<detail::functions::expm1>(x);
 }
-/// y = √x
+/// y = √x; NaN below 0
 template <class T>
 Variable<T> sqrt(const Variable<T>& x) {
   return detail::apply<detail::functions::sqrt>(x);
@@ -163,10 +169,12 @@ template <class T>
 Variable<T> erf(const Variable<T>& x) {
   return detail::apply<detail::functions::erf>(x);
 }
+/// y = sin x, in radians
 template <class T>
 Variable<T> sin(const Variable<T>& x) {
   return detail::apply<detail::functions::sin>(x);
 }
+/// y = cos x, in radians
 template <class T>
 Variable<T> cos(const Variable<T>& x) {
   return detail::apply<detail::functions::cos>(x);
@@ -191,7 +199,8 @@ template <class T>
 Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) {
   return -maximum(-a, -b);
 }
-/// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond
+/// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond. Throws unless
+/// low ≤ high.
 template <class T>
 Variable<T> clamp(const Variable<T>& x, double low, double high) {
   require(low <= high, "clamp", "from ", low, " to ", high, "; the former must not be larger");
@@ -265,6 +274,8 @@ Variable<T> square(const Variable<T>& x) {
   return multiply(x, x);
 }
 
+///@{
+/// Element by element, of Variables, and of a Variable and a number or an xtensor expression.
 template <class A, class B>
 requires Operands<A, B>
 auto operator+(A&& a, B&& b) { return add(as_variable<A, B>(a), as_variable<A, B>(b)); }
@@ -295,7 +306,7 @@ auto operator==(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A
 template <class A, class B>
 requires Operands<A, B>
 auto operator!=(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
-/// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0)
+/// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0).
 template <class A, class B>
 requires Operands<A, B>
 auto operator&&(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
@@ -337,17 +348,21 @@ auto logical_and(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_var
 template <class A, class B>
 requires MixedOperands<A, B>
 auto logical_or(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
+///@}
 
-// What rules that choose are written with (functions.hpp).
+// What rules that choose are written with (functions.hpp), as it is there for numbers and for vectors of them.
+
+/// where(condition, a, b)
 template <class T>
 Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
   return where(condition, a, b);
 }
+/// x, which a rule divides by
 template <class T>
 const Variable<T>& nonzero(const Variable<T>& x) {
   return x;
 }
-
+/// sigmoid(x)
 template <class T>
 Variable<T> logistic(const Variable<T>& x) {
   return sigmoid(x);
@@ -355,8 +370,10 @@ Variable<T> logistic(const Variable<T>& x) {
 
 // Matrix product
 
+/// Which operands of matmul are transposed.
 struct Transposed {
-  bool a = false, b = false;
+  bool a = false;  ///< aᵀ b
+  bool b = false;  ///< a bᵀ
 };
 
 /// While it lives, this thread multiplies by the same parameters again and again, and products keep what they make of
@@ -376,45 +393,55 @@ class RepeatedProducts {
 
 /// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.
 /// shape: (..., m, k) (..., k, n) → (..., m, n). The last two axes of a or b are exchanged on request, without a copy.
+/// Throws where the inner sizes k differ, an operand has no axes, a vector is to be transposed, or batches do not fit.
 template <class T>
 Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
+/// The same of a Variable and an xtensor expression.
 template <class A, class B>
 requires MixedOperands<A, B>
 auto matmul(A&& a, B&& b, Transposed transposed = {}) {
   return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
 }
-/// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b broadcasts; an empty handle for b stands for none
+/// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
+/// none. Throws where the sizes k differ.
 template <class T>
 Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
 
 // Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
 // norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
 // does, adds up the uses of a value one by one. A sum that the type cannot hold is ±∞, and what is made of it, a mean
-// or a variance, is no better; a norm is right wherever it is a number.
+// or a variance, is no better; a norm is right wherever it is a number. The shape of a result is that of x without the
+// axes, or, where they are kept, with 1 in their places; what has a single axis leaves x its shape.
 
+/// An integer type, but not bool.
 template <class I>
 concept Integer = std::integral<I> && !std::same_as<I, bool>;
 
 /// One axis of an array; a negative one is counted from the end. No other number can be meant: max(x, 0.0) does not
 /// compile.
 struct Axis {
+  /// What is larger than `most` becomes it.
   template <Integer I>
   constexpr Axis(I axis) : value(std::cmp_greater(axis, most) ? most : static_cast<std::int64_t>(axis)) {}
+  /// Prints it as a number.
   friend std::ostream& operator<<(std::ostream& out, Axis axis) { return out << axis.value; }
-  static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  std::int64_t value;
+  static constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();  ///< an axis of no array
+  std::int64_t value;                                                             ///< as it was given
 };
 
 /// Some axes of an array, or all.
 class Axes {
  public:
   Axes() = default;
+  ///@{
+  /// One axis, or some; an empty vector is none.
   Axes(Axis axis) : axes_{axis}, all_(false) {}
   template <Integer I>
   Axes(I axis) : Axes(Axis(axis)) {}
   Axes(std::initializer_list<Axis> axes) : axes_(axes), all_(false) {}
   template <Integer I>
   Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
+  ///@}
 
   /// The shape with these axes of size 1.
   Shape kept(const char* where, const Shape& shape) const;
@@ -433,10 +460,13 @@ std::size_t normal_axis(const char* where, Axis axis, std::size_t rank);
 /// Whether axes that are reduced stay, with size 1; true or false, but no number: in variance(x, -1, 1) it might be
 /// meant for a correction.
 struct Keep {
+  ///@{
+  /// Whether they stay.
   template <std::same_as<bool> B>
   constexpr Keep(B keep) : value(keep) {}
   constexpr operator bool() const { return value; }
   bool value;
+  ///@}
 };
 
 /// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
@@ -477,7 +507,7 @@ Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
 template <class T>
 Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
-/// large x is.
+/// large x is.   shape: that of the shift, which must broadcast to x
 template <class T>
 Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
 /// y = eˣ / Σeˣ along an axis
@@ -486,7 +516,7 @@ Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
 /// y = x − ln Σeˣ along an axis
 template <class T>
 Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
-/// x summed over the axes along which `shape` would have to be broadcast to x.
+/// x summed over the axes along which `shape` would have to be broadcast to x; throws where it does not broadcast.
 template <class T>
 Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
 
@@ -495,41 +525,47 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
 /// A shape in which one size may be -1: what the others leave.
 class Sizes {
  public:
+  /// A size, or -1.
   struct Size {
-    std::int64_t value;
+    std::int64_t value;  ///< as it was given
+    /// What is larger than Axis::most becomes it.
     template <Integer I>
     Size(I size) : value(Axis(size).value) {}
   };
+  ///@{
+  /// These sizes, one for each axis.
   Sizes(const Shape& shape) : Sizes(std::vector<Size>(shape.begin(), shape.end())) {}
   Sizes(std::initializer_list<Size> sizes) : sizes_(sizes) {}
   Sizes(std::vector<Size> sizes) : sizes_(std::move(sizes)) {}
-  /// The shape of an array of this many elements.
+  ///@}
+  /// The shape of an array of this many elements; throws where a size is negative but for one -1, or that has no size.
   Shape of(std::size_t elements) const;
 
  private:
   std::vector<Size> sizes_;
 };
 
-/// x with another shape of as many elements, without a copy where rows stay whole.
+/// x with another shape, without a copy where rows stay whole; throws where it has not as many elements.
 template <class T>
 Variable<T> reshape(const Variable<T>& x, const Sizes& shape);
-/// x with its axes in another order; without one, reversed.
+/// x with its axes in another order: y.shape()[k] = x.shape()[order[k]]; without one, reversed. Throws unless each axis
+/// is given once.
 template <class T>
 Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order = {});
-/// x repeated along axes of size 1 and new leading axes.
+/// x repeated along axes of size 1 and new leading axes; throws where it does not broadcast to this shape.
 template <class T>
 Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 /// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
-/// from the end.
+/// from the end. Throws where it does not lie within the axis.
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
-/// Every step-th index of that, the first one first.
+/// Every step-th index of that, the first one first; throws where the step is 0.
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step);
-/// x cut into parts of these sizes along an axis.
+/// x cut into parts of these sizes along an axis; throws where they do not add up to the axis.
 template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);
-/// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x);
+/// x cut into n equal parts along an axis: auto [i, f, g, o] = split<4>(x); throws where n does not divide the axis.
 template <std::size_t n, class T>
 requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis = -1) {
   const std::size_t size = x.shape()[normal_axis("split", axis, x.shape().size())];
@@ -542,57 +578,66 @@ requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis
 /// The parts of x at each index of an axis, without that axis.
 template <class T>
 std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
-/// Arrays one after the other along an axis.
+///@{
+/// Arrays one after the other along an axis. Throws where there are none, or their other sizes differ.
 template <class T>
 Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
 template <class T>
 Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return concatenate(std::vector<Variable<T>>(xs), axis);
 }
-/// Arrays of one shape along a new axis.
+///@}
+///@{
+/// Arrays of one shape along a new axis: stack({x, y}, -1) has it last. Throws where there are none, or shapes differ.
 template <class T>
 Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis = 0);
 template <class T>
 Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return stack(std::vector<Variable<T>>(xs), axis);
 }
-/// x with so many elements {before, after} it along each axis.
+///@}
+/// x with so many elements {before, after} it along each axis; throws unless there is a pair for each.
 template <class T>
 Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value = 0);
-/// x in reverse order along the axes.
+/// x in reverse order along the axes.   shape: as x
 template <class T>
 Variable<T> flip(const Variable<T>& x, const Axes& axes);
 
 // Selection
 
-/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...); errors name `where`
+/// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...); errors name `where`, that of
+/// an index outside [0, n) for one
 template <class T>
 Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where = "take");
 /// Zeros of shape (count, ...) with row i of g added at indices[i]: what `take` is the derivative of.
+/// shape: s + (...) with indices of shape s → (count, ...); throws for an index outside [0, count)
 template <class T>
 Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);
 /// y[..., i, ...] = x[..., indices[..., i, ...], ...]: elements of x by index along an axis.
-/// shape: that of the indices, which equals that of x except along the axis
+/// shape: that of the indices, which equals that of x except along the axis; throws for an index outside of it
 template <class T>
 Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis = -1);
-/// Zeros of a shape with the elements of g added where take_along would take them.
+/// Zeros of a shape with the elements of g, one for each index, added where take_along would take them; throws where it
+/// would.
 template <class T>
 Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape);
 
-/// 1 at each index along a new last axis of size `count`, else 0; constant.
+/// 1 at each index along a new last axis of size `count`, else 0; constant. An index outside [0, count) throws.
 template <class T>
 Variable<T> one_hot(const Indices& indices, std::size_t count);
 
+/// What top_k finds.
 template <class T>
 struct TopK {
-  Variable<T> values;
-  Indices indices;
+  Variable<T> values;  ///< recorded, as take_along would take them
+  Indices indices;     ///< along the axis
 };
 /// The k largest elements along an axis, the largest first, of equal ones the first one first; NaN is the largest.
-/// shapes: that of x, with size k along the axis
+/// shapes: that of x, with size k along the axis; throws where the axis is shorter
 template <class T>
 TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
-/// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest.
+/// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest. Throws over
+/// nothing.
 template <class T>
 Indices argmax(const Variable<T>& x, Axis axis = -1);
 

@@ -6,7 +6,7 @@ namespace UNROLL_PUBLIC unroll {
 
 /// What counts as an anomaly.
 struct AnomalyOptions {
-  bool nan = true;
+  bool nan = true;              ///< not a number
   bool infinity = true;         ///< +∞, as of what overflows
   bool minus_infinity = false;  ///< −∞ masks attention, and what a CRF must not do; in a gradient it counts as +∞ does
 };
@@ -16,6 +16,7 @@ struct AnomalyOptions {
 template <class T>
 class AnomalyMode final : public Observer<T> {
  public:
+  /// From here on, until it goes out of scope.
   explicit AnomalyMode(const AnomalyOptions& options = {}) : options_(options) {}
 
  private:

@@ -7,9 +7,10 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-/// A function of one array, and of several.
+/// A function of one array.
 template <class T>
 using Map = std::function<Variable<T>(const Variable<T>&)>;
+/// A function of several arrays.
 template <class T>
 using MapOfMany = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
 
@@ -20,7 +21,7 @@ Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
 template <class T = double>
 std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs);
 
-/// ∂²f/∂x_i∂x_j of a scalar f(x).        shape: that of x, twice
+/// ∂²f/∂x_i∂x_j of a scalar f(x).        shape: that of x, twice; throws where f is no scalar
 template <class T = double>
 Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
 /// The same of several arrays: block (i, j) is by xs[i] and then xs[j].
@@ -28,25 +29,30 @@ template <class T = double>
 std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,
                                            const std::vector<Array<T>>& xs);
 
-/// H v of a scalar f(x), by two sweeps. Pearlmutter (1994)     shapes: v, result: that of x
+///@{
+/// H v of a scalar f(x), by two sweeps. Pearlmutter (1994)     shapes: v, result: that of x; throws where v has
+/// another, or f is no scalar
 template <class T = double>
 Array<T> hessian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
                         const std::type_identity_t<Array<T>>& v);
 template <class T = double>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                                      const std::vector<Array<T>>& vs);
+///@}
 /// The same of a scalar f() that depends on parameters: all those of a model, say. A parameter that f does not use gets
-/// zeros.
+/// zeros, a frozen one throws.
 template <class T = double>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
                                      const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs);
 
-/// J v of f(x) of any shape, by two sweeps.  shapes: v: that of x; result: that of f
+///@{
+/// J v of f(x) of any shape, by two sweeps.  shapes: v: that of x; result: that of f; throws where v has another
 template <class T = double>
 Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
                          const std::type_identity_t<Array<T>>& v);
 template <class T = double>
 Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                          const std::vector<Array<T>>& vs);
+///@}
 
 }  // namespace unroll

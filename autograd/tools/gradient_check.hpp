@@ -10,6 +10,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 
+/// Options of gradient_check.
 struct GradientCheckOptions {
   int order = 1;               ///< 2: the gradient of the gradient too
   double tolerance = 1e-8;     ///< |tape − differences| ≤ tolerance (1 + |differences|)
@@ -22,17 +23,18 @@ struct GradientCheckOptions {
 struct GradientReport {
   /// A place where derivatives were compared.
   struct Entry {
-    std::string name;  ///< "lstm.weight_hh_l0(3, 1)" or "lstm.weight_hh_l0 along direction 2"
-    int order = 1;
-    double tape = 0, differences = 0;
-    double error = -1;  ///< |tape − differences| / (1 + |differences|); ∞ where something is not finite
+    std::string name;        ///< "lstm.weight_hh_l0(3, 1)" or "lstm.weight_hh_l0 along direction 2"
+    int order = 1;           ///< of the derivative
+    double tape = 0;         ///< by the tape
+    double differences = 0;  ///< by finite differences
+    double error = -1;       ///< |tape − differences| / (1 + |differences|); ∞ where something is not finite
   };
 
   /// What was compared of one parameter.
   struct Checked {
-    std::string name;
-    std::size_t entries = 0;
-    double error = 0;  ///< the largest
+    std::string name;         ///< its own
+    std::size_t entries = 0;  ///< that were compared
+    double error = 0;         ///< the largest
   };
 
   std::vector<Checked> checked;   ///< those parameters that have entries
@@ -42,12 +44,14 @@ struct GradientReport {
   std::size_t kinks = 0;          ///< entries at a kink, where nothing is compared
   std::size_t disagreements = 0;  ///< comparisons outside the tolerance
   Entry worst;                    ///< the largest error
-  double seconds = 0;
-  std::string failure;  ///< empty if all agrees, or if nothing was compared
+  double seconds = 0;             ///< that it took
+  std::string failure;            ///< empty if all agrees, or if nothing was compared
 
+  /// Whether all agrees, and something was compared.
   explicit operator bool() const { return failure.empty() && !checked.empty(); }
 };
 
+/// One line.
 std::ostream& operator<<(std::ostream& out, const GradientReport& report);
 /// A line for each parameter: how many entries were compared, and the largest error; then the report.
 void print_table(std::ostream& out, const GradientReport& report);

@@ -12,12 +12,16 @@ namespace UNROLL_PUBLIC unroll {
 template <class T>
 class Profile final : public Observer<T> {
  public:
+  /// What the calls of an operation in a scope took together.
   struct Entry {
-    std::size_t calls = 0, bytes = 0;  ///< of results, shared memory included
-    double seconds = 0, sweep_seconds = 0;
+    std::size_t calls = 0;     ///< recorded
+    std::size_t bytes = 0;     ///< of results, shared memory included
+    double seconds = 0;        ///< until they were recorded
+    double sweep_seconds = 0;  ///< of backward sweeps
   };
   using Key = std::pair<std::string, std::string>;  ///< scope path without numbers, operation
 
+  /// In the order of their keys.
   const std::map<Key, Entry>& entries() const { return entries_; }
 
  private:

@@ -14,12 +14,13 @@ Variable<T> named(const char* name, const Variable<T>& x);
 template <class T>
 class Trace final : public Observer<T> {
  public:
+  /// An operation.
   struct Entry {
     std::string path;       ///< of scopes: "recurrent/l0/step 7"
     std::string operation;  ///< "sigmoid"
     std::string name;       ///< what `named` called it, or empty
-    Variable<T> value;
-    Variable<T> gradient;  ///< empty before a sweep has reached it
+    Variable<T> value;      ///< its result
+    Variable<T> gradient;   ///< empty before a sweep has reached it
   };
 
   /// In the order of recording.
