@@ -109,22 +109,22 @@ Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices
   path.fill(ignored);
   for (std::size_t k = 0; k < batch; ++k) {
     const std::size_t length = length_of(lengths, k, time);
-    std::vector<T> best(start.value().begin(), start.value().end()), next(tags_);
+    std::vector<T> highest(start.value().begin(), start.value().end()), next(tags_);
     for (std::size_t t = 0; t < length; ++t) {
       for (std::size_t j = 0; t > 0 && j < tags_; ++j) {
         std::size_t i = 0;
         for (std::size_t other = 1; other < tags_; ++other)
-          if (best[other] + move(other, j) > best[i] + move(i, j)) i = other;
-        next[j] = best[i] + move(i, j);
+          if (highest[other] + move(other, j) > highest[i] + move(i, j)) i = other;
+        next[j] = highest[i] + move(i, j);
         from(t, j) = static_cast<std::int64_t>(i);
       }
-      if (t > 0) best.swap(next);
-      for (std::size_t j = 0; j < tags_; ++j) best[j] += e(t, k, j);
+      if (t > 0) highest.swap(next);
+      for (std::size_t j = 0; j < tags_; ++j) highest[j] += e(t, k, j);
     }
-    for (std::size_t j = 0; j < tags_; ++j) best[j] += end.value()(j);
-    std::int64_t tag = std::max_element(best.begin(), best.end()) - best.begin();
+    for (std::size_t j = 0; j < tags_; ++j) highest[j] += end.value()(j);
+    std::int64_t tag = std::max_element(highest.begin(), highest.end()) - highest.begin();
     // Where no path may be, all are equal, whatever their parts.
-    if (best[static_cast<std::size_t>(tag)] == -std::numeric_limits<T>::infinity()) from.fill(0);
+    if (highest[static_cast<std::size_t>(tag)] == -std::numeric_limits<T>::infinity()) from.fill(0);
     for (std::size_t t = length; t-- > 0; tag = from(t, static_cast<std::size_t>(tag))) path(t, k) = tag;
   }
   return path;
