@@ -8,6 +8,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
+namespace detail {
 
 /// Refuses what is negative, or not finite as a T.
 template <class T = double>
@@ -32,5 +33,6 @@ inline void require_mean_weight(std::string_view where, std::string_view what, d
   require(0 <= given && given < 1, where, what, " is ", given, "; it must be in [0, 1)");
 }
 
+}  // namespace detail
 }  // namespace nn
 }  // namespace unroll

@@ -100,6 +100,18 @@ TEST_CASE("a trace has what a gate did at a step, and its gradient") {
     CHECK(difference(trace.find("recurrent/l0/step 7/split")[k].gradient, slopes[k]) < 1e-14);
   for (const double f : after[0].value.value()) CHECK((0 < f && f < 1));
   CHECK(trace.find("recurrent/l0", "o").size() == 9);
+  // Every line of the cell has its name: k = c ⊙ f, j = g ⊙ i, c' = j + k, h' = o ⊙ tanh c'.
+  const auto at = [&](const char* name) {
+    const auto found = trace.find("recurrent/l0/step 7", name);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].gradient.has_value());
+    return found[0].value;
+  };
+  const V c = trace.find("recurrent/l0/step 6", "c").at(0).value;
+  CHECK(difference(at("k"), c * at("f")) < 1e-15);
+  CHECK(difference(at("j"), at("g") * at("i")) < 1e-15);
+  CHECK(difference(at("c"), at("j") + at("k")) < 1e-15);
+  CHECK(difference(at("h"), at("o") * tanh(at("c"))) < 1e-15);
   CHECK(trace.find("recurrent/l0/step 1").size() == trace.find("recurrent/l0/step 7").size());
   CHECK(trace.find("").size() == trace.entries().size());
   CHECK(trace.find("recurrent", "no such name").empty());

@@ -77,6 +77,37 @@ std::vector<Vector> own(const Weights& w, const Vector& x, const std::vector<Vec
   return next;
 }
 
+// The start, and the state of a user's own cell after each step, from the last step to the first.
+template <class T>
+Subject<T> unrolled(Extent sizes) {
+  Random random(20);
+  const auto cell = std::make_shared<OwnCell<T>>(nn::CellSizes{.input = 2, .hidden = 3}, random);
+  const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 2}), "x");
+  const Parameter<T> start(random.normal<T>({3, sizes.batch, 3}), "start");
+  return {{cell->W, cell->a, x, start},
+          [=] {
+            const auto first = unstack(start);
+            std::vector<Variable<T>> all{start};
+            for (const auto& state : nn::unroll(*cell, x, {first[0], first[1], first[2]}, true))
+              all.push_back(stack(std::vector<Variable<T>>(state.begin(), state.end())));
+            return all;
+          },
+          [=] {
+            Weights weights{
+                {{"weight", xt::cast<double>(cell->W.value())}, {"leak", xt::cast<double>(cell->a.value())}}, ""};
+            std::vector<Array<double>> all(sizes.time + 1, xt::cast<double>(start.value()));
+            for (std::size_t b = 0; b < sizes.batch; ++b) {
+              std::vector<Vector> state;
+              for (std::size_t n = 0; n < 3; ++n) state.push_back({all[0](n, b, 0), all[0](n, b, 1), all[0](n, b, 2)});
+              for (std::size_t t = sizes.time; t-- > 0;) {
+                state = own(weights, {double(x.value()(t, b, 0)), double(x.value()(t, b, 1))}, state);
+                for (std::size_t k = 0; k < 9; ++k) all[t + 1](k / 3, b, k % 3) = state[k / 3][k % 3];
+              }
+            }
+            return all;
+          }};
+}
+
 // −Σ w ln softmax(logits)[label], and so on, one label at a time: the sum or the mean, or each.
 Array<double> naive_cross_entropy(const Array<double>& logits, const Indices& labels,
                                   const nn::CrossEntropyOptions<double>& options) {
@@ -335,6 +366,7 @@ const std::vector<Row> table{
         []<class T>(T, Extent sizes) {
           return recurrent<nn::Recurrent<OwnCell<T>>>(sizes, {.layers = 2}, own, Initial::learned);
         }),
+    row("unroll.hpp", "unroll", []<class T>(T, Extent sizes) { return unrolled<T>(sizes); }),
     row("recurrent.hpp", "LSTM with zoneout, dropout by one choice and residual layers",
         []<class T>(T, Extent sizes) {
           return recurrent<nn::LSTM<T>>(sizes,

@@ -43,7 +43,7 @@ inline std::vector<std::string> numbers_without_a_row(const std::string& folder,
   const std::string source = contents(table);
   const std::regex structs(R"(struct (\w+)Options \{([^\n]*\n(?:  [^\n]*\n)*))");
   const std::regex fields(
-      R"((?:\n|^)  (?:double|int|std::size_t|std::int64_t|std::uint64_t|ZoneoutOf<Cell>) ([^;]*);)");
+      R"((?:\n|^)  (?:double|int|std::size_t|std::int64_t|std::uint64_t|detail::ZoneoutOf<Cell>) ([^;]*);)");
   const std::regex name_of_field(R"((\w+) = )");
   std::vector<std::string> missing;
   for (const auto& path : sources(folder)) {

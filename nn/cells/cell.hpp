@@ -1,10 +1,11 @@
 #pragma once
 
+#include <array>
 #include <concepts>
-#include <limits>
+#include <utility>
 
+#include "../../autograd/random.hpp"
 #include "../../autograd/tools/trace.hpp"
-#include "../initialisers.hpp"
 #include "../layers/layer_norm.hpp"
 
 namespace UNROLL_PUBLIC unroll {
@@ -12,7 +13,7 @@ namespace nn {
 
 /// What every cell is made with; its own options follow.
 struct CellSizes {
-  std::size_t input = 0, hidden = 0;
+  std::size_t input = 0, hidden = 0;  ///< features of x and of the state
   bool bias = true;
 };
 
@@ -28,34 +29,36 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
   { cell.step(x, state) } -> std::convertible_to<typename Cell::State>;
 };
 
-/// x Wᵀ + b, or LN(x Wᵀ) ⊙ p + b if p is not empty
-template <class T>
-Variable<T> affine(const Variable<T>& x, const Variable<T>& W, const Variable<T>& b, const Variable<T>& p) {
-  return p.has_value() ? layer_norm(linear(x, W), p, b) : linear(x, W, b);
-}
-
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).
 template <class T>
 struct GateWeights : Module<T> {
-  Parameter<T> W, U;  // weight_ih (gates × hidden, input), weight_hh (gates × hidden, output)
-  Parameter<T> b, d;  // bias_ih, bias_hh (gates × hidden,), empty without biases
-  Parameter<T> p, q;  // norm_ih, norm_hh (gates × hidden,): the gains of LN(W x) and LN(U h), empty without layer norm
+  Parameter<T> W, U;  ///< weight_ih (gates × hidden, input), weight_hh (gates × hidden, output)
+  Parameter<T> b, d;  ///< bias_ih, bias_hh (gates × hidden,), empty without biases
+  Parameter<T> p, q;  ///< norm_ih, norm_hh (gates × hidden,): gains of LN(W x) and LN(U h), empty without layer norm
 
-  /// `output` is the size of h, as `hidden` by default.
+  /// `output` is the size of h, `hidden` if 0. An Error, before a number is drawn, where there is no memory for them.
   GateWeights(std::size_t gates, const CellSizes& sizes, Random& random, bool layer_norm = false,
-              std::size_t output = 0) {
-    require(sizes.hidden <= std::numeric_limits<std::size_t>::max() / gates, "cell", gates, " gates of size ",
-            sizes.hidden, "; there is no memory for so many");
-    const std::size_t rows = gates * sizes.hidden;
-    const auto start = [&](const Shape& shape) { return uniform_by_fan_in<T>(shape, sizes.hidden, random); };
-    this->add("weight_ih", W, start({rows, sizes.input}));
-    this->add("weight_hh", U, start({rows, output ? output : sizes.hidden}));
-    if (sizes.bias) this->add("bias_ih", b, start({rows}));
-    if (sizes.bias) this->add("bias_hh", d, start({rows}));
-    if (layer_norm) this->add("norm_ih", p, ones<T>({rows}).value());
-    if (layer_norm) this->add("norm_hh", q, ones<T>({rows}).value());
-  }
+              std::size_t output = 0);
   Shape state_sizes() const { return {U.shape()[1]}; }
+  /// b + d, for cells that need no more of them; empty without biases.
+  Variable<T> bias() const { return b.has_value() ? b + d : Variable<T>(); }
+  /// x Wᵀ + b, or LN(x Wᵀ) ⊙ p + b where there is a gain p; without a bias if b is empty.
+  static Variable<T> affine(const Variable<T>& x, const Variable<T>& W, const Variable<T>& b, const Variable<T>& p) {
+    return p.has_value() ? layer_norm(linear(x, W), p, b) : linear(x, W, b);
+  }
+  /// x cut into parts of these sizes along an axis, an empty handle into empty ones.
+  template <std::size_t n>
+  static auto parts(const Variable<T>& x, const std::array<std::size_t, n>& sizes, Axis axis = -1) {
+    std::array<Variable<T>, n> result;
+    if (!x.has_value()) return result;
+    const Scope scope("split");
+    std::int64_t end = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::int64_t begin = std::exchange(end, end + static_cast<std::int64_t>(sizes[k]));
+      result[k] = slice(x, axis, begin, end);
+    }
+    return result;
+  }
 };
 
 }  // namespace nn

@@ -23,6 +23,8 @@ using detail::Header, detail::longest_header, detail::metadata_key, detail::prin
 
 namespace {
 
+using detail::Header, detail::longest_header, detail::metadata_key, detail::printable;
+
 // A file that is written here begins, after the length of its header, with its checksum. No single bit can make it a
 // file of somebody else: whoever misses the checksum finds the other key, and the other way round.
 constexpr std::string_view our_keys = "unroll.", opening = R"({"__metadata__":{"unroll.crc32c":")",
@@ -119,7 +121,7 @@ std::string header_of(const std::string& path, const std::vector<const Named*>& 
     const auto& [name, tensor] = *entry;
     require(name != metadata_key, path, "no tensor can be named '", metadata_key, "'");
     require(tensor.dtype != Dtype::unknown, path, "tensor ", printable(name), " has an unknown dtype; it has no name");
-    check_size(path, "tensor " + printable(name), tensor.dtype, tensor.shape, tensor.bytes.size());
+    detail::check_size(path, "tensor " + printable(name), tensor.dtype, tensor.shape, tensor.bytes.size());
     text += ',' + quoted(path, name) + R"(:{"dtype":")" + name_of(tensor.dtype) + R"(","shape":[)";
     for (std::size_t k = 0; k < tensor.shape.size(); ++k) text += (k ? "," : "") + std::to_string(tensor.shape[k]);
     const std::uint64_t end = begin + tensor.bytes.size();

@@ -10,7 +10,8 @@
 #include "safetensors.hpp"
 
 namespace UNROLL_PUBLIC unroll {
-namespace nn::detail {
+namespace nn {
+namespace detail {
 
 inline constexpr std::uint64_t longest_header = 100'000'000;
 inline constexpr std::string_view metadata_key = "__metadata__";
@@ -48,5 +49,6 @@ class Header {
   std::uint64_t length_;
 };
 
-}  // namespace nn::detail
+}  // namespace detail
+}  // namespace nn
 }  // namespace unroll

@@ -104,7 +104,8 @@ Dtype dtype_of(std::string_view name) {
 
 bool is_float(Dtype dtype) { return kind_of(dtype).name[0] == 'F' || dtype == Dtype::BF16; }
 
-void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t size) {
+void detail::check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape,
+                        std::uint64_t size) {
   if (dtype == Dtype::unknown) return;
   const std::uint64_t needed = shape.elements() * kind_of(dtype).width;
   require(size == needed, where, tensor, " has ", size, " bytes; shape ", shape, " of ", kind_of(dtype).name, " needs ",
@@ -118,7 +119,7 @@ StoredTensor::StoredTensor(const Indices& values) : StoredTensor(store(Dtype::I6
 template <class T>
 Array<T> StoredTensor::to(std::string_view where) const {
   require_known(where, dtype);
-  check_size(where, "the tensor", dtype, shape, bytes.size());
+  detail::check_size(where, "the tensor", dtype, shape, bytes.size());
   Array<T> values = uninitialised<T>(shape);
   if constexpr (std::is_same_v<T, float>) {
     kind_of(dtype).to_float(bytes.data(), values.storage());
@@ -133,7 +134,7 @@ Indices StoredTensor::to_indices() const {
   require_known("to_indices", dtype);
   require(!is_float(dtype), "to_indices", "a tensor of ", kind_of(dtype).name,
           "; indices are made of integers or BOOL");
-  check_size("to_indices", "the tensor", dtype, shape, bytes.size());
+  detail::check_size("to_indices", "the tensor", dtype, shape, bytes.size());
   Indices values = uninitialised<std::int64_t>(shape);
   kind_of(dtype).to_index(bytes.data(), values.storage());
   const bool fits = dtype != Dtype::U64 || std::ranges::all_of(values.storage(), [](auto index) { return index >= 0; });

@@ -41,8 +41,11 @@ std::size_t width_of(Dtype dtype);
 Dtype dtype_of(std::string_view name);
 /// Whether it is a floating-point type.
 bool is_float(Dtype dtype);
+
+namespace detail {
 /// Throws unless a tensor of this dtype, if it is known, and shape has so many bytes.
 void check_size(std::string_view where, std::string_view tensor, Dtype dtype, const Shape& shape, std::uint64_t bytes);
+}  // namespace detail
 
 }  // namespace nn
 }  // namespace unroll

@@ -12,7 +12,7 @@ namespace nn {
 template <class T>
 Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
                        const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
-  require_not_negative<T>("layer_norm", "epsilon", epsilon);
+  detail::require_not_negative<T>("layer_norm", "epsilon", epsilon);
   const Scope scope("layer_norm");
   const auto centred = x - mean(x, -1, true);
   const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);
@@ -36,7 +36,7 @@ class LayerNorm : public Module<T> {
   /// Throws where the size is 0, or epsilon negative.
   explicit LayerNorm(const LayerNormOptions& options) : options_(options) {
     require(options.size, "layer_norm", "size 0; it must be given");
-    require_not_negative<T>("layer_norm", "epsilon", options.epsilon);
+    detail::require_not_negative<T>("layer_norm", "epsilon", options.epsilon);
     if (!options.affine) return;
     this->add("weight", weight, ones<T>({options.size}).value());
     if (options.bias) this->add("bias", bias, zeros<T>({options.size}).value());

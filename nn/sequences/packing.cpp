@@ -80,6 +80,21 @@ Variable<T> Packing::unsort(const Variable<T>& x) const {
   return even_ ? x : take(x, inverse_);
 }
 
+template <class T>
+Variable<T> Packing::final_state(const std::vector<Variable<T>>& steps, const Variable<T>& start, bool reverse) const {
+  std::vector<Variable<T>> parts;
+  std::size_t ended = 0;
+  const auto take_rows = [&](const Variable<T>& from, std::size_t end) {
+    if (end > ended || parts.empty())
+      parts.push_back(slice(from, 0, static_cast<std::int64_t>(ended), static_cast<std::int64_t>(end)));
+    ended = std::max(ended, end);
+  };
+  for (std::size_t t = reverse ? std::min<std::size_t>(steps.size(), 1) : steps.size(); t-- > 0;)
+    take_rows(steps[t], sizes_[t]);
+  take_rows(start, batch_);
+  return unsort(parts.size() == 1 ? parts[0] : concatenate(parts));
+}
+
 template Variable<float> Packing::pack(const Variable<float>&) const;
 template Variable<double> Packing::pack(const Variable<double>&) const;
 template Variable<float> Packing::unpack(const Variable<float>&) const;
@@ -88,5 +103,8 @@ template Variable<float> Packing::sort(const Variable<float>&) const;
 template Variable<double> Packing::sort(const Variable<double>&) const;
 template Variable<float> Packing::unsort(const Variable<float>&) const;
 template Variable<double> Packing::unsort(const Variable<double>&) const;
+template Variable<float> Packing::final_state(const std::vector<Variable<float>>&, const Variable<float>&, bool) const;
+template Variable<double> Packing::final_state(const std::vector<Variable<double>>&, const Variable<double>&,
+                                               bool) const;
 
 }  // namespace unroll::nn

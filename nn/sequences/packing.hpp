@@ -35,6 +35,11 @@ class Packing {
   /// The same back.
   template <class T>
   Variable<T> unsort(const Variable<T>& x) const;
+  /// What each sequence of the batch ends with, given what there is after every step of those that run, and at the
+  /// start of all, the longest first. Forward a sequence ends at its last step; in reverse all end at the first; one of
+  /// length 0 ends where it starts.   shape: (batch, ...)
+  template <class T>
+  Variable<T> final_state(const std::vector<Variable<T>>& steps, const Variable<T>& start, bool reverse) const;
 
  private:
   void require_not_moved() const;

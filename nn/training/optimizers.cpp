@@ -10,13 +10,13 @@ template <class T>
 Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, double rate, double weight_decay,
                         const std::vector<bool>& kept, bool rests)
     : learning_rate(rate), name_(name), rests_(rests) {
-  require_not_negative<T>(name, "the learning rate", rate);
-  require_not_negative<T>(name, "weight_decay", weight_decay);
+  detail::require_not_negative<T>(name, "the learning rate", rate);
+  detail::require_not_negative<T>(name, "weight_decay", weight_decay);
   std::set<const void*> known;
   for (const ParameterGroup<T>& group : groups) {
     const double decay = group.weight_decay.value_or(weight_decay);
-    require_not_negative<T>("optimizer", "the learning rate factor of a group", group.learning_rate_factor);
-    require_not_negative<T>("optimizer", "the weight_decay of a group", decay);
+    detail::require_not_negative<T>("optimizer", "the learning rate factor of a group", group.learning_rate_factor);
+    detail::require_not_negative<T>("optimizer", "the weight_decay of a group", decay);
     for (const Parameter<T>& parameter : group.parameters) {
       require(known.insert(parameter.shared().get()).second, "optimizer", "parameter '", parameter.name(),
               "' is given twice; parameters() of one module has each once");
@@ -30,10 +30,11 @@ Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, doub
 
 template <class T>
 void Optimizer<T>::step(const Gradients<T>& gradients) {
-  require_not_negative<T>("step", "the learning rate", learning_rate);
+  detail::require_not_negative<T>("step", "the learning rate", learning_rate);
   bool any = false, trained = false;
   for (const Member& member : members_) {
-    require_not_negative<T>("step", "the learning rate of a group", learning_rate * member.learning_rate_factor);
+    detail::require_not_negative<T>("step", "the learning rate of a group",
+                                    learning_rate * member.learning_rate_factor);
     any = any || gradients.find(member.parameter);
     trained |= !member.parameter.frozen();
   }
@@ -69,7 +70,7 @@ SGD<T>::SGD(const ParameterGroups<T>& parameters, const SGDOptions& options)
     : Optimizer<T>("sgd", parameters, options.learning_rate, options.weight_decay, {options.momentum != 0},
                    options.momentum == 0),
       options_(options) {
-  require_not_negative<T>("sgd", "momentum", options.momentum);
+  detail::require_not_negative<T>("sgd", "momentum", options.momentum);
   require(options.momentum > 0 || !options.nesterov, "sgd", "nesterov without momentum; set momentum");
 }
 
@@ -88,9 +89,9 @@ template <class T>
 Adam<T>::Adam(const ParameterGroups<T>& parameters, const AdamOptions& options)
     : Optimizer<T>("adam", parameters, options.learning_rate, options.weight_decay, {true, true, options.amsgrad}),
       options_(options) {
-  require_mean_weight("adam", "beta1", options.beta1);
-  require_mean_weight("adam", "beta2", options.beta2);
-  require_not_negative<T>("adam", "epsilon", options.epsilon);
+  detail::require_mean_weight("adam", "beta1", options.beta1);
+  detail::require_mean_weight("adam", "beta2", options.beta2);
+  detail::require_not_negative<T>("adam", "epsilon", options.epsilon);
 }
 
 template <class T>
@@ -120,9 +121,9 @@ RMSprop<T>::RMSprop(const ParameterGroups<T>& parameters, const RMSpropOptions& 
     : Optimizer<T>("rmsprop", parameters, options.learning_rate, options.weight_decay,
                    {true, options.centred, options.momentum != 0}),
       options_(options) {
-  require_mean_weight("rmsprop", "alpha", options.alpha);
-  require_not_negative<T>("rmsprop", "epsilon", options.epsilon);
-  require_not_negative<T>("rmsprop", "momentum", options.momentum);
+  detail::require_mean_weight("rmsprop", "alpha", options.alpha);
+  detail::require_not_negative<T>("rmsprop", "epsilon", options.epsilon);
+  detail::require_not_negative<T>("rmsprop", "momentum", options.momentum);
 }
 
 template <class T>
@@ -143,9 +144,9 @@ template <class T>
 Adagrad<T>::Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& options)
     : Optimizer<T>("adagrad", parameters, options.learning_rate, options.weight_decay, {true}, options.initial == 0),
       options_(options) {
-  require_not_negative<T>("adagrad", "learning_rate_decay", options.learning_rate_decay);
-  require_not_negative<T>("adagrad", "epsilon", options.epsilon);
-  require_not_negative<T>("adagrad", "initial", options.initial);
+  detail::require_not_negative<T>("adagrad", "learning_rate_decay", options.learning_rate_decay);
+  detail::require_not_negative<T>("adagrad", "epsilon", options.epsilon);
+  detail::require_not_negative<T>("adagrad", "initial", options.initial);
 }
 
 template <class T>
@@ -162,8 +163,8 @@ template <class T>
 Adadelta<T>::Adadelta(const ParameterGroups<T>& parameters, const AdadeltaOptions& options)
     : Optimizer<T>("adadelta", parameters, options.learning_rate, options.weight_decay, {true, true}),
       options_(options) {
-  require_mean_weight("adadelta", "rho", options.rho);
-  require_not_negative<T>("adadelta", "epsilon", options.epsilon);
+  detail::require_mean_weight("adadelta", "rho", options.rho);
+  detail::require_not_negative<T>("adadelta", "epsilon", options.epsilon);
 }
 
 template <class T>

@@ -24,7 +24,7 @@ class StepSchedule {
  public:
   /// Throws where an option is outside its range, or not finite.
   explicit StepSchedule(const StepScheduleOptions& options) : options_(options) {
-    require_not_negative("step_schedule", "start", options.start);
+    detail::require_not_negative("step_schedule", "start", options.start);
     require(options.every > 0, "step_schedule", "every 0 epochs; it must be at least 1");
     require(options.factor > 0 && std::isfinite(options.factor), "step_schedule", "factor is ", options.factor,
             "; it must be positive, and finite");
@@ -53,14 +53,14 @@ class PlateauSchedule {
  public:
   /// Throws where an option is outside its range, or not finite.
   explicit PlateauSchedule(const PlateauScheduleOptions& options) : options_(options), rate_(options.start) {
-    require_falls("plateau_schedule", options.start, options.least);
+    detail::require_falls("plateau_schedule", options.start, options.least);
     require(0 < options.factor && options.factor <= 1, "plateau_schedule", "factor is ", options.factor,
             "; it must be in (0, 1]");
   }
   /// The rate of the epoch after one with this loss; not a number is no smaller loss.
   double operator()(double loss) {
-    if (loss < best_) {
-      best_ = loss;
+    if (loss < least_loss_) {
+      least_loss_ = loss;
       waited_ = 0;
     } else if (++waited_ > options_.patience) {
       rate_ = std::max(rate_ * options_.factor, options_.least);
@@ -73,13 +73,13 @@ class PlateauSchedule {
   void visit_state(const F& f) {
     f("rate", rate_);
     f("waited", waited_);
-    f("best", best_);
+    f("best", least_loss_);
   }
 
  private:
   PlateauScheduleOptions options_;
   double rate_;
-  double best_ = std::numeric_limits<double>::infinity();
+  double least_loss_ = std::numeric_limits<double>::infinity();
   std::size_t waited_ = 0;
 };
 
@@ -99,7 +99,7 @@ class CosineSchedule {
   explicit CosineSchedule(const CosineScheduleOptions& options) : options_(options) {
     require(options.warm_up < options.steps, "cosine_schedule", options.steps, " steps with a warm-up of ",
             options.warm_up, "; there must be more steps than that");
-    require_falls("cosine_schedule", options.start, options.least);
+    detail::require_falls("cosine_schedule", options.start, options.least);
   }
   /// least + (start − least) (1 + cos πp) / 2, p the part of the steps after the warm-up that is done.
   double operator()(std::size_t step) const {
