@@ -2,5 +2,6 @@ bool engine();
 bool layers();
 bool vocabulary();
 bool state();
+bool names();
 
-int main() { return engine() && layers() && vocabulary() && state() ? 0 : 1; }
+int main() { return engine() && layers() && vocabulary() && state() && names() ? 0 : 1; }
