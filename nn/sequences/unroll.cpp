@@ -1,6 +1,6 @@
 #include "unroll.hpp"
 
-#include "../../autograd/kernels/panels.hpp"
+#include "../../autograd/operations/ops.hpp"
 #include "../layers/dropout.hpp"
 #include "../options.hpp"
 

@@ -127,9 +127,9 @@ void write_token(std::ostream& out, const Token& token) {
 
 }  // namespace
 
-std::vector<Sentence> read_conllu(const std::filesystem::path& path) {
+std::vector<Sentence> read_conllu(const std::string& path) {
   std::ifstream in = open_text(path);
-  return read_conllu(in, path.string());
+  return read_conllu(in, path);
 }
 
 std::vector<Sentence> read_conllu(std::istream& in, const std::string& name) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <iosfwd>
 #include <map>
 #include <string>
@@ -33,7 +32,7 @@ struct Sentence {
 };
 
 /// The sentences of a CoNLL-U file, at least one; an Error tells file and line of what is wrong.
-std::vector<Sentence> read_conllu(const std::filesystem::path& path);
+std::vector<Sentence> read_conllu(const std::string& path);
 /// The same from a stream, which errors call `name`.
 std::vector<Sentence> read_conllu(std::istream& in, const std::string& name);
 

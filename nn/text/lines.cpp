@@ -7,10 +7,10 @@
 
 namespace unroll::nn {
 
-std::ifstream open_text(const std::filesystem::path& path) {
+std::ifstream open_text(const std::string& path) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
-  require(in.is_open(), path.string(), "cannot be opened: ", std::generic_category().message(errno));
+  require(in.is_open(), path, "cannot be opened: ", std::generic_category().message(errno));
   return in;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <fstream>
 #include <istream>
 #include <string>
@@ -13,7 +12,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 /// Opens a file for reading, byte for byte; an Error tells why it cannot be opened.
-std::ifstream open_text(const std::filesystem::path& path);
+std::ifstream open_text(const std::string& path);
 
 /// The lines of a text one after the other, without byte order mark and line ends (LF or CR LF). One takes no more
 /// memory than its bytes, unless it is long and the stream cannot go back.

@@ -91,9 +91,9 @@ T read_number(std::string_view field, const Lines& lines) {
 }  // namespace
 
 template <class T>
-WordVectors<T> read_word_vectors(const std::filesystem::path& path) {
+WordVectors<T> read_word_vectors(const std::string& path) {
   std::ifstream in = open_text(path);
-  return read_word_vectors<T>(in, path.string());
+  return read_word_vectors<T>(in, path);
 }
 
 template <class T>
@@ -136,9 +136,9 @@ WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
   return vectors;
 }
 
-template WordVectors<float> read_word_vectors(const std::filesystem::path&);
+template WordVectors<float> read_word_vectors(const std::string&);
 template WordVectors<float> read_word_vectors(std::istream&, const std::string&);
-template WordVectors<double> read_word_vectors(const std::filesystem::path&);
+template WordVectors<double> read_word_vectors(const std::string&);
 template WordVectors<double> read_word_vectors(std::istream&, const std::string&);
 
 }  // namespace unroll::nn

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -24,7 +23,7 @@ struct WordVectors {
 /// `words n`; without one, n is how many numbers the first line ends with, whose word must hold none after its first
 /// field. Lines of nothing but spaces are skipped. An Error tells file and line of what is wrong.
 template <class T>
-WordVectors<T> read_word_vectors(const std::filesystem::path& path);
+WordVectors<T> read_word_vectors(const std::string& path);
 /// The same from a stream, which errors call `name`.
 template <class T>
 WordVectors<T> read_word_vectors(std::istream& in, const std::string& name);
