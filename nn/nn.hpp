@@ -9,6 +9,7 @@
 #include "layers/layer_norm.hpp"
 #include "layers/linear.hpp"
 #include "module.hpp"
+#include "sequences/any_recurrent.hpp"
 #include "sequences/crf.hpp"
 #include "sequences/packing.hpp"
 #include "sequences/pooling.hpp"
@@ -16,6 +17,7 @@
 #include "summary.hpp"
 #include "text/conllu.hpp"
 #include "text/lines.hpp"
+#include "text/sampling.hpp"
 #include "text/utf8.hpp"
 #include "text/vocabulary.hpp"
 #include "text/word_vectors.hpp"
@@ -26,6 +28,7 @@
 #include "training/optimizers.hpp"
 #include "training/parallel.hpp"
 #include "training/schedules.hpp"
+#include "training/windows.hpp"
 
 /// Layers made of the engine's operations, and what training takes: sequences, losses, optimizers, files, text.
 namespace unroll::nn {}

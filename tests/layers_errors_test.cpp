@@ -31,6 +31,7 @@ Random random_numbers(51);
 const nn::GRU<double> layer({.input = 3, .hidden = 2}, random_numbers);
 const nn::LSTM<double> lstm({.input = 3, .hidden = 2, .bidirectional = true}, random_numbers);
 const nn::CRF<double> crf({.tags = 3}, random_numbers);
+const nn::AnyRecurrent<double> any_layer({.input = 3, .hidden = 2}, random_numbers);
 const std::vector<Parameter<double>> trained = layer.parameters();
 nn::Adam<double> optimizer(trained);
 nn::PlateauSchedule plateau({});
@@ -68,6 +69,17 @@ void refuse_recurrent(Refusals& says) {
   });
   says("recurrent: an initial state of shape (1, 2, 2); it must be (2, 2, 2)", [&] {
     lstm(numbers({4, 2, 3}), {}, std::array{numbers({2, 2, 2}), numbers({1, 2, 2})});
+  });
+  says("any_recurrent: cell 'mgu'; it must be lstm, gru or rnn",
+       [] { nn::AnyRecurrent<double>({.input = 3, .hidden = 2, .cell = "mgu"}, random_numbers); });
+  says("recurrent: input 0, hidden 2, layers 1; all sizes must be given",
+       [] { nn::AnyRecurrent<double>({.input = 0, .hidden = 2}, random_numbers); });
+  says("recurrent: input 3, hidden 2, layers 0; all sizes must be given",
+       [] { nn::AnyRecurrent<double>({.input = 3, .hidden = 2, .layers = 0}, random_numbers); });
+  says("recurrent: dropout 1; the rate must be in [0, 1)",
+       [] { nn::AnyRecurrent<double>({.input = 3, .hidden = 2, .dropout = 1}, random_numbers); });
+  says("any_recurrent: an initial state of 1 entries; a cell of kind lstm has 2", [] {
+    any_layer(numbers({4, 2, 3}), {}, std::vector{numbers({1, 2, 2})});
   });
   says("unroll: x has shape (4, 3); it must be (time, batch, input)", [&] {
     nn::unroll(layer.cells()[0], numbers({4, 3}), {numbers({4, 2})});
@@ -454,6 +466,26 @@ void refuse_rest(Refusals& says) {
   says("pad: row 1; the number of sequences is 1", [] { nn::pad({{1}}, {1}, 0); });
 }
 
+void refuse_texts(Refusals& says) {
+  says("windows: a text of 1 tokens; there must be two to predict one", [] { nn::Windows({1}); });
+  says("windows: 0 columns of 35 steps; there must be at least one", [] { nn::Windows({1, 2}, {.columns = 0}); });
+  says("windows: 32 columns of 0 steps; there must be at least one", [] { nn::Windows({1, 2}, {.steps = 0}); });
+  const nn::Windows windows({1, 2, 3}, {.columns = 2});
+  says("windows: window 1 from column 0; there are 1 windows of 2 columns", [&] { windows.tokens(1); });
+  says("windows: window 0 from column 3; there are 1 windows of 2 columns", [&] { windows.labels(0, 3); });
+  const auto sample = [](const Array<double>& scores, const nn::SamplingOptions& options) {
+    nn::sample(scores, options, random_numbers);
+  };
+  const auto nothing = Array<double>::from_shape({0});
+  says("sample: temperature is -1; it must be 0 or more, and finite", [&] { sample({1, 2}, {.temperature = -1}); });
+  says("sample: top_p is 1.5; it must be in [0, 1]", [&] { sample({1, 2}, {.top_p = 1.5}); });
+  says("sample: top_p is nan; it must be in [0, 1]", [&] { sample({1, 2}, {.top_p = nan}); });
+  says("sample: score 1 is nan; it must be less than inf", [&] { sample({1, nan}, {}); });
+  says("sample: score 0 is inf; it must be less than inf", [&] { sample({infinity, 2}, {}); });
+  says("sample: 1 scores, none of them above -inf; there must be one", [&] { sample({-infinity}, {.top_k = 1}); });
+  says("sample: 0 scores, none of them above -inf; there must be one", [&] { sample(nothing, {}); });
+}
+
 // What can be seen of all that refused calls are made with.
 std::vector<double> everything(const Tape<double>& tape, const Random& random) {
   std::vector<double> all{double(tape.size())};
@@ -486,6 +518,7 @@ std::vector<std::string> refuse_all() {
   refuse_optimizers(says);
   refuse_schedules(says);
   refuse_rest(says);
+  refuse_texts(says);
   return says.texts();
 }
 
@@ -528,6 +561,8 @@ TEST_CASE("every number in options has a row in the table") {
                                               {"Batch.padding", ""},
                                               {"StepSchedule.from", ""},
                                               {"PlateauSchedule.patience", ""},
-                                              {"Parallel.threads", ""}});
+                                              {"Parallel.threads", ""},
+                                              {"Window", "Windows"},
+                                              {"Sampling", "sample"}});
   for (const std::string& number : missing) FAIL_CHECK("no row gives " << number);
 }

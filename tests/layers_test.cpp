@@ -316,6 +316,33 @@ Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
           }};
 }
 
+// A layer whose cell is chosen at run time, against the layer of that cell.
+template <class T>
+Subject<T> any_recurrent(Extent sizes) {
+  Random random(23);
+  const auto layer = std::make_shared<nn::AnyRecurrent<T>>(
+      nn::AnyRecurrentOptions{.input = 2, .hidden = 3, .layers = 2, .bidirectional = true, .cell = "lstm"}, random);
+  std::vector<Parameter<T>> parameters = layer->parameters();
+  const auto same = std::make_shared<nn::LSTM<double>>(
+      nn::LSTM<double>::Options{.input = 2, .hidden = 3, .layers = 2, .bidirectional = true}, random);
+  same->copy_from(*layer);
+  const Parameter<T> x(padded<T>(sizes, 2, random), "x");
+  parameters.push_back(x);
+  const Indices lengths = lengths_of(sizes);
+  const auto all = [](const auto& result) {
+    std::vector outputs{result.output};
+    outputs.insert(outputs.end(), result.state.begin(), result.state.end());
+    return outputs;
+  };
+  return {parameters, [=] { return all((*layer)(x, lengths)); },
+          [=] {
+            std::vector<Array<double>> expected;
+            for (const auto& output : all((*same)(Array<double>(xt::cast<double>(x.value())), lengths)))
+              expected.push_back(output.value());
+            return expected;
+          }};
+}
+
 const std::vector<Row> table{
     row("elman.hpp", "RNN with tanh",
         []<class T>(T, Extent sizes) {
@@ -468,6 +495,7 @@ const std::vector<Row> table{
         }),
     row("losses.hpp", "kl_divergence", []<class T>(T, Extent sizes) { return kl_divergence<T>(sizes); }),
     row("crf.hpp", "CRF", []<class T>(T, Extent sizes) { return crf<T>(sizes); }),
+    row("any_recurrent.hpp", "AnyRecurrent", []<class T>(T, Extent sizes) { return any_recurrent<T>(sizes); }),
 };
 
 }  // namespace
