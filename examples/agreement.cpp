@@ -5,15 +5,13 @@
 #include <numeric>
 #include <unroll/nn/nn.hpp>
 
-#include "support/agreement_grammar.hpp"
-#include "support/fingerprint.hpp"
-#include "support/format.hpp"
-#include "support/network.hpp"
+#include "agreement/grammar.hpp"
 #include "support/picture.hpp"
-#include "support/program.hpp"
+#include "support/text.hpp"
 #include "support/training.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64, .learning_rate = 3e-3};
@@ -25,13 +23,13 @@ struct Options {
 /// Reads a sentence, and gives each reflexive a score to be the next word.
 struct Reader : nn::Module<float> {
   nn::Embedding<float> embedding;
-  Network network;
+  nn::AnyRecurrent<float> network;
   nn::Linear<float> scores;
 
   Reader(const std::string& cell, const Options& o, std::size_t words, Random& random)
       : embedding({.count = words, .size = o.hidden}, random),
-        network({.cell = cell, .input = o.hidden, .hidden = o.hidden}, random),
-        scores({.input = o.hidden, .output = reflexives.size()}, random) {
+        network({.input = o.hidden, .hidden = o.hidden, .cell = cell}, random),
+        scores({.input = o.hidden, .output = AgreementGrammar::reflexives.size()}, random) {
     add("embedding", embedding);
     add("network", network);
     add("scores", scores);
@@ -61,14 +59,14 @@ double accuracy(const Reader& reader, const AgreementSentences& sentences) {
   return right / double(sentences.words.size());
 }
 
-void run(CLI::App& app, const Options& o) {
-  read_options(app, o.training);
+void run(CommandLine& line, const Options& o) {
+  read_options(line, o.training);
   require_distinct("--cells", o.cells);
   require(o.nearest <= o.known && o.known <= o.farthest, "--known", o.known, "; it must be between --nearest ",
           o.nearest, " and --farthest ", o.farthest);
   if (!o.picture.empty()) require_picture(o.picture);
   Random random(o.training.seed);
-  const nn::Vocabulary vocabulary = agreement_vocabulary();
+  const nn::Vocabulary vocabulary = AgreementGrammar::vocabulary();
   AgreementSentences learned;
   for (std::size_t k = 0; k < o.sentences; ++k)
     learned.add(o.nearest + random.below(o.known - o.nearest + 1), vocabulary, random);
@@ -79,16 +77,11 @@ void run(CLI::App& app, const Options& o) {
 
   Readers readers(o, vocabulary.size(), random);
   nn::Adam<float> optimizer(readers.parameters());
-  Training training({.app = app,
-                     .options = o.training,
-                     .model = readers,
-                     .optimizer = optimizer,
-                     .random = random,
-                     .description = model_options(app),
+  Training training(line, o.training, readers, optimizer, random,
+                    {.description = model_options(line),
                      .data = Fingerprint(learned.words, learned.subjects).text(),
                      .unit = "sentences",
                      .columns = o.cells});
-  const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
   const auto step = [&](const Training::Batch& rows) -> Training::Loss {
     const std::vector<double> losses = training.descend_each(readers.all.size(), [&](std::size_t k) {
       return nn::cross_entropy(readers.all[k](learned, rows), pick(learned.subjects, rows));
@@ -98,23 +91,19 @@ void run(CLI::App& app, const Options& o) {
   };
   std::map<std::size_t, std::vector<double>> found;
   const auto measure = [&] {
-    std::vector<double> means;
-    std::size_t k = 0;
-    for (const Reader& reader : readers.all) {
-      double sum = 0;
-      for (const auto& [distance, sentences] : tests) {
-        found[distance].resize(o.cells.size());
-        sum += found[distance][k] = accuracy(reader, sentences);
-      }
-      means.push_back(sum / double(tests.size()));
-      ++k;
+    std::vector<double> means(o.cells.size());
+    for (const auto& [distance, sentences] : tests) {
+      found[distance].clear();
+      for (const Reader& reader : readers.all) found[distance].push_back(accuracy(reader, sentences));
+      for (std::size_t k = 0; k < means.size(); ++k) means[k] += found[distance][k];
     }
+    for (double& mean : means) mean /= double(tests.size());
     return means;
   };
   if (!o.training.load.empty()) nn::load_safetensors(o.training.load, readers);
-  if (!trains(app))
+  if (!trains(line))
     std::cout << "seed " << o.training.seed << std::endl;
-  else if (!training.run({batches, step, measure}))
+  else if (!training.run(learned.lengths, step, measure))
     return;
   measure();
 
@@ -124,13 +113,12 @@ void run(CLI::App& app, const Options& o) {
     std::cout << formatted("%8s", cell.c_str());
     panel.curves.push_back({cell, {}, {}});
   }
-  const double chance = 100.0 / double(reflexives.size());
+  const double chance = 100.0 / double(AgreementGrammar::reflexives.size());
   for (const auto& [distance, shares] : found) {
     std::cout << formatted("\n%-15zu", distance);
     for (std::size_t k = 0; k < shares.size(); ++k) {
       std::cout << formatted("%7.1f%%", 100 * shares[k]);
-      panel.curves[k].x.push_back(double(distance));
-      panel.curves[k].y.push_back(100 * shares[k]);
+      panel.curves[k].add(double(distance), 100 * shares[k]);
     }
     if (distance <= o.known) std::cout << "  learned";
   }
@@ -141,23 +129,22 @@ void run(CLI::App& app, const Options& o) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Lets networks find the reflexive for a subject some words back, and tests them on longer sentences than they "
-      "have learned.",
-      "agreement");
+  CommandLine line("agreement",
+                   "Lets networks find the reflexive for a subject some words back, and tests them on longer sentences "
+                   "than they have learned.");
   Options o;
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return add_option(app, group, name, value, what);
-  };
-  add_file(app, "--picture", o.picture, "where to draw accuracy against distance, as png, svg or pdf");
-  add(model_group, "--cells", o.cells, "of the networks")->check(CLI::IsMember(cells));
-  add(model_group, "--hidden", o.hidden, "units of each")->check(positive);
-  add(training_group, "--sentences", o.sentences, "to learn")->check(positive);
-  add(evaluation_group, "--nearest", o.nearest, "words between subject and reflexive, at least")->check(positive);
-  add(evaluation_group, "--known", o.known, "the same at most, in sentences to learn")->check(positive);
-  add(evaluation_group, "--farthest", o.farthest, "the same at most, in sentences for tests")->check(positive);
-  add(evaluation_group, "--tests", o.tests, "sentences for tests, for each distance")->check(positive);
-  add_training_options(app, o.training);
-  app.remove_option(app.get_option("--shares"));  // one for each cell
-  return run_program(app, argc, argv, [&] { run(app, o); });
+  line.add_file("--picture", o.picture, "where to draw accuracy against distance, as png, svg or pdf");
+  line.group(model_group);
+  line.add("--cells", o.cells, "of the networks", one_of(nn::any_recurrent_cells));
+  line.add("--hidden", o.hidden, "units of each", positive);
+  line.group(training_group);
+  line.add("--sentences", o.sentences, "to learn", positive);
+  line.group(evaluation_group);
+  line.add("--nearest", o.nearest, "words between subject and reflexive, at least", positive);
+  line.add("--known", o.known, "the same at most, in sentences to learn", positive);
+  line.add("--farthest", o.farthest, "the same at most, in sentences for tests", positive);
+  line.add("--tests", o.tests, "sentences for tests, for each distance", positive);
+  add_training_options(line, o.training);
+  line.remove("--shares");  // one for each cell
+  return line.run(argc, argv, [&] { run(line, o); });
 }

@@ -4,34 +4,31 @@
 #include <numeric>
 #include <unroll/nn/nn.hpp>
 
+#include "classify/labelled_texts.hpp"
 #include "support/confusion.hpp"
-#include "support/fingerprint.hpp"
-#include "support/format.hpp"
-#include "support/labelled_texts.hpp"
-#include "support/network.hpp"
-#include "support/program.hpp"
 #include "support/text.hpp"
 #include "support/training.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64};
-  NetworkOptions network{.cell = "gru", .input = 64, .hidden = 128, .dropout = 0.3};
+  nn::AnyRecurrentOptions network{.input = 64, .hidden = 128, .dropout = 0.3, .cell = "gru"};
   std::string pooling = "ends", data, picture, classify;
 };
 
 /// A network reads the characters; what it makes of them is pooled into one vector, which gives each class a score.
 struct Classifier : nn::Module<float> {
   nn::Embedding<float> characters;
-  Network network;
+  nn::AnyRecurrent<float> network;
   nn::Linear<float> scores;
   double dropout;
   std::string pooling;
 
   Classifier(const Options& o, std::size_t count, std::size_t classes, Random& random)
-      : characters({.count = count, .size = o.network.embedding()}, random),
-        network(o.network, random),
+      : characters({.count = count, .size = completed(o.network).input}, random),
+        network(completed(o.network), random),
         scores({.input = o.network.hidden * (o.network.bidirectional ? 2 : 1), .output = classes}, random),
         dropout(o.network.dropout),
         pooling(o.pooling) {
@@ -74,35 +71,26 @@ Confusion evaluate(const Classifier& model, const Options& o, const EncodedTexts
   return confusion;
 }
 
-bool train(CLI::App& app, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
+bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
            const EncodedTexts& learned, const EncodedTexts& held_out, const std::vector<std::string>& classes) {
   nn::Adam<float> optimizer(model.parameters());
   Training training(
-      {.app = app,
-       .options = o.training,
-       .model = model,
-       .optimizer = optimizer,
-       .random = random,
-       .description = description,
+      line, o.training, model, optimizer, random,
+      {.description = description,
        .data = Fingerprint(learned.characters, learned.labels, held_out.characters, held_out.labels).text(),
        .unit = "texts",
        .columns = {"held-out loss", "accuracy", "macro F1"}});
-  const auto batches = [&] { return nn::batches_of_similar_length(learned.lengths, o.training.batch, &random); };
-  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
-    const double count = double(batch.size());
-    const auto shares = training.shares_of(batch);
-    const double loss = training.descend(shares.size(), [&](std::size_t k) {
-      const Variable<float> scores = scores_of(model, learned, shares[k]);
-      return nn::cross_entropy_total(scores, pick(learned.labels, shares[k])).sum / float(count);
+  const auto step = [&](const Training::Batch& batch) {
+    return training.descend(double(batch.size()), batch, [&](const Training::Batch& rows) {
+      return nn::cross_entropy_total(scores_of(model, learned, rows), pick(learned.labels, rows)).sum;
     });
-    return {loss * count, count};
   };
   const auto measure = [&] {
     double loss = 0;
     const Confusion confusion = evaluate(model, o, held_out, classes, loss);
     return std::vector{loss / double(held_out.labels.size()), confusion.accuracy(), confusion.macro_f1()};
   };
-  return training.run({batches, step, measure});
+  return training.run(learned.lengths, step, measure);
 }
 
 /// Prints the most likely classes of a text.
@@ -117,11 +105,11 @@ void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const s
     std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(0, order[k])), classes[order[k]].c_str());
 }
 
-void run(CLI::App& app, Options& o) {
+void run(CommandLine& line, Options& o) {
   const TrainingOptions& t = o.training;
-  const nn::Metadata saved = read_options(app, t);
+  const nn::Metadata saved = read_options(line, t);
   const bool described = saved.contains("vocabulary") && saved.contains("classes");
-  const bool trained = trains(app), asked = app.count("--classify") > 0;
+  const bool trained = trains(line), asked = line.given("--classify");
   o.network.bidirectional = o.pooling != "last";
 
   if (asked) require(!pieces(o.classify, false, "--classify").empty(), "--classify", "the text is empty");
@@ -138,22 +126,21 @@ void run(CLI::App& app, Options& o) {
   if (!o.picture.empty()) require_picture(o.picture);
   const auto [learned, held_out] = split(all, random);
   if (!t.load.empty()) random = Random(t.seed);
-  std::vector<std::string> seen;
-  for (const std::string& text : learned.texts)
-    for (const std::string& character : nn::characters(text)) seen.push_back(character);
-  const nn::Vocabulary vocabulary = described ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(seen, 1);
+  const std::string seen = std::accumulate(learned.texts.begin(), learned.texts.end(), std::string());
+  const nn::Vocabulary vocabulary =
+      described ? stored_vocabulary(saved.at("vocabulary"), false) : frequent_pieces(nn::characters(seen), 1);
   const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : all.classes;
   require(all.size() == 0 || all.classes == classes, o.data.empty() ? "--data" : o.data, "it has other classes than ",
           t.resume, t.load);
 
   Classifier model(o, vocabulary.size(), classes.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
-  nn::Metadata description = model_options(app);
+  nn::Metadata description = model_options(line);
   description["split"] = split_seed;
-  description["vocabulary"] = joined(vocabulary, false);
-  for (const std::string& name : classes) description["classes"] += name + "\n";
+  description["vocabulary"] = stored(vocabulary, false);
+  description["classes"] = text_of_lines(classes);
   const EncodedTexts examples(learned, vocabulary), others(held_out, vocabulary);
-  if (trained && !train(app, o, model, description, random, examples, others, classes)) return;
+  if (trained && !train(line, o, model, description, random, examples, others, classes)) return;
   if (all.size() > 0) {
     double loss = 0;
     const Confusion confusion = evaluate(model, o, others, classes, loss);
@@ -167,23 +154,19 @@ void run(CLI::App& app, Options& o) {
   if (asked) classify(model, vocabulary, classes, o.classify);
 }
 
-void add_options(CLI::App& app, Options& o) {
-  add_file(app, "--data", o.data,
-           "lines of a class, a tab and a text, or a folder with a file CLASS.txt for each class");
-  add_file(app, "--picture", o.picture, "where to draw what each class was taken for, as png, svg or pdf");
-  app.add_option("--classify", o.classify, "a text to be classified");
-  add_option(app, model_group, "--pooling", o.pooling,
-             "the last state, the mean over time, or both ends of a bidirectional network")
-      ->check(CLI::IsMember({"last", "mean", "ends"}));
-  add_network_options(app, o.network);
-  add_training_options(app, o.training);
-}
-
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Learns to tell the class of a text by its characters; without options, of surnames of invented languages.",
-      "classify");
-  Options options;
-  add_options(app, options);
-  return run_program(app, argc, argv, [&] { run(app, options); });
+  CommandLine line("classify",
+                   "Learns to tell the class of a text by its characters; without options, of surnames of invented "
+                   "languages.");
+  Options o;
+  line.add_file("--data", o.data,
+                "lines of a class, a tab and a text, or a folder with a file CLASS.txt for each class");
+  line.add_file("--picture", o.picture, "where to draw what each class was taken for, as png, svg or pdf");
+  line.add("--classify", o.classify, "a text to be classified");
+  line.group(model_group);
+  line.add("--pooling", o.pooling, "the last state, the mean over time, or both ends of a bidirectional network",
+           one_of({"last", "mean", "ends"}));
+  add_network_options(line, o.network);
+  add_training_options(line, o.training);
+  return line.run(argc, argv, [&] { run(line, o); });
 }

@@ -3,10 +3,10 @@
 #include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
-#include "support/options.hpp"
-#include "support/program.hpp"
+#include "support/command_line.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 /// The minimal gated unit, a GRU with one gate: Zhou et al. (2016)
 /// f = σ(W x + b + U h + d),  n = tanh(W x + b + U (f ⊙ h) + d),  h' = (1 − f) ⊙ h + f ⊙ n
@@ -117,12 +117,12 @@ void train(std::size_t steps, std::uint64_t seed) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App options("A recurrent cell of one's own, checked and trained", "custom_cell");
+  CommandLine line("custom_cell", "A recurrent cell of one's own, checked and trained");
   std::size_t steps = 1000;
   std::uint64_t seed = 1;
-  options.add_option("--steps", steps, "batches to train on")->capture_default_str()->check(natural);
-  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(seed_number);
-  return run_program(options, argc, argv, [&] {
+  line.add("--steps", steps, "batches to train on", natural);
+  line.add("--seed", seed, "of all random numbers", seed_number);
+  return line.run(argc, argv, [&] {
     check(seed);
     train(steps, seed);
   });

@@ -4,10 +4,10 @@
 #include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
-#include "support/options.hpp"
-#include "support/program.hpp"
+#include "support/command_line.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 /// y = (x + √(x² + 4)) / 2, positive             x̄ = ȳ ⊙ y² / (1 + y²)    Barron (2021), squareplus
 template <class T>
@@ -102,12 +102,12 @@ void train(std::size_t steps, std::uint64_t seed) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App options("Operations of one's own, checked and trained", "custom_primitive");
+  CommandLine line("custom_primitive", "Operations of one's own, checked and trained");
   std::size_t steps = 1000;
   std::uint64_t seed = 1;
-  options.add_option("--steps", steps, "batches to train on")->capture_default_str()->check(natural);
-  options.add_option("--seed", seed, "of all random numbers")->capture_default_str()->check(seed_number);
-  return run_program(options, argc, argv, [&] {
+  line.add("--steps", steps, "batches to train on", natural);
+  line.add("--seed", seed, "of all random numbers", seed_number);
+  return line.run(argc, argv, [&] {
     check(seed);
     train(steps, seed);
   });

@@ -1,17 +1,21 @@
 // inspect: what the units of a character model do: a page with a text in their colours, gates and predictions
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <inspect_page.hpp>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <unroll/nn/files/atomic_file.hpp>
 #include <unroll/nn/nn.hpp>
 
-#include "support/format.hpp"
-#include "support/inspect_page.hpp"
 #include "support/language_model.hpp"
-#include "support/program.hpp"
-#include "support/training.hpp"
+#include "support/text.hpp"
+#include "support/toy_corpus.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
+using Json = nlohmann::json;
 
 struct Options {
   TrainingOptions training{.epochs = 15, .batch = 32, .learning_rate = 5e-3};
@@ -26,41 +30,90 @@ Text beginning(const Text& text, std::size_t most) {
   return {text.begin(), text.begin() + std::ptrdiff_t(std::min(text.size(), most))};
 }
 
-/// The share of the time in which each unit of a gate, of shape (time, units), is below 0.1, and above 0.9: Karpathy,
-/// Johnson and Fei-Fei (2016), figure 3.
-Inspection::Gate saturation(const std::string& name, const Array<float>& gate) {
-  const Array<double> left = xt::mean(xt::cast<double>(gate < 0.1f), {0}),
-                      right = xt::mean(xt::cast<double>(gate > 0.9f), {0});
-  return {name, {left.begin(), left.end()}, {right.begin(), right.end()}};
+/// Each unit's values in turn as whole numbers, 127 for its largest. values: (time, units)
+Json state_of(const std::string& name, const Array<float>& values) {
+  Json state{{"name", name}};
+  for (std::size_t unit = 0; unit < values.shape()[1]; ++unit) {
+    double largest = 1e-6;
+    for (std::size_t t = 0; t < values.shape()[0]; ++t) largest = std::max(largest, std::abs(double(values(t, unit))));
+    for (std::size_t t = 0; t < values.shape()[0]; ++t)
+      state["values"].push_back(std::lround(127 * double(values(t, unit)) / largest));
+    state["largest"].push_back(largest);
+  }
+  return state;
 }
 
-/// Reads a text on a tape, and takes from its trace what the cells of each layer named.
-Inspection inspect(const LanguageModel& model, const Indices& tokens) {
-  Inspection result;
-  Tape<float> tape;
-  const Trace<float> trace;
-  result.probabilities = softmax(model(tokens, {}).output).value();
-  for (std::size_t k = 0; k < model.options.layers; ++k) {
-    const auto over_time = [&](const char* name, const auto& keep) {
-      std::vector<Variable<float>> steps;  // recurrent/l0/step 0, recurrent/l0/step 1, ...
-      for (const auto& entry : trace.find("recurrent/l" + std::to_string(k), name)) steps.push_back(entry.value);
-      if (!steps.empty()) keep(concatenate(steps).value());
-    };
-    Inspection::Layer& layer = result.layers.emplace_back();
-    for (const char* name : {"h", "c"})
-      over_time(name, [&](const Array<float>& values) { layer.states.push_back({name, values}); });
-    for (const char* name : {"i", "f", "o", "r", "z"})
-      over_time(name, [&](const Array<float>& values) { layer.gates.push_back(saturation(name, values)); });
+/// The share of the time in which each unit of a gate, of shape (time, units), is below 0.1, left, and above 0.9,
+/// right: Karpathy, Johnson and Fei-Fei (2016), figure 3.
+Json saturation(const std::string& name, const Array<float>& gate) {
+  const Array<double> left = xt::mean(xt::cast<double>(gate < 0.1f), {0}),
+                      right = xt::mean(xt::cast<double>(gate > 0.9f), {0});
+  return {{"name", name},
+          {"left", std::vector<double>(left.begin(), left.end())},
+          {"right", std::vector<double>(right.begin(), right.end())}};
+}
+
+/// What a model expects, of probabilities (characters,): the most likely ones as id, ‰, id, ‰, ...
+Json likely(const Array<float>& probabilities) {
+  constexpr std::size_t shown = 8;
+  std::vector<std::size_t> order(probabilities.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto middle = order.begin() + std::ptrdiff_t(std::min(shown, order.size()));
+  std::partial_sort(order.begin(), middle, order.end(),
+                    [&](std::size_t a, std::size_t b) { return probabilities(a) > probabilities(b); });
+  Json result = Json::array();
+  for (auto id = order.begin(); id != middle; ++id) {
+    result.push_back(*id);
+    result.push_back(std::round(1e4 * double(probabilities(*id))) / 10);
   }
   return result;
 }
 
-void run(CLI::App& app, const Options& o) {
+/// Reads a text on a tape, and takes from its trace what the cells of each layer named: the data of the page.
+Json inspect(const LanguageModel& model, const Indices& tokens) {
+  Json data{{"cell", model.network.options().cell}, {"ids", std::vector(tokens.begin(), tokens.end())}};
+  Tape<float> tape;
+  const Trace<float> trace;
+  const std::vector<Variable<float>> steps = unstack(softmax(model(tokens, {}).output));
+  for (std::size_t t = 0; t < steps.size(); ++t) {
+    const Array<float> probabilities = reshape(steps[t], {-1}).value();
+    data["likely"].push_back(likely(probabilities));
+    data["came"].push_back(t + 1 < steps.size() ? 1e3 * double(probabilities(tokens.flat(t + 1))) : 0);
+  }
+  for (std::size_t k = 0; k < model.network.options().layers; ++k) {
+    Json layer{{"states", Json::array()}, {"gates", Json::array()}};
+    for (const char* name : {"h", "c", "i", "f", "o", "r", "z"}) {
+      std::vector<Variable<float>> values;  // recurrent/l0/step 0, recurrent/l0/step 1, ...
+      for (const auto& entry : trace.find("recurrent/l" + std::to_string(k), name)) values.push_back(entry.value);
+      if (values.empty()) continue;
+      const Array<float> over_time = concatenate(values).value();
+      const bool state = *name == 'h' || *name == 'c';
+      layer[state ? "states" : "gates"].push_back(state ? state_of(name, over_time) : saturation(name, over_time));
+    }
+    data["layers"].push_back(layer);
+  }
+  return data;
+}
+
+/// Writes a page that needs nothing else: inspect/page.html with its data.
+void write_page(std::ostream& out, const Json& data) {
+  constexpr std::string_view place = "id=\"data\">";
+  const std::size_t at = inspect_page.find(place) + place.size();
+  out << inspect_page.substr(0, at);
+  for (const char c : data.dump())
+    if (c == '<')
+      out << "\\u003c";  // which could begin the end of the script
+    else
+      out << c;
+  out << inspect_page.substr(at);
+}
+
+void run(CommandLine& line, const Options& o) {
   const TrainingOptions& t = o.training;
-  const nn::Metadata saved = read_options(app, t, "language_model");
+  const nn::Metadata saved = read_options(line, t, "language_model");
   require(!saved.contains("unit") || saved.at("unit") == o.model.unit, t.load,
           "it is a model of words; it must be one ", "of characters");
-  require_writable(o.output, {t.load, o.text});
+  require_writable(o.output);
   Random grammar(1), random(t.seed);
   const std::string toy = toy_text(1500, grammar);
   const Text text = o.text.empty() ? pieces(toy_text(80, grammar), false, "text") : read_pieces(o.text, o.model);
@@ -71,21 +124,17 @@ void run(CLI::App& app, const Options& o) {
              shown = beginning({text.begin() + std::ptrdiff_t(cut), text.end()}, o.characters),
              learned = beginning(known, 50000);
   const nn::Vocabulary vocabulary =
-      saved.contains("vocabulary") ? vocabulary_of(saved.at("vocabulary"), false) : vocabulary_of(known, 1);
+      saved.contains("vocabulary") ? stored_vocabulary(saved.at("vocabulary"), false) : frequent_pieces(known, 1);
   LanguageModel model(o.model, vocabulary.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
-  if (trains(app) && !train(app, t, o.model, model, description_of(app, o.model, vocabulary), random,
-                            encoded(learned, vocabulary, o.text), {}))
+  if (trains(line) && !train(line, t, o.model, model, description_of(line, o.model, vocabulary), random,
+                             encoded(learned, vocabulary, o.text), {}))
     return;
 
-  Indices tokens = Indices::from_shape({shown.size(), 1});
-  std::ranges::transform(shown, tokens.begin(), [&](const std::string& character) { return vocabulary[character]; });
-  Inspection inspection = inspect(model, tokens);
-  inspection.text = shown;
-  inspection.ids = {tokens.begin(), tokens.end()};
-  inspection.vocabulary = vocabulary.words();
-  inspection.cell = o.model.network.cell;
-  nn::write_atomically(o.output, [&](std::ostream& out) { write_page(out, inspection); });
+  Json data = inspect(model, nn::pad({ids_of(shown, vocabulary)}, {0}, 0));
+  data["text"] = std::accumulate(shown.begin(), shown.end(), std::string());
+  data["vocabulary"] = vocabulary.words();
+  nn::write_atomically(o.output, [&](std::ostream& out) { write_page(out, data); });
   std::cout << formatted("%zu characters of text, %.1f MB: open %s in a browser", shown.size(),
                          double(std::filesystem::file_size(o.output)) / 1e6,
                          std::filesystem::absolute(o.output).lexically_normal().c_str())
@@ -93,18 +142,15 @@ void run(CLI::App& app, const Options& o) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "Writes a page that shows what the units of a character model do while it reads a text. Without --load it first "
-      "learns a small model of the text, or of a toy language.",
-      "inspect");
+  CommandLine line("inspect",
+                   "Writes a page that shows what the units of a character model do while it reads a text. Without "
+                   "--load it first learns a small model of the text, or of a toy language.");
   Options o;
-  add_file(app, "--text", o.text, "whose last tenth is read; sentences of the toy language if not given");
-  add_file(app, "--output", o.output, "the page")->capture_default_str();
-  app.add_option("--characters", o.characters, "of the text to be shown at most")
-      ->capture_default_str()
-      ->check(positive);
-  add_language_model_options(app, o.model);
-  app.remove_option(app.get_option("--unit"));
-  add_training_options(app, o.training);
-  return run_program(app, argc, argv, [&] { run(app, o); });
+  line.add_file("--text", o.text, "whose last tenth is read; sentences of the toy language if not given");
+  line.add_file("--output", o.output, "the page");
+  line.add("--characters", o.characters, "of the text to be shown at most", positive);
+  add_language_model_options(line, o.model);
+  line.remove("--unit");
+  add_training_options(line, o.training);
+  return line.run(argc, argv, [&] { run(line, o); });
 }

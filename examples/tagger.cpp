@@ -3,17 +3,13 @@
 #include <optional>
 #include <unroll/nn/nn.hpp>
 
-#include "support/fingerprint.hpp"
-#include "support/network.hpp"
 #include "support/picture.hpp"
-#include "support/program.hpp"
-#include "support/sentences.hpp"
-#include "support/tag_scores.hpp"
-#include "support/tagger_corpus.hpp"
-#include "support/tagger_files.hpp"
 #include "support/training.hpp"
+#include "tagger/corpus.hpp"
+#include "tagger/files.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 using Sentences = std::vector<nn::Sentence>;
 
 struct Options {
@@ -31,7 +27,7 @@ struct Options {
 struct Tagger : nn::Module<float> {
   TaggerVocabulary vocabulary;
   nn::Embedding<float> words, characters;
-  Network spelling, context;
+  nn::AnyRecurrent<float> spelling, context;
   nn::Linear<float> scores;
   std::optional<nn::CRF<float>> crf;
   double dropout;
@@ -40,13 +36,13 @@ struct Tagger : nn::Module<float> {
       : vocabulary(v),
         words(random.normal<float>({v.words.size(), o.word_size}, 0, 0.3), true),
         characters(random.normal<float>({v.characters.size(), o.char_size}, 0, 0.3), true),
-        spelling({.cell = o.cell, .input = o.char_size, .hidden = o.char_hidden, .bidirectional = true}, random),
-        context({.cell = o.cell,
-                 .input = o.word_size + 2 * o.char_hidden,
+        spelling({.input = o.char_size, .hidden = o.char_hidden, .bidirectional = true, .cell = o.cell}, random),
+        context({.input = o.word_size + 2 * o.char_hidden,
                  .hidden = o.hidden,
                  .layers = o.layers,
                  .bidirectional = true,
-                 .dropout = o.dropout},
+                 .dropout = o.dropout,
+                 .cell = o.cell},
                 random),
         scores({.input = 2 * o.hidden, .output = v.tags.size()}, random),
         dropout(o.dropout) {
@@ -92,7 +88,7 @@ struct Tagger : nn::Module<float> {
 };
 
 /// Trains until the dev corpus has not been tagged better for long. The tagger is then that of the best epoch.
-bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options& o, const nn::Metadata& description,
+bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Options& o, const nn::Metadata& description,
            Random& random, std::ostream& out) {
   const TaggerCorpus corpus = tagger.vocabulary.encode(corpora.train);
   nn::Adam<float> optimizer(tagger.parameters());
@@ -102,12 +98,8 @@ bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options&
   const bool chooses = !corpora.dev.empty();
   const TaggerCorpus dev = tagger.vocabulary.encode(corpora.dev);
   Training training(
-      {.app = app,
-       .options = o.training,
-       .model = tagger,
-       .optimizer = optimizer,
-       .random = random,
-       .description = description,
+      line, o.training, tagger, optimizer, random,
+      {.description = description,
        .data = Fingerprint(corpus.forms, corpus.characters, corpus.tags, dev.forms, dev.characters, dev.tags).text(),
        .unit = "words",
        .columns = chooses ? std::vector<std::string>{"dev accuracy"} : std::vector<std::string>(),
@@ -116,14 +108,11 @@ bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options&
   training.checkpoint.add("best_accuracy", best_accuracy);
   training.checkpoint.add("best_epoch", best_epoch);
 
-  const auto batches = [&] { return nn::batches_of_similar_length(corpus.lengths, o.training.batch, &random); };
-  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
+  const auto step = [&](const Training::Batch& batch) {
     const std::vector<TaggerInput> shares = shares_of(corpus, batch, o.training.shares, random);
     double count = 0;
     for (const TaggerInput& share : shares) count += double(share.size);
-    const double loss =
-        training.descend(shares.size(), [&](std::size_t k) { return tagger.loss(shares[k]) / float(count); });
-    return {loss * count, count};
+    return training.descend(count, shares.size(), [&](std::size_t k) { return tagger.loss(shares[k]); });
   };
   const auto measure = [&]() -> std::vector<double> {
     // Without a dev corpus the last epoch is the best.
@@ -137,7 +126,7 @@ bool train(CLI::App& app, Tagger& tagger, const Corpora& corpora, const Options&
     if (training.epoch() >= best_epoch + o.patience) training.stop();
     return chooses ? std::vector{found} : std::vector<double>();
   };
-  const bool ended = training.run({batches, step, measure});
+  const bool ended = training.run(corpus.lengths, step, measure);
   if (best_accuracy >= 0) tagger.copy_from(best);
   training.save();
   return ended;
@@ -154,11 +143,11 @@ Tags tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, 
 
 /// Trains or loads a tagger, then tags what is to be tagged. Everything that can be wrong with the files shows before
 /// the training.
-void run(CLI::App& app, Options& o) {
+void run(CommandLine& line, Options& o) {
   const TrainingOptions& t = o.training;
-  const nn::Metadata saved = read_options(app, t);
-  const bool trained = trains(app);
-  Sentences sentences = o.files.to_tag();
+  const nn::Metadata saved = read_options(line, t);
+  const bool trained = trains(line);
+  Sentences sentences = o.files.to_tag(line);
   Corpora corpora = o.files.corpora(t.load);
   if (o.sentences) corpora.train.resize(std::min(o.sentences, corpora.train.size()));
   nn::WordVectors<float> vectors;
@@ -188,9 +177,9 @@ void run(CLI::App& app, Options& o) {
       out << copy_vectors(vectors, vocabulary.words, table) << " words have a vector" << std::endl;
       tagger.words.weight.assign(std::move(table));
     }
-    nn::Metadata description = model_options(app);
+    nn::Metadata description = model_options(line);
     vocabulary.write(description);
-    if (!train(app, tagger, corpora, o, description, random, out)) return;
+    if (!train(line, tagger, corpora, o, description, random, out)) return;
   }
   if (!sentences.empty()) {
     set_tags(sentences, tagged(tagger, sentences, o, out));
@@ -204,34 +193,37 @@ void run(CLI::App& app, Options& o) {
     print_scores(out, corpora.test, tagged(tagger, corpora.test, o, out), vocabulary.frequent, o.picture);
 }
 
-void add_options(CLI::App& app, Options& o) {
-  const auto add = [&](const char* group, const char* name, auto& value, const char* what) {
-    return add_option(app, group, name, value, what);
-  };
-  add_tagger_files(app, o.files);
-  add_file(app, "--picture", o.picture, "where to draw what each tag of --test was taken for, as png, svg or pdf");
-  add(model_group, "--word-size", o.word_size, "of a word's embedding")->check(positive)->excludes("--vectors");
-  add(model_group, "--char-size", o.char_size, "of a character's embedding")->check(positive);
-  add(model_group, "--char-hidden", o.char_hidden, "units over characters, in each direction")->check(positive);
-  add(model_group, "--hidden", o.hidden, "units over words, in each direction")->check(positive);
-  add(model_group, "--layers", o.layers, "over words")->check(positive);
-  add(model_group, "--cell", o.cell, "of both networks")->check(CLI::IsMember(cells));
-  add(model_group, "--crf", o.crf, "whether a conditional random field chooses the tags together");
-  add(training_group, "--dropout", o.dropout, "the share that drops out")->check(between(0, 0.95));
-  add(training_group, "--patience", o.patience, "epochs to wait for a better one")->check(positive);
-  add(training_group, "--sentences", o.sentences, "how many sentences of --train to learn from; 0 for all")
-      ->check(natural);
-  add_training_options(app, o.training);
-  app.get_option("--vectors")->excludes("--load");
-}
-
 int main(int argc, char** argv) {
-  CLI::App app("Learns to tag words with their parts of speech; without options, those of a toy language.", "tagger");
-  Options options;
-  add_options(app, options);
-  return run_program(app, argc, argv, [&] {
-    if (options.files.toy(options.training.load) && app.count("--epochs") == 0)
-      app.get_option("--epochs")->default_val("5");
-    run(app, options);
+  CommandLine line("tagger",
+                   "Learns to tag words with their parts of speech; without options, those of a toy language.");
+  Options o;
+  line.add_file("--train", o.files.train, "CoNLL-U to learn from");
+  line.add_file("--dev", o.files.dev, "CoNLL-U to choose the best epoch by");
+  line.need("--dev", "--train");
+  line.add_file("--test", o.files.test, "CoNLL-U to tag and to compare with its tags");
+  line.add("--tag", o.files.tag, "a sentence to tag, its words apart by spaces; - for standard input");
+  line.add_file("--tag-file", o.files.tag_file, "sentences to tag: CoNLL-U, or else one a line");
+  line.exclude("--tag-file", "--tag");
+  line.add_file("--vectors", o.files.vectors,
+                "word vectors to begin with, of words in lower case, as GloVe writes them");
+  line.add_file("--picture", o.picture, "where to draw what each tag of --test was taken for, as png, svg or pdf");
+  line.group(model_group);
+  line.add("--word-size", o.word_size, "of a word's embedding", positive);
+  line.exclude("--word-size", "--vectors");
+  line.add("--char-size", o.char_size, "of a character's embedding", positive);
+  line.add("--char-hidden", o.char_hidden, "units over characters, in each direction", positive);
+  line.add("--hidden", o.hidden, "units over words, in each direction", positive);
+  line.add("--layers", o.layers, "over words", positive);
+  line.add("--cell", o.cell, "of both networks", one_of(nn::any_recurrent_cells));
+  line.add("--crf", o.crf, "whether a conditional random field chooses the tags together");
+  line.group(training_group);
+  line.add("--dropout", o.dropout, "the share that drops out", between(0, 0.95));
+  line.add("--patience", o.patience, "epochs to wait for a better one", positive);
+  line.add("--sentences", o.sentences, "how many sentences of --train to learn from; 0 for all", natural);
+  add_training_options(line, o.training);
+  line.exclude("--vectors", "--load");
+  return line.run(argc, argv, [&] {
+    if (o.files.toy(o.training.load) && !line.given("--epochs")) line.set_default("--epochs", "5");
+    run(line, o);
   });
 }

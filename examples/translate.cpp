@@ -4,20 +4,17 @@
 #include <limits>
 #include <unroll/nn/nn.hpp>
 
-#include "support/fingerprint.hpp"
-#include "support/format.hpp"
-#include "support/network.hpp"
 #include "support/picture.hpp"
-#include "support/program.hpp"
 #include "support/text.hpp"
 #include "support/training.hpp"
-#include "support/translation_tasks.hpp"
+#include "translate/tasks.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 struct Options {
   TrainingOptions training{.epochs = 6, .batch = 32, .learning_rate = 4e-3};
-  NetworkOptions network{.input = 32, .hidden = 64};
+  nn::AnyRecurrentOptions network{.input = 32, .hidden = 64};
   std::string task = "dates", translate, picture;
   std::size_t pairs = 8000;
 };
@@ -31,32 +28,38 @@ struct Options {
 ///     p(y_i | y_0 ... y_{i−1}, x) = softmax(S tanh(C [c_i; s_i] + b) + d)
 struct Translator : nn::Module<float> {
   static constexpr std::int64_t end = PairCorpus::end;
+  using State = nn::AnyRecurrent<float>::State;
 
   struct Source {
     Variable<float> h;       // (batch, m, 2 × hidden)
     Variable<float> inside;  // (batch, 1, m), 0 in padding
-    Network::State state;
+    State state;
   };
   struct Decoded {
     Variable<float> scores;     // (n, batch, characters)
     Variable<float> attention;  // (batch, n, m)
-    Network::State state;
+    State state;
   };
   struct Translation {
     std::vector<std::int64_t> y;
     Variable<float> attention;  // (n, m), n with the end
   };
 
-  NetworkOptions options;
   nn::Embedding<float> characters;
-  Network encoder, decoder;
+  nn::AnyRecurrent<float> encoder, decoder;
   nn::Linear<float> W, C, S;
 
-  Translator(const NetworkOptions& o, std::size_t count, Random& random)
-      : options(o),
-        characters({.count = count, .size = o.embedding()}, random),
-        encoder({o.cell, o.embedding(), o.hidden, o.layers, true, o.dropout}, random),
-        decoder({o.cell, o.embedding(), 2 * o.hidden, o.layers, false, o.dropout}, random),
+  Translator(const nn::AnyRecurrentOptions& o, std::size_t count, Random& random)
+      : characters({.count = count, .size = o.input}, random),
+        encoder({.input = o.input,
+                 .hidden = o.hidden,
+                 .layers = o.layers,
+                 .bidirectional = true,
+                 .dropout = o.dropout,
+                 .cell = o.cell},
+                random),
+        decoder({.input = o.input, .hidden = 2 * o.hidden, .layers = o.layers, .dropout = o.dropout, .cell = o.cell},
+                random),
         W({.input = 2 * o.hidden, .output = 2 * o.hidden, .bias = false}, random),
         C({.input = 4 * o.hidden, .output = 2 * o.hidden}, random),
         S({.input = 2 * o.hidden, .output = count}, random) {
@@ -71,17 +74,18 @@ struct Translator : nn::Module<float> {
   /// x [m, batch], lengths [batch]
   Source encode(const Indices& x, const Indices& lengths) const {
     const std::size_t m = x.shape()[0], batch = x.shape()[1];
+    const auto& o = encoder.options();
     auto [h, state] = encoder(characters(x), lengths);
     // Both directions of a layer, side by side, are the state of that layer of the decoder.
     for (Variable<float>& entry : state)
-      entry = reshape(transpose(reshape(entry, {options.layers, 2, batch, options.hidden}), {0, 2, 1, 3}),
-                      {options.layers, batch, 2 * options.hidden});
+      entry = reshape(transpose(reshape(entry, {o.layers, 2, batch, o.hidden}), {0, 2, 1, 3}),
+                      {o.layers, batch, 2 * o.hidden});
     const Variable<float> inside = xt::arange<float>(float(m)) < reshape(Variable<float>(lengths), {batch, 1, 1});
     return {transpose(h, {1, 0, 2}), inside, state};
   }
 
   /// y [n, batch], what comes before each character of the output
-  Decoded decode(const Source& source, const Indices& y, const Network::State& state) const {
+  Decoded decode(const Source& source, const Indices& y, const State& state) const {
     const auto [s, next] = decoder(characters(y), {}, state);
     const auto match = matmul(transpose(W(s), {1, 0, 2}), source.h, {.b = true});
     const auto alpha = softmax(where(source.inside, match, -std::numeric_limits<float>::infinity()));
@@ -93,7 +97,7 @@ struct Translator : nn::Module<float> {
   std::vector<Translation> translate(const Indices& x, const Indices& lengths) const {
     const Source source = encode(x, lengths);
     const std::size_t batch = lengths.size(), most = x.shape()[0] + 12;
-    Network::State state = source.state;
+    State state = source.state;
     Indices y = Indices::from_shape({1, batch});
     y.fill(end);
     std::vector<Variable<float>> attention;
@@ -142,33 +146,26 @@ double accuracy(const Translator& model, const std::vector<Pair>& pairs, const n
   return double(right) / double(pairs.size());
 }
 
-bool train(CLI::App& app, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
+bool train(CommandLine& line, const Options& o, Translator& model, Random& random, const std::vector<Pair>& pairs,
            const std::vector<Pair>& held_out, const nn::Vocabulary& vocabulary) {
   const PairCorpus corpus(pairs, vocabulary);
   nn::Adam<float> optimizer(model.parameters());
-  Training training({.app = app,
-                     .options = o.training,
-                     .model = model,
-                     .optimizer = optimizer,
-                     .random = random,
-                     .description = model_options(app),
+  Training training(line, o.training, model, optimizer, random,
+                    {.description = model_options(line),
                      .data = Fingerprint(corpus.x, corpus.y, PairCorpus(held_out, vocabulary).x).text(),
                      .unit = "characters",
                      .columns = {"accuracy"}});
-  const auto step = [&](const Training::Batch& batch) -> Training::Loss {
-    const std::vector<Training::Batch> shares = training.shares_of(batch);
+  const auto step = [&](const Training::Batch& batch) {
     double count = 0;
     for (const std::size_t row : batch) count += double(corpus.y[row].size());
-    const double loss = training.descend(shares.size(), [&](std::size_t share) {
-      const Training::Batch& rows = shares[share];
+    return training.descend(count, batch, [&](const Training::Batch& rows) {
       const auto source = model.encode(nn::pad(corpus.x, rows, Translator::end), pick(corpus.lengths, rows));
       const auto scores = model.decode(source, nn::pad(corpus.before, rows, Translator::end), source.state).scores;
-      return nn::cross_entropy_total(scores, nn::pad(corpus.y, rows, nn::ignored)).sum / float(count);
+      return nn::cross_entropy_total(scores, nn::pad(corpus.y, rows, nn::ignored)).sum;
     });
-    return {loss * count, count};
   };
-  return training.run({[&] { return nn::batches_of_similar_length(corpus.lengths, o.training.batch, &random); }, step,
-                       [&] { return std::vector{accuracy(model, held_out, vocabulary, o.training.threads)}; }});
+  return training.run(corpus.lengths, step,
+                      [&] { return std::vector{accuracy(model, held_out, vocabulary, o.training.threads)}; });
 }
 
 /// The attention that each character of the output paid to those of the input.
@@ -184,11 +181,11 @@ ColouredMatrix picture_of(const Pair& pair, const Translator::Translation& trans
   return picture;
 }
 
-void run(CLI::App& app, const Options& o) {
+void run(CommandLine& line, const Options& o) {
   const TrainingOptions& t = o.training;
-  read_options(app, t);
+  read_options(line, t);
   if (!o.picture.empty()) require_picture(o.picture);
-  const bool asked = app.count("--translate") > 0, trained = trains(app);
+  const bool asked = line.given("--translate"), trained = trains(line);
   const nn::Vocabulary vocabulary = translation_vocabulary();
   require(!asked || !o.translate.empty(), "--translate", "the text is empty; there must be a character");
   for (const std::string& character : pieces(o.translate, false, "--translate"))
@@ -196,13 +193,13 @@ void run(CLI::App& app, const Options& o) {
             translation_characters, "'");
 
   Random random(t.seed), drawn(1);
-  Translator model(o.network, vocabulary.size(), random);
+  Translator model(completed(o.network), vocabulary.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   // No target occurs twice, so those held out, the first ones, are new in every spelling.
   std::vector<Pair> held_out = translation_pairs(o.task, 1000 + o.pairs, drawn);
   const std::vector<Pair> pairs(held_out.begin() + 1000, held_out.end());
   held_out.resize(1000);
-  if (trained && !train(app, o, model, random, pairs, held_out, vocabulary)) return;
+  if (trained && !train(line, o, model, random, pairs, held_out, vocabulary)) return;
 
   if (!asked)
     std::cout << formatted("%.1f %% of %zu held-out pairs are right",
@@ -218,20 +215,18 @@ void run(CLI::App& app, const Options& o) {
   if (!o.picture.empty()) draw(o.picture, picture_of(examples[0], translations[0]));
 }
 
-void add_options(CLI::App& app, Options& o) {
-  app.add_option("--translate", o.translate, "a text to translate");
-  add_file(app, "--picture", o.picture, "where to draw the attention of an example, as png, svg or pdf");
-  add_option(app, model_group, "--task", o.task, "what to learn: to write dates, or to reverse or sort letters")
-      ->check(CLI::IsMember(translation_tasks));
-  add_network_options(app, o.network);
-  add_option(app, training_group, "--pairs", o.pairs, "to learn from")->check(between(1, 20000));
-  add_training_options(app, o.training);
-}
-
 int main(int argc, char** argv) {
-  CLI::App app("Learns to translate texts character by character; without options, dates to how ISO 8601 writes them.",
-               "translate");
-  Options options;
-  add_options(app, options);
-  return run_program(app, argc, argv, [&] { run(app, options); });
+  CommandLine line("translate",
+                   "Learns to translate texts character by character; without options, dates to how ISO 8601 writes "
+                   "them.");
+  Options o;
+  line.add("--translate", o.translate, "a text to translate");
+  line.add_file("--picture", o.picture, "where to draw the attention of an example, as png, svg or pdf");
+  line.group(model_group);
+  line.add("--task", o.task, "what to learn: to write dates, or to reverse or sort letters", one_of(translation_tasks));
+  add_network_options(line, o.network);
+  line.group(training_group);
+  line.add("--pairs", o.pairs, "to learn from", between(1, 20000));
+  add_training_options(line, o.training);
+  return line.run(argc, argv, [&] { run(line, o); });
 }

@@ -7,20 +7,37 @@
 #include <numeric>
 #include <unroll/nn/nn.hpp>
 
-#include "support/adding_problem.hpp"
-#include "support/format.hpp"
-#include "support/gradients_over_time.hpp"
 #include "support/picture.hpp"
-#include "support/program.hpp"
+#include "support/text.hpp"
 #include "support/training.hpp"
 
 using namespace unroll;
+using namespace unroll::examples;
 
 struct Options {
   TrainingOptions training{.epochs = 25, .batch = 32, .learning_rate = 1e-2, .clip = 1};
   std::vector<std::size_t> lengths = {50};
   std::size_t hidden = 64, steps = 100;
   std::string picture = {};
+};
+
+/// The adding problem: of numbers in [0, 1] one in each half is marked, and the sum of these two is wanted at the end.
+/// Hochreiter and Schmidhuber (1997), in the form of Arjovsky et al. (2016)
+template <class T>
+struct AddingProblem {
+  Array<T> x;       ///< (time, batch, 2), a number and its mark
+  Array<T> target;  ///< (batch, 1)
+
+  AddingProblem(std::size_t time, std::size_t batch, Random& random)
+      : x(zeros<T>({time, batch, 2}).value()), target(zeros<T>({batch, 1}).value()) {
+    for (std::size_t k = 0; k < batch; ++k) {
+      for (std::size_t t = 0; t < time; ++t) x(t, k, 0) = T(random.uniform());
+      for (const std::size_t t : {random.below(time / 2), time / 2 + random.below(time - time / 2)}) {
+        x(t, k, 1) = 1;
+        target(k, 0) += x(t, k, 0);
+      }
+    }
+  }
 };
 
 /// A cell over time, and a sum read off its last state.
@@ -68,9 +85,12 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
 struct Learner {
   std::string name;
   std::size_t time;
-  std::shared_ptr<const nn::Module<float>> model;
+  std::shared_ptr<const nn::Module<float>> network;
   std::function<Variable<float>(const AddingProblem<float>&)> loss;
-  std::function<Curve(const AddingProblem<double>&)> norms;
+  std::function<Curve(const AddingProblem<double>&)> norms_now;
+  Curve before = {}, after = {};  ///< the norm of the gradient by the state of each step, before and after training
+  Curve errors = {};              ///< against the step of the training
+  double test_error = 0;
 };
 
 template <template <class> class Cell>
@@ -98,18 +118,63 @@ struct Learners : nn::Module<float> {
       all.push_back(learner<nn::LSTMCell>("LSTM", time, o));
       all.push_back(learner<nn::LSTMCell>("LSTM, forget bias 1", time, o, {.forget_bias = 1.0}));
     }
-    for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].model);
+    for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].network);
   }
 };
 
-void run(CLI::App& app, const Options& o) {
+/// Prints some of the norms of the learners of one length.
+void print_norms(const std::vector<Learner>& all, std::size_t time) {
+  constexpr std::size_t columns = 6;
+  const auto index = [&](std::size_t column) { return column * (time - 1) / (columns - 1); };
+  std::cout << "\nNorm of ∂loss/∂h_t at T = " << time << formatted("\n%-28s", "");
+  for (std::size_t k = 0; k < columns; ++k)
+    std::cout << formatted("%10s", ("t = " + std::to_string(index(k) + 1)).c_str());
+  for (auto [when, curve] : {std::pair("before", &Learner::before), std::pair("after", &Learner::after)})
+    for (const Learner& one : all) {
+      if (one.time != time || (one.*curve).y.empty())
+        continue;  // a model that was loaded and not trained has no time before
+      std::cout << formatted("\n%-8s%-20s", std::exchange(when, ""), one.name.c_str());
+      for (std::size_t k = 0; k < columns; ++k) std::cout << formatted("%10.0e", (one.*curve).y[index(k)]);
+    }
+  std::cout << std::endl;
+}
+
+/// Prints the test errors at all lengths, and who has learned to add.
+void print_errors(const std::vector<Learner>& all, const std::vector<std::size_t>& lengths) {
+  // The variance of the sum of two numbers from [0, 1] is 1/6.
+  std::cout << "\nMean squared error on new sequences; that of always answering 1 is 0.167" << formatted("\n%-28s", "");
+  for (const std::size_t time : lengths) std::cout << formatted("  T = %-12zu", time);
+  const std::size_t models = all.size() / lengths.size();
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    const Learner& one = all[k % lengths.size() * models + k / lengths.size()];
+    if (k % lengths.size() == 0) std::cout << formatted("\n        %-20s", one.name.c_str());
+    std::cout << formatted("  %.4f  %-8s", one.test_error, one.test_error < 0.01 ? "learned" : "");
+  }
+  std::cout << std::endl;
+}
+
+/// Both kinds of norms and the errors at this length.
+std::vector<Panel> panels_of(const std::vector<Learner>& all, std::size_t time) {
+  std::vector<Panel> panels;
+  const auto add = [&](const std::string& title, const char* x, const char* y, Curve Learner::*curve) {
+    Panel& panel = panels.emplace_back(Panel{title + formatted(", T = %zu", time), x, y, {}, true});
+    for (const Learner& one : all)
+      if (one.time == time) panel.curves.push_back({one.name, (one.*curve).x, (one.*curve).y});
+  };
+  add("Gradients before training", "t", "‖∂loss/∂hₜ‖", &Learner::before);
+  add("Gradients after training", "t", "‖∂loss/∂hₜ‖", &Learner::after);
+  add("Adding problem", "training step", "mean squared error", &Learner::errors);
+  return panels;
+}
+
+void run(CommandLine& line, const Options& o) {
   const TrainingOptions& t = o.training;
-  read_options(app, t);
+  read_options(line, t);
   require_distinct("--lengths", o.lengths);
   if (!o.picture.empty()) require_picture(o.picture);
   Learners learners(o);
   if (!t.load.empty()) nn::load_safetensors(t.load, learners);
-  const bool trained = trains(app);
+  const bool trained = trains(line);
   Random random(t.seed), tests = random.split();
   std::map<std::size_t, AddingProblem<double>> sequences;
   std::map<std::size_t, AddingProblem<float>> unseen;
@@ -117,31 +182,18 @@ void run(CLI::App& app, const Options& o) {
     sequences.emplace(time, AddingProblem<double>(time, 100, tests));
     unseen.emplace(time, AddingProblem<float>(time, 1000, tests));
   }
-  std::vector<Measured> measured;
   std::vector<std::string> columns;
-  for (const Learner& one : learners.all) {
-    const Curve now = trained ? one.norms(sequences.at(one.time)) : Curve();
-    measured.push_back({.model = one.name, .time = one.time, .before = now});
+  for (Learner& one : learners.all) {
+    if (trained) one.before = one.norms_now(sequences.at(one.time));
     columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : ""));
   }
 
   nn::Adam<float> optimizer(learners.parameters());
-  Training training({.app = app,
-                     .options = t,
-                     .model = learners,
-                     .optimizer = optimizer,
-                     .random = random,
-                     .description = model_options(app),
-                     .unit = "steps",
-                     .columns = columns});
+  Training training(line, t, learners, optimizer, random,
+                    {.description = model_options(line), .unit = "steps", .columns = columns});
   std::vector<double> errors(learners.all.size());  // in this epoch, added up
   training.checkpoint.add("errors", errors);
   const nn::CosineSchedule schedule({.start = t.learning_rate, .steps = t.epochs * o.steps});
-  const auto batches = [&] {
-    std::vector<Training::Batch> numbers;
-    for (std::size_t k = 0; k < o.steps; ++k) numbers.push_back({k});
-    return numbers;
-  };
   const auto step = [&](const Training::Batch& number) -> Training::Loss {
     // No sequence is seen twice, so the errors are those on sequences that are new.
     std::map<std::size_t, AddingProblem<float>> data;
@@ -159,28 +211,30 @@ void run(CLI::App& app, const Options& o) {
   };
   if (!trained)
     std::cout << "seed " << t.seed << std::endl;
-  else if (!training.run({batches, step, measure}))
+  else if (!training.run(o.steps, step, measure))
     return;
-  for (std::size_t k = 0; k < measured.size(); ++k) {
-    const Learner& one = learners.all[k];
-    measured[k].after = one.norms(sequences.at(one.time));
-    measured[k].errors = training.curve(k, double(o.steps));
-    measured[k].test_error = double(one.loss(unseen.at(one.time)).item());
+  for (std::size_t k = 0; k < learners.all.size(); ++k) {
+    Learner& one = learners.all[k];
+    one.after = one.norms_now(sequences.at(one.time));
+    one.errors = training.curve(k + 1, double(o.steps));
+    one.test_error = double(one.loss(unseen.at(one.time)).item());
   }
-  print(std::cout, measured, o.lengths);
-  if (!o.picture.empty()) draw(o.picture, panels_of(measured, o.lengths.back()));
+  print_norms(learners.all, o.lengths.back());
+  print_errors(learners.all, o.lengths);
+  if (!o.picture.empty()) draw(o.picture, panels_of(learners.all, o.lengths.back()));
 }
 
 int main(int argc, char** argv) {
-  CLI::App app("Compares the gradients of RNN, GRU and LSTM over time, and what they learn of the adding problem.",
-               "vanishing_gradients");
+  CommandLine line("vanishing_gradients",
+                   "Compares the gradients of RNN, GRU and LSTM over time, and what they learn of the adding problem.");
   Options o;
-  add_file(app, "--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
-  add_option(app, model_group, "--hidden", o.hidden, "units of each model")->check(positive);
-  add_option(app, model_group, "--lengths", o.lengths, "of the sequences; gradients are shown for the last")
-      ->check(between(2, 10000));
-  add_option(app, training_group, "--steps", o.steps, "batches in an epoch")->check(positive);
-  add_training_options(app, o.training);
-  app.remove_option(app.get_option("--shares"));  // one for each model
-  return run_program(app, argc, argv, [&] { run(app, o); });
+  line.add_file("--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
+  line.group(model_group);
+  line.add("--hidden", o.hidden, "units of each model", positive);
+  line.add("--lengths", o.lengths, "of the sequences; gradients are shown for the last", between(2, 10000));
+  line.group(training_group);
+  line.add("--steps", o.steps, "batches in an epoch", positive);
+  add_training_options(line, o.training);
+  line.remove("--shares");  // one for each model
+  return line.run(argc, argv, [&] { run(line, o); });
 }

@@ -7,6 +7,8 @@
 
 #include "picture.hpp"
 
+namespace unroll::examples {
+
 /// How often each class was taken for each.
 class Confusion {
  public:
@@ -25,10 +27,12 @@ class Confusion {
 
  private:
   struct Scores {
-    double count, precision, recall, f1;
+    double right, count, precision, recall, f1;
   };
   Scores scores(std::size_t k) const;
 
   std::vector<std::string> classes_;
-  unroll::Array<double> counts_;  // (right, given)
+  Array<double> counts_;  // (right, given)
 };
+
+}  // namespace unroll::examples

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+#include <unroll/nn/nn.hpp>
 #include <vector>
 
-#include "network.hpp"
-#include "text.hpp"
 #include "training.hpp"
+
+namespace unroll::examples {
 
 struct LanguageModelOptions {
   bool tied = false;               ///< whether the scores have the table of the embeddings
@@ -14,45 +14,48 @@ struct LanguageModelOptions {
   std::string optimizer = "adam";  ///< or "sgd"
   std::string schedule = "cosine";
   std::size_t steps = 64, hold = 4;
-  NetworkOptions network = {};
+  nn::AnyRecurrentOptions network = {};
 
   bool words() const { return unit == "word"; }
 };
 
 /// Adds these options.
-void add_language_model_options(CLI::App& app, LanguageModelOptions& options);
+void add_language_model_options(CommandLine& line, LanguageModelOptions& options);
 
 /// p(next piece | all before it) = softmax(scores(h)), where h is what the network makes of their embeddings.
-struct LanguageModel : unroll::nn::Module<float> {
-  unroll::nn::Embedding<float> embedding;
+struct LanguageModel : nn::Module<float> {
+  using Network = nn::AnyRecurrent<float>;
+
+  nn::Embedding<float> embedding;
   Network network;
-  unroll::nn::Linear<float> scores;
-  NetworkOptions options;
+  nn::Linear<float> scores;
 
   /// `count` is that of the pieces.
-  LanguageModel(const LanguageModelOptions& o, std::size_t count, unroll::Random& random);
+  LanguageModel(const LanguageModelOptions& o, std::size_t count, Random& random);
 
   /// tokens [time, batch] → scores (time, batch, pieces), and the state for what follows
-  Network::Result operator()(const unroll::Indices& tokens, const Network::State& state) const;
+  Network::Result operator()(const Indices& tokens, const std::optional<Network::State>& state) const;
 };
 
 /// The pieces of a text, or none where there is no name of a file.
 std::vector<std::string> read_pieces(const std::string& path, const LanguageModelOptions& options);
 
 /// The numbers of the pieces of a text called `name`. An Error if there is one alone: nothing could be predicted.
-std::vector<std::int64_t> encoded(const std::vector<std::string>& pieces, const unroll::nn::Vocabulary& vocabulary,
+std::vector<std::int64_t> encoded(const std::vector<std::string>& pieces, const nn::Vocabulary& vocabulary,
                                   const std::string& name);
 
 /// What is written into the file of a model.
-unroll::nn::Metadata description_of(CLI::App& app, const LanguageModelOptions& options,
-                                    const unroll::nn::Vocabulary& vocabulary);
+nn::Metadata description_of(const CommandLine& line, const LanguageModelOptions& options,
+                            const nn::Vocabulary& vocabulary);
 
 /// Learns a text by truncated backpropagation through time: states are carried from window to window. false if Ctrl-C
 /// was pressed. The loss of `held_out` is measured after each epoch, if there is any.
-bool train(CLI::App& app, const TrainingOptions& training, const LanguageModelOptions& options, LanguageModel& model,
-           const unroll::nn::Metadata& description, unroll::Random& random, const std::vector<std::int64_t>& text,
+bool train(const CommandLine& line, const TrainingOptions& training, const LanguageModelOptions& options,
+           LanguageModel& model, const nn::Metadata& description, Random& random, const std::vector<std::int64_t>& text,
            const std::vector<std::int64_t>& held_out);
 
 /// Nats per piece of a text.
 double evaluate(const LanguageModel& model, const TrainingOptions& training, const LanguageModelOptions& options,
                 const std::vector<std::int64_t>& text);
+
+}  // namespace unroll::examples

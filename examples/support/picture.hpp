@@ -1,8 +1,11 @@
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <unroll/autograd/array.hpp>
 #include <vector>
+
+namespace unroll::examples {
 
 /// A line through points; what is not finite is a gap.
 struct Curve {
@@ -27,7 +30,7 @@ struct Panel {
 struct ColouredMatrix {
   std::string title, x, y;
   std::vector<std::string> rows, columns;
-  unroll::Array<double> values;  ///< (rows, columns)
+  Array<double> values;  ///< (rows, columns)
   bool numbers = true;
 };
 
@@ -38,3 +41,12 @@ void require_picture(const std::string& path);
 /// Draws panels side by side, those that have points, or a matrix, with gnuplot; does nothing where there is none.
 void draw(const std::string& path, std::vector<Panel> panels);
 void draw(const std::string& path, const ColouredMatrix& matrix);
+
+/// Whether there is a program of this name.
+bool has_program(const std::string& name);
+
+/// Runs a command, a program and its options, that reads a file named last, and writes what it prints to `out`. An
+/// Error if it fails.
+void render(const std::string& command, const std::string& input, std::ostream& out);
+
+}  // namespace unroll::examples

@@ -5,15 +5,16 @@
 #include <iostream>
 #include <utility>
 
-#include "format.hpp"
+#include "text.hpp"
+
+namespace unroll::examples {
 
 namespace {
 
-// 2:05, or 1:02:05 from an hour on.
+// 2:05, or 62:05
 std::string clock_time(double minutes) {
   const auto seconds = static_cast<long long>(60 * minutes + 0.5);
-  if (seconds < 3600) return formatted("%lld:%02lld", seconds / 60, seconds % 60);
-  return formatted("%lld:%02lld:%02lld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  return formatted("%lld:%02lld", seconds / 60, seconds % 60);
 }
 
 }  // namespace
@@ -47,3 +48,5 @@ void Progress::clear() {
   if (shown_ != Clock::time_point{}) std::cerr << "\r\033[K" << std::flush;
   shown_ = {};
 }
+
+}  // namespace unroll::examples

@@ -4,6 +4,8 @@
 #include <ostream>
 #include <string>
 
+namespace unroll::examples {
+
 /// Tells how far a training is: lines that stay, and on a terminal one that changes in place.
 class Progress {
  public:
@@ -37,3 +39,5 @@ class Progress {
   Clock::time_point shown_{};  // when the changing line was; never if it is not there
   double done_ = 0;
 };
+
+}  // namespace unroll::examples

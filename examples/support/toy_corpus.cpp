@@ -1,14 +1,14 @@
 #include "toy_corpus.hpp"
 
+#include <cctype>
 #include <map>
 #include <sstream>
-#include <string>
 
-#include "sentences.hpp"
+#include "text.hpp"
+
+namespace unroll::examples {
 
 namespace {
-
-using unroll::Random;
 
 // A symbol, a colon, and its alternatives; what is no symbol is a word/TAG, in which ~ stands for an invented stem, ^~
 // for one with a capital and # for a number.
@@ -39,33 +39,19 @@ name: ^~/PROPN | ^~/PROPN | May/PROPN | Will/PROPN
 number: #/NUM | two/NUM | three/NUM
 )";
 
-using Alternative = std::vector<std::string>;
+using Grammar = std::map<std::string, std::vector<std::vector<std::string>>>;  // the alternatives of each symbol
 
-const std::map<std::string, std::vector<Alternative>>& grammar() {
-  static const auto result = [] {
-    std::map<std::string, std::vector<Alternative>> alternatives;
-    std::istringstream lines(rules);
-    std::string line, part;
-    while (std::getline(lines, line)) {
-      std::istringstream parts(line);
-      if (!(parts >> part)) continue;
-      auto& of_symbol = alternatives[part.substr(0, part.size() - 1)];
-      of_symbol.emplace_back();
-      while (parts >> part) {
-        if (part == "|")
-          of_symbol.emplace_back();
-        else
-          of_symbol.back().push_back(part);
-      }
-    }
-    return alternatives;
-  }();
-  return result;
-}
-
-template <class Choices>
-const auto& choose(const Choices& choices, Random& random) {
-  return choices[random.below(std::size(choices))];
+Grammar read_grammar() {
+  Grammar grammar;
+  std::istringstream lines(rules);
+  for (std::string line, part; std::getline(lines, line);) {
+    std::istringstream parts(line);
+    if (!(parts >> part)) continue;
+    auto& alternatives = grammar[part.substr(0, part.size() - 1)];
+    alternatives.emplace_back();
+    while (parts >> part) part == "|" ? void(alternatives.emplace_back()) : alternatives.back().push_back(part);
+  }
+  return grammar;
 }
 
 std::string invented_stem(Random& random) {
@@ -88,8 +74,9 @@ std::string invented(std::string form, Random& random) {
   return form;
 }
 
-void expand(const std::string& symbol, unroll::nn::Sentence& sentence, Random& random) {
-  if (const auto found = grammar().find(symbol); found != grammar().end()) {
+void expand(const std::string& symbol, nn::Sentence& sentence, Random& random) {
+  static const Grammar grammar = read_grammar();
+  if (const auto found = grammar.find(symbol); found != grammar.end()) {
     for (const std::string& part : choose(found->second, random)) expand(part, sentence, random);
     return;
   }
@@ -99,8 +86,14 @@ void expand(const std::string& symbol, unroll::nn::Sentence& sentence, Random& r
 
 }  // namespace
 
-std::vector<unroll::nn::Sentence> toy_corpus(std::size_t sentences, Random& random) {
-  std::vector<unroll::nn::Sentence> corpus(sentences);
+void add_word(nn::Sentence& sentence, const std::string& form, const std::string& tag) {
+  const std::string none = "_";
+  sentence.tokens.push_back(
+      {std::to_string(sentence.tokens.size() + 1), form, none, tag, none, none, none, none, none, none});
+}
+
+std::vector<nn::Sentence> toy_corpus(std::size_t sentences, Random& random) {
+  std::vector<nn::Sentence> corpus(sentences);
   for (auto& sentence : corpus) {
     expand("sentence", sentence, random);
     std::string& first = sentence.tokens.front().form;
@@ -108,3 +101,18 @@ std::vector<unroll::nn::Sentence> toy_corpus(std::size_t sentences, Random& rand
   }
   return corpus;
 }
+
+std::string toy_text(std::size_t sentences, Random& random) {
+  std::string text;
+  for (const nn::Sentence& sentence : toy_corpus(sentences, random)) {
+    for (std::size_t k = 0; k < sentence.tokens.size(); ++k) {
+      const std::string& word = sentence.tokens[k].form;
+      if (k > 0 && std::isalnum(static_cast<unsigned char>(word[0]))) text += ' ';
+      text += word;
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace unroll::examples

@@ -1,54 +1,33 @@
 #include "training.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <set>
 #include <unroll/nn/files/atomic_file.hpp>
 
-#include "format.hpp"
-#include "interrupt.hpp"
-#include "picture.hpp"
-#include "program.hpp"
+#include "text.hpp"
 
-using namespace unroll;
+namespace unroll::examples {
 
-namespace {
-
-// What is written may not be what is read or written by another option; but a training may go on in its own checkpoint.
-void refuse_same_files(const CLI::App& app) {
-  namespace fs = std::filesystem;
-  static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint", "--output"};
-  std::vector<std::pair<std::string, fs::path>> files;  // by option
-  for (const CLI::Option* option : app.get_options())
-    if (option->get_type_name() == "FILE" && option->count() > 0)
-      files.emplace_back(option->get_name(), fs::weakly_canonical(fs::absolute(option->results()[0])));
-  for (const auto& [name, path] : files)
-    for (const auto& [other, theirs] : files) {
-      const bool same = path == theirs || (fs::is_directory(theirs) && path.parent_path() == theirs);
-      const bool goes_on = name == "--checkpoint" && other == "--resume";
-      require(name == other || !same || !written.contains(name) || goes_on, name, app.get_option(name)->results()[0],
-              " is a file of ", other, ", too; it must be another one");
-    }
-}
-
-}  // namespace
-
-Training::Training(TrainingSetup setup)
-    : setup_(std::move(setup)), options_(setup_.options), progress_(setup_.out, setup_.unit) {
-  refuse_same_files(setup_.app);
+Training::Training(const CommandLine& line, const TrainingOptions& options, const nn::Module<float>& model,
+                   nn::Optimizer<float>& optimizer, Random& random, TrainingSetup setup)
+    : options_(options),
+      model_(model),
+      optimizer_(optimizer),
+      random_(random),
+      setup_(std::move(setup)),
+      progress_(setup_.out, setup_.unit) {
   for (const std::string& path : {options_.save, options_.log, options_.checkpoint})
-    if (!path.empty()) require_writable(path, {});
+    if (!path.empty()) require_writable(path);
   if (!options_.plot.empty()) require_picture(options_.plot);
 
-  checkpoint.fix("trained by", setup_.app.get_name());
+  checkpoint.fix("trained by", line.program());
   for (const auto& [name, value] : setup_.description) checkpoint.fix(name, value);
   for (const char* group : {training_group, evaluation_group})
-    for (const auto& [name, value] : options_of(setup_.app, group))
+    for (const auto& [name, value] : line.values(group))
       name == "epochs" ? checkpoint.note(name, value) : checkpoint.fix(name, value);
   checkpoint.fix("fingerprint of the data", setup_.data);
-  checkpoint.add("model", setup_.model);
-  checkpoint.add("optimizer", setup_.optimizer);
-  checkpoint.add("random", setup_.random);
+  checkpoint.add("model", model_);
+  checkpoint.add("optimizer", optimizer_);
+  checkpoint.add("random", random_);
   checkpoint.add("epoch", epoch_);
   checkpoint.add("position", position_);
   checkpoint.add("stopped", stopped_);
@@ -59,11 +38,26 @@ Training::Training(TrainingSetup setup)
   checkpoint.add("log", log_);
 }
 
-bool Training::run(const Epoch& epoch) {
+bool Training::run(const std::vector<std::size_t>& lengths, const Step& step, const Measure& measure) {
+  return run([&] { return nn::batches_of_similar_length(lengths, options_.batch, &random_); }, step, measure);
+}
+
+bool Training::run(std::size_t steps, const Step& step, const Measure& measure) {
+  std::vector<Batch> batches;
+  for (std::size_t k = 0; k < steps; ++k) batches.push_back({k});
+  return run([&] { return batches; }, step, measure);
+}
+
+bool Training::run(const std::function<std::vector<Batch>()>& batches, const Step& step, const Measure& measure) {
   const bool resumed = !options_.resume.empty();
-  if (resumed) resume();
+  if (resumed) {
+    checkpoint.load(options_.resume);
+    const bool fit = std::ranges::is_sorted(ends_) && (ends_.empty() ? 0 : ends_.back()) == order_.size() &&
+                     (position_ == 0 || position_ < ends_.size()) && log_.size() == epoch_ * width();
+    require(fit, options_.resume, "its batches and its log do not fit together");
+  }
   std::size_t parameters = 0;
-  for (const Parameter<float>& parameter : setup_.model.parameters()) parameters += parameter.size();
+  for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
   setup_.out << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
   const auto ended = [&] { return epoch_ >= options_.epochs || stopped_; };
   if (resumed) {
@@ -74,11 +68,11 @@ bool Training::run(const Epoch& epoch) {
   const double begun = done();
   const Interrupt interrupt;
   while (!ended() && !interrupt.pressed()) {
-    if (position_ == 0) begin_epoch(epoch.batches());
+    if (position_ == 0) begin_epoch(batches());
     std::string line;
     for (progress_.resume(); position_ < ends_.size() && !(interrupt.pressed() && position_ > 0);) {
-      setup_.optimizer.learning_rate = options_.learning_rate * (1 - done());
-      const Loss loss = epoch.step(batch());
+      optimizer_.learning_rate = options_.learning_rate * (1 - done());
+      const Loss loss = step(batch());
       ++position_;
       loss_ += loss.sum;
       count_ += loss.count;
@@ -88,7 +82,7 @@ bool Training::run(const Epoch& epoch) {
       if (options_.every && position_ % options_.every == 0 && position_ < ends_.size()) write_checkpoint();
     }
     if (position_ < ends_.size()) break;
-    const std::vector<double> measures = epoch.measure ? epoch.measure() : std::vector<double>();
+    const std::vector<double> measures = measure();
     for (std::size_t k = 0; k < measures.size(); ++k)
       line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
     progress_.print(line);
@@ -104,13 +98,6 @@ bool Training::run(const Epoch& epoch) {
   if (!ended() && !options_.checkpoint.empty()) setup_.out << "; go on with --resume " << options_.checkpoint;
   setup_.out << std::endl;
   return false;
-}
-
-void Training::resume() {
-  checkpoint.load(options_.resume);
-  const bool fit = std::ranges::is_sorted(ends_) && (ends_.empty() ? 0 : ends_.back()) == order_.size() &&
-                   (position_ == 0 || position_ < ends_.size()) && log_.size() == epoch_ * width();
-  require(fit, options_.resume, "its batches and its log do not fit together");
 }
 
 double Training::done() const {
@@ -137,12 +124,6 @@ auto Training::batch() const -> Batch {
   return {at(position_), at(position_ + 1)};
 }
 
-auto Training::shares_of(const Batch& batch) const -> std::vector<Batch> {
-  std::vector<Batch> shares(std::min(options_.shares, batch.size()));
-  for (std::size_t k = 0; k < batch.size(); ++k) shares[k % shares.size()].push_back(batch[k]);
-  return shares;
-}
-
 void Training::end_epoch(const std::vector<double>& measures) {
   ++epoch_;
   position_ = 0;
@@ -151,8 +132,8 @@ void Training::end_epoch(const std::vector<double>& measures) {
 }
 
 Curve Training::curve(std::size_t column, double each) const {
-  Curve result{setup_.columns[column], {}, {}};
-  for (std::size_t row = 0; row < log_.size(); row += width()) result.add(each * log_[row], log_[row + 2 + column]);
+  Curve result{column ? setup_.columns[column - 1] : "training", {}, {}};
+  for (std::size_t row = 0; row < log_.size(); row += width()) result.add(each * log_[row], log_[row + 1 + column]);
   return result;
 }
 
@@ -167,11 +148,9 @@ void Training::write_log() const {
   if (options_.plot.empty() || log_.empty()) return;
   // Losses share a panel; what else is measured has another.
   Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
-  for (std::size_t column = 1; column < width(); ++column) {
-    const std::string name = column == 1 ? "training" : setup_.columns[column - 2];
-    const bool loss = column == 1 || name.find("loss") != std::string::npos;
-    Curve& curve = (loss ? losses : others).curves.emplace_back(Curve{name, {}, {}});
-    for (std::size_t row = 0; row < log_.size(); row += width()) curve.add(log_[row], log_[row + column]);
+  for (std::size_t column = 0; column <= setup_.columns.size(); ++column) {
+    const Curve one = curve(column);
+    (column == 0 || one.name.find("loss") != one.name.npos ? losses : others).curves.push_back(one);
   }
   try {
     draw(options_.plot, others.curves.empty() ? std::vector{losses} : std::vector{losses, others});
@@ -185,5 +164,7 @@ void Training::write_checkpoint() const {
 }
 
 void Training::save() const {
-  if (!options_.save.empty()) nn::save_safetensors(options_.save, setup_.model, setup_.description);
+  if (!options_.save.empty()) nn::save_safetensors(options_.save, model_, setup_.description);
 }
+
+}  // namespace unroll::examples

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <string>
+#include <type_traits>
 #include <unroll/nn/nn.hpp>
 #include <utility>
 #include <vector>
@@ -10,23 +13,44 @@
 #include "options.hpp"
 #include "picture.hpp"
 #include "progress.hpp"
+#include "text.hpp"
+
+namespace unroll::examples {
 
 /// What some rows have, as indices.
 template <class Number>
-unroll::Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& rows) {
-  unroll::Indices result = unroll::Indices::from_shape({rows.size()});
+Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& rows) {
+  Indices result = Indices::from_shape({rows.size()});
   for (std::size_t k = 0; k < rows.size(); ++k) result(k) = static_cast<std::int64_t>(values.at(rows[k]));
   return result;
 }
 
+/// A number that tells data from other data: FNV-1a over the elements of lists, of lists of lists, and so on.
+class Fingerprint {
+ public:
+  template <class... Data>
+  explicit Fingerprint(const Data&... data) {
+    (add(data), ...);
+  }
+  std::string text() const { return formatted("%016llx", static_cast<unsigned long long>(hash_)); }
+
+ private:
+  template <class Data>
+  void add(const Data& data) {
+    if constexpr (std::is_integral_v<Data>) {
+      for (std::size_t k = 0; k < sizeof(Data); ++k)
+        hash_ = (hash_ ^ (std::uint64_t(data) >> 8 * k & 0xff)) * 0x100000001b3;
+    } else {
+      for (const auto& element : data) add(element);
+      add(std::size(data));
+    }
+  }
+  std::uint64_t hash_ = 0xcbf29ce484222325;
+};
+
 /// What a training is about.
 struct TrainingSetup {
-  CLI::App& app;
-  const TrainingOptions& options;
-  const unroll::nn::Module<float>& model;
-  unroll::nn::Optimizer<float>& optimizer;
-  unroll::Random& random;
-  unroll::nn::Metadata description;       ///< of the model, to be written into its file
+  nn::Metadata description;               ///< of the model, to be written into its file
   std::string data = {};                  ///< its Fingerprint
   std::string unit;                       ///< of what is counted for the speed
   std::vector<std::string> columns = {};  ///< what an epoch is measured by beside its loss
@@ -42,71 +66,81 @@ class Training {
     double sum;
     double count;  ///< of units
   };
-  struct Epoch {
-    std::function<std::vector<Batch>()> batches;
-    std::function<Loss(const Batch&)> step;
-    std::function<std::vector<double>()> measure = {};  ///< at its end, in the order of the columns
-  };
+  using Step = std::function<Loss(const Batch&)>;
+  using Measure = std::function<std::vector<double>()>;  ///< at the end of an epoch, in the order of the columns
 
   /// Refuses files that cannot be written before there is anything to lose.
-  explicit Training(TrainingSetup setup);
+  Training(const CommandLine& line, const TrainingOptions& options, const nn::Module<float>& model,
+           nn::Optimizer<float>& optimizer, Random& random, TrainingSetup setup);
 
-  /// Trains for all epochs, after --resume from where the checkpoint was; false if Ctrl-C was pressed. The model is
-  /// then saved.
-  bool run(const Epoch& epoch);
+  /// Trains for all epochs on examples of these lengths, in shuffled batches of similar ones, after --resume from where
+  /// the checkpoint was; false if Ctrl-C was pressed. The model is then saved.
+  bool run(const std::vector<std::size_t>& lengths, const Step& step, const Measure& measure);
+  /// The same with so many steps in an epoch, each of which is given its number.
+  bool run(std::size_t steps, const Step& step, const Measure& measure);
   /// Lets this epoch be the last one.
   void stop() { stopped_ = 1; }
   /// Saves the model, if so wanted.
   void save() const;
 
-  /// A step against the gradient of a loss in shares (nn::parallel_gradients), after clipping; the loss.
+  /// A step against the gradient of a loss that is added up over some shares (nn::parallel_gradients) and divided by
+  /// the count of units, after clipping.
   template <class LossOfShare>
-  double descend(std::size_t shares, const LossOfShare& loss) {
-    auto [mean, gradients] =
-        unroll::nn::parallel_gradients(shares, loss, {.threads = options_.threads, .random = &setup_.random});
-    if (options_.clip > 0) unroll::nn::clip_norm(gradients, options_.clip);
-    setup_.optimizer.step(gradients);
-    return double(mean);
+  Loss descend(double count, std::size_t shares, const LossOfShare& loss) {
+    auto [mean, gradients] = nn::parallel_gradients(shares, [&](std::size_t k) { return loss(k) / float(count); },
+                                                    {.threads = options_.threads, .random = &random_});
+    if (options_.clip > 0) nn::clip_norm(gradients, options_.clip);
+    optimizer_.step(gradients);
+    return {double(mean) * count, count};
+  }
+  /// The same for a batch whose rows are dealt out to its shares.
+  template <class LossOfRows>
+  Loss descend(double count, const Batch& batch, const LossOfRows& loss) {
+    std::vector<Batch> shares(std::min(options_.shares, batch.size()));
+    for (std::size_t k = 0; k < batch.size(); ++k) shares[k % shares.size()].push_back(batch[k]);
+    return descend(count, shares.size(), [&](std::size_t k) { return loss(shares[k]); });
   }
   /// A step of each of some models that share nothing against the gradient of its own loss, after clipping that; their
   /// losses. The optimizer has the parameters of all.
   template <class LossOfModel>
   std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
-    std::vector<unroll::Gradients<float>> gradients(models);
+    std::vector<Gradients<float>> gradients(models);
     std::vector<double> losses(models);
-    unroll::in_parallel(models, options_.threads, [&](std::size_t k) {
-      unroll::Tape<float> tape;
-      const unroll::Variable<float> of_model = loss(k);
+    in_parallel(models, options_.threads, [&](std::size_t k) {
+      Tape<float> tape;
+      const Variable<float> of_model = loss(k);
       gradients[k] = tape.backward(of_model);
-      if (options_.clip > 0) unroll::nn::clip_norm(gradients[k], options_.clip);
+      if (options_.clip > 0) nn::clip_norm(gradients[k], options_.clip);
       losses[k] = double(of_model.item());
     });
     for (std::size_t k = 1; k < models; ++k) gradients[0] += gradients[k];
-    setup_.optimizer.step(gradients[0]);
+    optimizer_.step(gradients[0]);
     return losses;
   }
-  /// The rows of a batch dealt out to its shares.
-  std::vector<Batch> shares_of(const Batch& batch) const;
   std::size_t epoch() const { return epoch_; }
-  /// A column of the log against the epoch, or against what there is so much of in each.
+  /// A column of the log, the training loss or what else is measured from 1 on, against the epoch, or against what
+  /// there is so much of in each.
   Curve curve(std::size_t column, double each = 1) const;
 
-  unroll::nn::Checkpoint checkpoint;  ///< of the training; what else changes is to be added before run()
+  nn::Checkpoint checkpoint;  ///< of the training; what else changes is to be added before run()
 
  private:
+  bool run(const std::function<std::vector<Batch>()>& batches, const Step& step, const Measure& measure);
   std::size_t width() const { return 2 + setup_.columns.size(); }  // of the log
   // The share of the steps of all epochs that has been made.
   double done() const;
   std::string place() const;
-  void resume();
   void begin_epoch(const std::vector<Batch>& batches);
   Batch batch() const;
   void end_epoch(const std::vector<double>& measures);
   void write_log() const;
   void write_checkpoint() const;
 
-  const TrainingSetup setup_;
   const TrainingOptions& options_;
+  const nn::Module<float>& model_;
+  nn::Optimizer<float>& optimizer_;
+  Random& random_;
+  const TrainingSetup setup_;
   Progress progress_;
 
   // What a checkpoint has: the batches of this epoch one after the other, how many of them are done, what they lost,
@@ -116,3 +150,5 @@ class Training {
   double loss_ = 0, count_ = 0;
   std::vector<double> log_;
 };
+
+}  // namespace unroll::examples

@@ -1,30 +1,41 @@
-#include "translation_tasks.hpp"
+#pragma once
 
 #include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <iterator>
+#include <string>
 #include <unordered_set>
-#include <unroll/autograd/error.hpp>
-#include <unroll/nn/text/utf8.hpp>
+#include <unroll/nn/nn.hpp>
+#include <utility>
+#include <vector>
 
-#include "format.hpp"
+#include "../support/text.hpp"
 
-using namespace unroll;
+namespace unroll::examples {
 
-namespace {
+/// A text and its translation.
+struct Pair {
+  std::string source, target;
+};
 
-const char* const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                              "July",    "August",   "September", "October", "November", "December"};
-const char* const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+/// The characters that texts are made of.
+inline const std::string translation_characters = " ,./-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-const char* ordinal(unsigned day) {
+/// The tasks: "dates" to ISO 8601 from the ways there are to write them, "reverse" and "sort" the letters of a word.
+inline const std::vector<std::string> translation_tasks{"dates", "reverse", "sort"};
+
+inline const char* const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                     "July",    "August",   "September", "October", "November", "December"};
+inline const char* const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+
+inline const char* ordinal(unsigned day) {
   if (day / 10 == 1) return "th";
   return day % 10 == 1 ? "st" : day % 10 == 2 ? "nd" : day % 10 == 3 ? "rd" : "th";
 }
 
 /// A day from 1950 to 2049, so that the last two digits of a year tell which it is.
-Pair date(Random& random) {
+inline Pair dated(Random& random) {
   using namespace std::chrono;
   const sys_days first = year(1950) / 1 / 1, end = year(2050) / 1 / 1;
   const sys_days at = first + std::chrono::days(random.below(static_cast<std::uint64_t>((end - first).count())));
@@ -50,14 +61,15 @@ Pair date(Random& random) {
   return {source, formatted("%04d-%02u-%02u", year, month, day)};
 }
 
-std::string letters(Random& random) {
+inline std::string letters(Random& random) {
   std::string word(4 + random.below(7), ' ');
   for (char& letter : word) letter = static_cast<char>('a' + random.below(26));
   return word;
 }
 
-Pair draw(const std::string& task, Random& random) {
-  if (task == "dates") return date(random);
+/// A pair of a task.
+inline Pair draw_pair(const std::string& task, Random& random) {
+  if (task == "dates") return dated(random);
   Pair pair{letters(random), ""};
   pair.target = pair.source;
   if (task == "reverse") std::ranges::reverse(pair.target);
@@ -65,39 +77,39 @@ Pair draw(const std::string& task, Random& random) {
   return pair;
 }
 
-}  // namespace
-
-const std::string translation_characters = " ,./-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-const std::vector<std::string> translation_tasks{"dates", "reverse", "sort"};
-
-std::vector<Pair> translation_pairs(const std::string& task, std::size_t count, Random& random) {
+/// Pairs of a task; no target occurs twice.
+inline std::vector<Pair> translation_pairs(const std::string& task, std::size_t count, Random& random) {
   // There are 36,525 dates, and the last ones would take long to find.
   require(count <= 30000, "translation_pairs", count, " pairs; there are 30000 at most");
   std::vector<Pair> pairs;
   for (std::unordered_set<std::string> targets; pairs.size() < count;)
-    if (Pair pair = draw(task, random); targets.insert(pair.target).second) pairs.push_back(std::move(pair));
+    if (Pair pair = draw_pair(task, random); targets.insert(pair.target).second) pairs.push_back(std::move(pair));
   return pairs;
 }
 
-nn::Vocabulary translation_vocabulary() {
+/// The characters by their numbers; 0 is the end of a text.
+inline nn::Vocabulary translation_vocabulary() {
   nn::Vocabulary vocabulary({.padding = "end", .unknown = ""});
   for (const char character : translation_characters) vocabulary.add({&character, 1});
   return vocabulary;
 }
 
-PairCorpus::PairCorpus(const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary) {
-  const auto encode = [&](const std::string& text) {
-    std::vector<std::int64_t> ids;
-    for (const std::string& character : nn::characters(text)) ids.push_back(vocabulary[character]);
-    return ids;
-  };
-  for (const Pair& pair : pairs) {
-    x.push_back(encode(pair.source));
-    y.push_back(encode(pair.target));
-    before.push_back(y.back());
-    before.back().insert(before.back().begin(), end);
-    y.back().push_back(end);
-    lengths.push_back(x.back().size());
+/// Pairs as numbers of characters. A decoder is to say `y` when it is told what comes before.
+struct PairCorpus {
+  static constexpr std::int64_t end = 0;  ///< comes after the last character, and before the first that is said
+  nn::Sequences x, before, y;
+  std::vector<std::size_t> lengths;  ///< of x
+
+  PairCorpus(const std::vector<Pair>& pairs, const nn::Vocabulary& vocabulary) {
+    for (const Pair& pair : pairs) {
+      x.push_back(ids_of(nn::characters(pair.source), vocabulary));
+      y.push_back(ids_of(nn::characters(pair.target), vocabulary));
+      before.push_back(y.back());
+      before.back().insert(before.back().begin(), end);
+      y.back().push_back(end);
+      lengths.push_back(x.back().size());
+    }
   }
-}
+};
+
+}  // namespace unroll::examples

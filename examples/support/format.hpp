@@ -1,6 +1,0 @@
-#pragma once
-
-#include <string>
-
-/// The text that printf prints.
-[[gnu::format(printf, 1, 2)]] std::string formatted(const char* format, ...);

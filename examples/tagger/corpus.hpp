@@ -1,0 +1,247 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <ostream>
+#include <string>
+#include <unroll/nn/nn.hpp>
+#include <utility>
+#include <vector>
+
+#include "../support/confusion.hpp"
+#include "../support/text.hpp"
+
+namespace unroll::examples {
+
+/// The tags of the words of each sentence.
+using Tags = std::vector<std::vector<std::string>>;
+
+/// Sentences as numbers: each word is a form, and each form has a word of the vocabulary and characters.
+struct TaggerCorpus {
+  nn::Sequences forms, tags;
+  std::vector<std::size_t> lengths;  ///< of the sentences
+  std::vector<std::int64_t> words;   ///< of the forms
+  nn::Sequences characters;          ///< of the forms
+  std::vector<double> known;         ///< of the forms, how often it may be a known word in training
+  std::int64_t unknown = 0;          ///< the word that stands for all others
+};
+
+/// Some sentences side by side. The characters of a form are there once, however often it occurs.
+struct TaggerInput {
+  Indices words, forms, tags;             ///< [time, batch]
+  Indices lengths;                        ///< [batch]
+  Indices characters, character_lengths;  ///< [longest form, forms], [forms]
+  std::size_t size = 0;                   ///< in words
+};
+
+inline Indices lengths_of(const nn::Sequences& sequences, const std::vector<std::size_t>& rows) {
+  Indices lengths = Indices::from_shape({rows.size()});
+  for (std::size_t k = 0; k < rows.size(); ++k) lengths(k) = std::ssize(sequences[rows[k]]);
+  return lengths;
+}
+
+/// Some sentences of a corpus. With a random stream, words are taken for unknown, the rarer the more often:
+/// Kiperwasser and Goldberg (2016)
+inline TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                            Random* random = nullptr) {
+  TaggerInput input;
+  input.forms = nn::pad(corpus.forms, sentences, 0);
+  input.tags = nn::pad(corpus.tags, sentences, nn::ignored);
+  input.lengths = lengths_of(corpus.forms, sentences);
+  input.words = input.forms;
+  for (const std::size_t k : sentences) input.size += corpus.lengths[k];
+  std::vector<std::size_t> distinct;
+  std::vector<std::int64_t> place(corpus.words.size(), -1);
+  for (std::size_t k = 0; k < input.forms.size(); ++k) {
+    const auto form = static_cast<std::size_t>(input.forms.flat(k));
+    if (place[form] < 0) {
+      place[form] = std::ssize(distinct);
+      distinct.push_back(form);
+    }
+    input.forms.flat(k) = place[form];
+    const bool known = !random || random->uniform() < corpus.known[form];
+    input.words.flat(k) = known ? corpus.words[form] : corpus.unknown;
+  }
+  input.characters = nn::pad(corpus.characters, distinct, 0);
+  input.character_lengths = lengths_of(corpus.characters, distinct);
+  return input;
+}
+
+/// Some sentences, the longest first, dealt out to so many shares, or to one each if there are fewer: each goes to the
+/// share with the fewest words so far.
+inline std::vector<TaggerInput> shares_of(const TaggerCorpus& corpus, const std::vector<std::size_t>& sentences,
+                                          std::size_t shares, Random& random) {
+  std::vector<std::vector<std::size_t>> dealt(std::min(shares, sentences.size()));
+  std::vector<std::size_t> words(dealt.size());
+  for (const std::size_t k : sentences) {
+    const auto least = static_cast<std::size_t>(std::ranges::min_element(words) - words.begin());
+    dealt[least].push_back(k);
+    words[least] += corpus.lengths[k];
+  }
+  std::vector<TaggerInput> inputs;
+  for (const auto& share : dealt) inputs.push_back(input_of(corpus, share, &random));
+  return inputs;
+}
+
+inline std::string lower_case(std::string word) {
+  for (char& c : word)
+    if ('A' <= c && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return word;
+}
+
+/// The tag that each form of a corpus has most often, and for all other forms the tag that is most frequent: what a
+/// tagger must beat.
+struct FrequentTags {
+  std::map<std::string, std::string> of_form;
+  std::string overall;
+
+  FrequentTags() = default;
+  explicit FrequentTags(const std::vector<nn::Sentence>& corpus) {
+    using Counts = std::map<std::string, std::size_t>;
+    std::map<std::string, Counts> by_form;
+    Counts all;
+    for (const auto& sentence : corpus)
+      for (const auto& token : sentence.tokens) {
+        ++by_form[token.form][token.upos];
+        ++all[token.upos];
+      }
+    const auto first_of_most = [](const Counts& counts) {
+      return std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
+    };
+    overall = first_of_most(all);
+    for (const auto& [form, counts] : by_form) of_form.emplace(form, first_of_most(counts));
+  }
+
+  bool knows(const std::string& form) const { return of_form.contains(form); }
+  const std::string& operator()(const std::string& form) const {
+    const auto found = of_form.find(form);
+    return found == of_form.end() ? overall : found->second;
+  }
+};
+
+/// What a tagger learns of a corpus beside its weights.
+struct TaggerVocabulary {
+  nn::Vocabulary words;  ///< in lower case, those that occur at least twice
+  nn::Vocabulary characters;
+  nn::Vocabulary tags{{.padding = "", .unknown = ""}};
+  FrequentTags frequent;
+
+  explicit TaggerVocabulary(const std::vector<nn::Sentence>& corpus) : frequent(corpus) {
+    std::map<std::string, std::size_t> counts;
+    for (const nn::Sentence& sentence : corpus) {
+      for (const nn::Token& token : sentence.tokens) {
+        ++counts[lower_case(token.form)];
+        for (const std::string& character : nn::characters(token.form)) characters.add(character);
+        tags.add(token.upos);
+      }
+    }
+    words = nn::Vocabulary::from_counts(counts, 2);
+  }
+
+  /// The vocabulary that was written there.
+  explicit TaggerVocabulary(const nn::Metadata& metadata)
+      : words(nn::Vocabulary::from_words(lines_of(metadata.at("words")))),
+        characters(nn::Vocabulary::from_words(lines_of(metadata.at("characters")))),
+        tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})) {
+    frequent.overall = metadata.at("frequent_tag");
+    for (const std::string& line : lines_of(metadata.at("frequent_tags"))) {
+      const auto tab = std::min(line.find('\t'), line.size() - 1);
+      frequent.of_form.emplace(line.substr(0, tab), line.substr(tab + 1));
+    }
+  }
+
+  void write(nn::Metadata& metadata) const {
+    metadata["words"] = text_of_lines(words.words());
+    metadata["characters"] = text_of_lines(characters.words());
+    metadata["tags"] = text_of_lines(tags.words());
+    metadata["frequent_tag"] = frequent.overall;
+    std::string& lines = metadata["frequent_tags"];
+    for (const auto& [form, tag] : frequent.of_form) lines += form + '\t' + tag + '\n';
+  }
+
+  TaggerCorpus encode(const std::vector<nn::Sentence>& sentences) const {
+    TaggerCorpus corpus;
+    corpus.unknown = words.unknown();
+    nn::Vocabulary forms({.padding = "", .unknown = ""});
+    std::vector<double> counts(words.size());
+    for (const nn::Sentence& sentence : sentences) {
+      auto& form = corpus.forms.emplace_back();
+      auto& tag = corpus.tags.emplace_back();
+      for (const nn::Token& token : sentence.tokens) {
+        form.push_back(forms.add(token.form));
+        tag.push_back(tags.contains(token.upos) ? tags[token.upos] : nn::ignored);
+        ++counts[static_cast<std::size_t>(words[lower_case(token.form)])];
+      }
+      corpus.lengths.push_back(form.size());
+    }
+    for (const std::string& form : forms.words()) {
+      corpus.words.push_back(words[lower_case(form)]);
+      const double count = counts[static_cast<std::size_t>(corpus.words.back())];
+      corpus.known.push_back(count / (count + 0.25));
+      corpus.characters.push_back(ids_of(nn::characters(form), characters));
+    }
+    return corpus;
+  }
+};
+
+/// Copies the vectors of the words of a vocabulary to their rows of a table; returns how many there are.
+inline std::size_t copy_vectors(const nn::WordVectors<float>& vectors, const nn::Vocabulary& words,
+                                Array<float>& table) {
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < vectors.words.size(); ++k) {
+    if (!words.contains(vectors.words[k])) continue;
+    const auto row = static_cast<std::size_t>(words[vectors.words[k]]);
+    std::copy_n(&vectors.table(k, 0), table.shape()[1], &table(row, 0));
+    ++count;
+  }
+  return count;
+}
+
+/// How many of some are right.
+struct Share {
+  std::size_t right = 0, all = 0;
+
+  void count(bool is_right) { right += is_right, ++all; }
+  double percent() const { return all ? 100. * double(right) / double(all) : 0; }
+};
+
+/// The share of words with the right tag.
+inline double accuracy(const std::vector<nn::Sentence>& sentences, const Tags& tags) {
+  Share right;
+  for (std::size_t k = 0; k < sentences.size(); ++k)
+    for (std::size_t t = 0; t < tags[k].size(); ++t) right.count(tags[k][t] == sentences[k].tokens[t].upos);
+  return right.percent() / 100;
+}
+
+/// Prints precision, recall and F1 of each tag, and then the accuracy: of all words, of those that `frequent` knows and
+/// of the others, and that of `frequent` itself. Draws what each tag was taken for, if there is a name for the picture.
+inline void print_scores(std::ostream& out, const std::vector<nn::Sentence>& sentences, const Tags& tags,
+                         const FrequentTags& frequent, const std::string& picture) {
+  std::map<std::string, std::size_t> numbers;  // of all tags
+  for (const auto& sentence : sentences)
+    for (const auto& token : sentence.tokens) numbers[token.upos];
+  for (const auto& sentence : tags)
+    for (const auto& tag : sentence) numbers[tag];
+  std::vector<std::string> names;
+  for (auto& [tag, number] : numbers) {
+    number = names.size();
+    names.push_back(tag);
+  }
+  Confusion confusion(names);
+  Share seen, unseen, baseline;
+  for (std::size_t k = 0; k < sentences.size(); ++k) {
+    for (std::size_t t = 0; t < tags[k].size(); ++t) {
+      const std::string &form = sentences[k].tokens[t].form, &wanted = sentences[k].tokens[t].upos;
+      confusion.count(numbers[wanted], numbers[tags[k][t]]);
+      (frequent.knows(form) ? seen : unseen).count(tags[k][t] == wanted);
+      baseline.count(frequent(form) == wanted);
+    }
+  }
+  confusion.print(out, "words");
+  if (!picture.empty()) confusion.draw(picture);
+  out << formatted("test accuracy %.2f %% (seen %.2f %%, unseen %.2f %%, baseline %.2f %%)\n",
+                   100 * confusion.accuracy(), seen.percent(), unseen.percent(), baseline.percent())
+      << std::flush;
+}
+
+}  // namespace unroll::examples
