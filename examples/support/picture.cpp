@@ -94,7 +94,9 @@ void draw(const std::string& path, std::vector<Panel> panels) {
   script << begin(path, panels.size() > 1 ? 440 * int(panels.size()) : 640, 440)
          // Powers of ten need enhanced text; names must not be taken for it.
          << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
-         << "set datafile missing 'nan'\nset autoscale xfix\nset key below noenhanced textcolor '#333333'\n"
+         << "set datafile missing 'nan'\nset autoscale xfix\nset key below Left reverse samplen 2 height 1 noenhanced "
+            "textcolor "
+            "'#333333'\n"
          << "set multiplot layout 1," << panels.size() << '\n';
   std::size_t block = 0;
   for (const Panel& panel : panels) {
