@@ -18,4 +18,4 @@
 #include "tools/trace.hpp"
 
 /// The engine: arrays, the tapes that record what is computed of them, the operations, and a look inside.
-namespace unroll {}
+namespace UNROLL_PUBLIC unroll {}

@@ -30,5 +30,7 @@
 #include "training/schedules.hpp"
 #include "training/windows.hpp"
 
+namespace UNROLL_PUBLIC unroll {
 /// Layers made of the engine's operations, and what training takes: sequences, losses, optimizers, files, text.
-namespace unroll::nn {}
+namespace nn {}
+}  // namespace unroll

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What examples/run, tests/run and .ci/run share: install what is missing, configure, build.
+# What examples/run, tests/run and .ci/run share: install what is missing, lock, configure, build.
 # It talks on standard error and reads nothing: both other streams belong to the programs.
 
 unset CDPATH
@@ -53,6 +53,17 @@ install_missing() {
   fi
 }
 
+# lock PRESET: waits for whatever else builds in build/PRESET, and keeps others out until this shell ends.
+# What is started meanwhile must not inherit the descriptor: a compiler cache's server would keep the lock.
+lock() {
+  has flock || return 0
+  mkdir -p "$root/build/$1"
+  exec 9>"$root/build/$1/lock"
+  if flock -n 9; then return 0; fi
+  echo "waiting for another build in build/$1" >&2
+  flock 9
+}
+
 # configure PRESET [-DNAME=VALUE...]: into build/PRESET
 configure() {
   local output='' cache=$root/build/$1/CMakeCache.txt
@@ -62,7 +73,7 @@ configure() {
   fi
   # A build directory keeps the generator that it was made with.
   if [ -z "${CMAKE_GENERATOR:-}" ] && [ ! -f "$cache" ] && has ninja; then export CMAKE_GENERATOR=Ninja; fi
-  if has cmake && output=$(cd "$root" && cmake --preset "$@" 2>&1 </dev/null); then return 0; fi
+  if has cmake && output=$(cd "$root" && cmake --preset "$@" 2>&1 </dev/null 9>&-); then return 0; fi
   if ((${#absent[@]})); then
     stop 2 "missing: ${absent[*]}" "install as root: apt-get update && apt-get install ${absent[*]}"
   fi
@@ -93,12 +104,19 @@ progress() {
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
 }
 
-# build PRESET TARGET: silent when all is up to date; the compiler's words when it fails or warns
-build() {
-  local directory=$root/build/$1 status=0
-  local log=$directory/build.log
-  cmake --build "$directory" --target "$2" --parallel "$(nproc || getconf _NPROCESSORS_ONLN || echo 1)" 2>&1 </dev/null |
+# build PRESET TARGET [-DNAME=VALUE...]: silent when all is up to date; the compiler's words when it fails or warns. Without
+# options it configures only what is not configured.
+build() (
+  preset=$1 target=$2 directory=$root/build/$1 log=$root/build/$1/build.log status=0
+  shift 2
+  lock "$preset"
+  if (($#)); then
+    configure "$preset" "$@"
+  elif ! configured "$preset"; then
+    configure "$preset" -DUNROLL_TESTS=OFF
+  fi
+  cmake --build "$directory" --target "$target" --parallel "$(nproc || getconf _NPROCESSORS_ONLN || echo 1)" 2>&1 </dev/null 9>&- |
     tee "$log" | progress || status=1
   if ((status)) || grep -q 'warning:' "$log"; then grep -vE "$step|^make" "$log" >&2 || true; fi
-  ((status == 0)) || stop 1 "building $2 failed; the whole output is in $log"
-}
+  ((status == 0)) || stop 1 "building $target failed; the whole output is in $log"
+)
