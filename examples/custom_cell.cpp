@@ -1,9 +1,8 @@
 // custom_cell: a recurrent cell of one's own: checked, then stacked in both directions to find the largest number
-#include <iostream>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
-#include "support/command_line.hpp"
+#include "support/check_and_train.hpp"
+#include "support/text.hpp"
 
 using namespace unroll;
 using namespace unroll::examples;
@@ -32,6 +31,13 @@ struct MinimalGatedCell : nn::GateWeights<T> {
 /// Says of each number of a sequence whether it is the largest, which only the whole sequence decides.
 template <class T>
 struct Marker : nn::Module<T> {
+  struct Batch {
+    Array<T> numbers;  // [time, batch, 1]
+    Indices lengths;   // [batch]
+    Indices labels;    // [time, batch], 1 for the largest
+  };
+  static constexpr std::size_t checked = 4, tested = 1000;  // sequences
+
   nn::Recurrent<MinimalGatedCell<T>> layers;
   nn::Linear<T> scores;
 
@@ -42,88 +48,40 @@ struct Marker : nn::Module<T> {
     this->add("scores", scores);
   }
   /// shapes: (time, batch, 1), (batch,) → (time, batch, 2)
-  Variable<T> operator()(const Variable<T>& x, const Indices& lengths) const {
-    return scores(layers(x, lengths).output);
-  }
-};
+  Variable<T> operator()(const Batch& batch) const { return scores(layers(batch.numbers, batch.lengths).output); }
+  Variable<T> loss(const Batch& batch) const { return nn::cross_entropy((*this)(batch), batch.labels); }
 
-template <class T>
-struct Batch {
-  Array<T> numbers;  // [time, batch, 1]
-  Indices lengths;   // [batch]
-  Indices labels;    // [time, batch], 1 for the largest
-};
-
-template <class T>
-Batch<T> draw(std::size_t size, Random& random) {
-  const std::size_t time = 10;
-  Batch<T> batch{random.uniform<T>({time, size, 1}), Indices::from_shape({size}), Indices::from_shape({time, size})};
-  batch.labels.fill(nn::ignored);
-  for (std::size_t k = 0; k < size; ++k) {
-    const std::size_t length = 2 + random.below(time - 1);
-    std::size_t largest = 0;
-    for (std::size_t t = 0; t < length; ++t) {
-      batch.labels(t, k) = 0;
-      if (batch.numbers(t, k, 0) > batch.numbers(largest, k, 0)) largest = t;
+  /// The share of the sequences in which the highest score stands at the largest number.
+  std::string found(const Batch& batch) const {
+    const Array<T> log_p = log_softmax((*this)(batch)).value();
+    std::size_t right = 0;
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k) {
+      std::size_t best = 0;
+      for (std::size_t t = 0; t < std::size_t(batch.lengths(k)); ++t)
+        if (log_p(t, k, 1) > log_p(best, k, 1)) best = t;
+      right += batch.labels(best, k) == 1;
     }
-    batch.labels(largest, k) = 1;
-    batch.lengths(k) = std::int64_t(length);
+    return formatted("the largest number found in %g %%", 100 * double(right) / double(batch.lengths.size()));
   }
-  return batch;
-}
 
-/// The share of the sequences in which the highest score stands at the largest number.
-template <class T>
-double accuracy(const Marker<T>& model, const Batch<T>& batch) {
-  const Array<T> log_p = log_softmax(model(batch.numbers, batch.lengths)).value();
-  std::size_t right = 0;
-  for (std::size_t k = 0; k < batch.lengths.size(); ++k) {
-    std::size_t best = 0;
-    for (std::size_t t = 0; t < std::size_t(batch.lengths(k)); ++t)
-      if (log_p(t, k, 1) > log_p(best, k, 1)) best = t;
-    right += batch.labels(best, k) == 1;
+  static Batch draw(std::size_t size, Random& random) {
+    const std::size_t time = 10;
+    Batch batch{random.uniform<T>({time, size, 1}), Indices::from_shape({size}), Indices::from_shape({time, size})};
+    batch.labels.fill(nn::ignored);
+    for (std::size_t k = 0; k < size; ++k) {
+      const std::size_t length = 2 + random.below(time - 1);
+      std::size_t largest = 0;
+      for (std::size_t t = 0; t < length; ++t) {
+        batch.labels(t, k) = 0;
+        if (batch.numbers(t, k, 0) > batch.numbers(largest, k, 0)) largest = t;
+      }
+      batch.labels(largest, k) = 1;
+      batch.lengths(k) = std::int64_t(length);
+    }
+    return batch;
   }
-  return double(right) / double(batch.lengths.size());
-}
-
-void check(std::uint64_t seed) {
-  std::cout << "seed " << seed << std::endl;
-  Random random(seed);
-  Marker<double> model(3, random);
-  const auto batch = draw<double>(4, random);
-  const auto loss = [&] { return nn::cross_entropy(model(batch.numbers, batch.lengths), batch.labels); };
-  const auto report = gradient_check(loss, model.parameters(), {.order = 2});
-  std::cout << report << '\n';
-  require(bool(report), "custom_cell", "the derivatives are wrong");
-}
-
-void train(std::size_t steps, std::uint64_t seed) {
-  Random random(seed);
-  Marker<float> model(16, random);
-  nn::Adam<float> optimizer(model.parameters(), {.learning_rate = 1e-2});
-  const auto test = draw<float>(1000, random);
-  for (std::size_t step = 0;; ++step) {
-    if (step % 200 == 0 || step == steps)
-      std::cout << "step " << step << ": the largest number found in " << 100 * accuracy(model, test) << " %"
-                << std::endl;
-    if (step == steps) break;
-    const auto batch = draw<float>(32, random);
-    optimizer.learning_rate = 1e-2 * (1 - double(step) / double(steps));
-    Tape<float> tape;
-    auto gradients = tape.backward(nn::cross_entropy(model(batch.numbers, batch.lengths), batch.labels));
-    nn::clip_norm(gradients, 1.0);
-    optimizer.step(gradients);
-  }
-}
+};
 
 int main(int argc, char** argv) {
-  CommandLine line("custom_cell", "A recurrent cell of one's own, checked and trained");
-  std::size_t steps = 1000;
-  std::uint64_t seed = 1;
-  line.add("--steps", steps, "batches to train on", natural);
-  line.add("--seed", seed, "of all random numbers", seed_number);
-  return line.run(argc, argv, [&] {
-    check(seed);
-    train(steps, seed);
-  });
+  return check_and_train<Marker>(argc, argv, "custom_cell", "A recurrent cell of one's own, checked and trained");
 }

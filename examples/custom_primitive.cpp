@@ -1,10 +1,9 @@
 // custom_primitive: two operations of one's own: checked, then used to count the peaks of a series
 #include <cmath>
-#include <iostream>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
-#include "support/command_line.hpp"
+#include "support/check_and_train.hpp"
+#include "support/text.hpp"
 
 using namespace unroll;
 using namespace unroll::examples;
@@ -28,11 +27,16 @@ Variable<T> leaky_sum(const Variable<T>& x, double a) {
                    [a](const Variable<T>& g) { return flip(leaky_sum(flip(g, 0), a), 0); });
 }
 
-constexpr double memory = 0.9;  // of a count, from step to step
-
 /// Counts as it reads, and forgets: at each step the network says how much there is to add, never less than nothing.
 template <class T>
 struct Counter : nn::Module<T> {
+  struct Batch {
+    Array<T> values;  // [time, batch, 1]
+    Array<T> peaks;   // [time, batch, 1], how many there were lately
+  };
+  static constexpr std::size_t checked = 2, tested = 500;  // series
+  static constexpr double memory = 0.9;                    // of a count, from step to step
+
   nn::GRU<T> layers;
   nn::Linear<T> more;
 
@@ -44,71 +48,26 @@ struct Counter : nn::Module<T> {
   }
   /// shape: (time, batch, 1) → the same
   Variable<T> operator()(const Variable<T>& x) const { return leaky_sum(squareplus(more(layers(x).output)), memory); }
-};
+  Variable<T> loss(const Batch& batch) const { return nn::mean_squared_error((*this)(batch.values), batch.peaks); }
+  std::string found(const Batch& batch) const {
+    return formatted("counts are off by %g", std::sqrt(double(loss(batch).item())));
+  }
 
-template <class T>
-struct Series {
-  Array<T> values;  // [time, batch, 1]
-  Array<T> peaks;   // [time, batch, 1], how many there were lately
-};
-
-template <class T>
-Series<T> draw(std::size_t size, Random& random) {
-  const std::size_t time = 20;
-  Series<T> series{random.uniform<T>({time, size, 1}), Array<T>::from_shape({time, size, 1})};
-  const auto& x = series.values;
-  for (std::size_t k = 0; k < size; ++k) {
-    T count = 0;
-    for (std::size_t t = 0; t < time; ++t) {
-      const bool peak = t > 0 && t + 1 < time && x(t - 1, k, 0) < x(t, k, 0) && x(t, k, 0) > x(t + 1, k, 0);
-      series.peaks(t, k, 0) = count = T(memory) * count + T(peak);
+  static Batch draw(std::size_t size, Random& random) {
+    const std::size_t time = 20;
+    Batch batch{random.uniform<T>({time, size, 1}), Array<T>::from_shape({time, size, 1})};
+    const auto& x = batch.values;
+    for (std::size_t k = 0; k < size; ++k) {
+      T count = 0;
+      for (std::size_t t = 0; t < time; ++t) {
+        const bool peak = t > 0 && t + 1 < time && x(t - 1, k, 0) < x(t, k, 0) && x(t, k, 0) > x(t + 1, k, 0);
+        batch.peaks(t, k, 0) = count = T(memory) * count + T(peak);
+      }
     }
+    return batch;
   }
-  return series;
-}
-
-template <class T>
-Variable<T> error(const Counter<T>& model, const Series<T>& series) {
-  return mean(square(model(series.values) - series.peaks));
-}
-
-void check(std::uint64_t seed) {
-  std::cout << "seed " << seed << std::endl;
-  Random random(seed);
-  Counter<double> model(3, random);
-  const auto series = draw<double>(2, random);
-  const auto loss = [&] { return error(model, series); };
-  const auto report = gradient_check(loss, model.parameters(), {.order = 2});
-  std::cout << report << '\n';
-  require(bool(report), "custom_primitive", "the derivatives are wrong");
-}
-
-void train(std::size_t steps, std::uint64_t seed) {
-  Random random(seed);
-  Counter<float> model(16, random);
-  nn::Adam<float> optimizer(model.parameters(), {.learning_rate = 1e-2});
-  const auto test = draw<float>(500, random);
-  for (std::size_t step = 0;; ++step) {
-    if (step % 200 == 0 || step == steps)
-      std::cout << "step " << step << ": counts are off by " << std::sqrt(error(model, test).item()) << std::endl;
-    if (step == steps) break;
-    const auto series = draw<float>(32, random);
-    optimizer.learning_rate = 1e-2 * (1 - double(step) / double(steps));
-    Tape<float> tape;
-    auto gradients = tape.backward(error(model, series));
-    nn::clip_norm(gradients, 1.0);
-    optimizer.step(gradients);
-  }
-}
+};
 
 int main(int argc, char** argv) {
-  CommandLine line("custom_primitive", "Operations of one's own, checked and trained");
-  std::size_t steps = 1000;
-  std::uint64_t seed = 1;
-  line.add("--steps", steps, "batches to train on", natural);
-  line.add("--seed", seed, "of all random numbers", seed_number);
-  return line.run(argc, argv, [&] {
-    check(seed);
-    train(steps, seed);
-  });
+  return check_and_train<Counter>(argc, argv, "custom_primitive", "Operations of one's own, checked and trained");
 }

@@ -16,8 +16,8 @@ struct SamplingOptions {
   double top_p = 1;        ///< the most likely tokens that have this probability together: Holtzman et al. (2020)
 };
 
-/// Draws a token from softmax(scores / temperature), of any shape: the index into them in their order. An Error for
-/// scores that are NaN or ∞, or all of them −∞.
+/// Draws a token from softmax(scores / temperature), whose scores may have any shape: its number in their order. An
+/// Error for scores that are NaN or ∞, or all of them −∞, and for options out of range.
 template <class T>
 std::int64_t sample(const Array<T>& scores, const SamplingOptions& options, Random& random);
 

@@ -34,10 +34,12 @@ class Windows {
 
   /// How many windows there are.
   std::size_t size() const { return (length_ + steps_ - 1) / steps_; }
+  /// How many columns a window has.
   std::size_t columns() const { return columns_; }
   /// How many labels a window has that are not ignored.
   std::size_t count(std::size_t window) const;
-  /// The tokens of a window, 0 beyond the text, in all columns or those of [first, last).   shape: [time, columns]
+  /// The tokens of a window, 0 beyond the text, in all columns or those of [first, last); an Error for a window that
+  /// is not there.   shape: [time, columns]
   Indices tokens(std::size_t window, std::size_t first = 0, std::size_t last = all) const;
   /// What follows each of them, ignored beyond the text.   shape: [time, columns]
   Indices labels(std::size_t window, std::size_t first = 0, std::size_t last = all) const;
