@@ -14,7 +14,7 @@ double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 }  // namespace
 
 Confusion::Confusion(const std::vector<std::string>& classes)
-    : classes_(classes), counts_(zeros<double>({classes.size(), classes.size()}).value()) {}
+    : classes_(classes), counts_(xt::zeros<double>({classes.size(), classes.size()})) {}
 
 void Confusion::count(std::size_t right, std::size_t given) { ++counts_(right, given); }
 
