@@ -494,6 +494,21 @@ const std::vector<Row> table{
           return entry_loss<T>(sizes, nn::mean_absolute_error<T>, [](double x, double t) { return std::abs(x - t); });
         }),
     row("losses.hpp", "kl_divergence", []<class T>(T, Extent sizes) { return kl_divergence<T>(sizes); }),
+    row("total.hpp", "total",
+        []<class T>(T, Extent sizes) {
+          Random random(21);
+          const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch}), "x");
+          return Subject<T>{{x},
+                            [=] {
+                              const nn::Total<T> total = nn::total(square(x));
+                              return std::vector{total.sum, total.mean()};
+                            },
+                            [=] {
+                              double sum = 0;
+                              for (const double element : x.value()) sum += element * element;
+                              return std::vector<Array<double>>{sum, x.size() ? sum / double(x.size()) : 0.0};
+                            }};
+        }),
     row("crf.hpp", "CRF", []<class T>(T, Extent sizes) { return crf<T>(sizes); }),
     row("any_recurrent.hpp", "AnyRecurrent", []<class T>(T, Extent sizes) { return any_recurrent<T>(sizes); }),
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "../../autograd/random.hpp"
 #include "../../autograd/scope.hpp"
 
 namespace unroll::nn {

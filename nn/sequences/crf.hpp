@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
+
+#include "../../autograd/random.hpp"
 #include "../module.hpp"
-#include "../training/losses.hpp"
+#include "../total.hpp"
 #include "packing.hpp"
 
 namespace UNROLL_PUBLIC unroll {

@@ -6,12 +6,10 @@
 
 #include "../../autograd/array.hpp"
 #include "../../autograd/random.hpp"
+#include "../total.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
-
-/// The label of what has none, padding above all; losses skip it.
-inline constexpr std::int64_t ignored = -100;
 
 /// Sequences of ids, of any lengths.
 using Sequences = std::vector<std::vector<std::int64_t>>;

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "../../autograd/operations/ops.hpp"
-#include "batches.hpp"
+#include "../total.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -18,16 +17,6 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;  ///< of cross_entropy; cross_entropy_total is a sum
 };
 
-/// A loss in two parts: a mean over uneven shards is the sum of their sums by the sum of their counts.
-template <class T>
-struct Total {
-  Variable<T> sum;   ///< a scalar
-  double count = 0;  ///< what counted, weighted
-
-  /// sum / count, or 0, with gradient 0, if nothing counted.
-  Variable<T> mean() const { return count > 0 ? sum / count : where(0, sum, 0); }
-};
-
 /// −Σ ln softmax(logits)[label].    shapes: (..., classes) with labels (...)   Logits of ignored labels may hold
 /// anything and get gradient 0. Throws where shapes do not fit, or a label is neither ignored nor in [0, classes).
 template <class T>
@@ -39,12 +28,6 @@ Total<T> cross_entropy_total(const Variable<T>& logits, const Indices& labels,
 template <class T>
 Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
                           const std::type_identity_t<CrossEntropyOptions<T>>& options = {});
-
-/// The total of losses that have not been reduced: total(mean_squared_error(x, t, {.reduction = Reduction::none})).
-template <class T>
-Total<T> total(const Variable<T>& losses) {
-  return {sum(losses), double(losses.size())};
-}
 
 /// Options of the losses below.
 struct LossOptions {
