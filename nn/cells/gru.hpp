@@ -5,10 +5,11 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
-enum class Reset { after, before };
+enum class Reset { after, before };  ///< whether r acts on U h + d, as in PyTorch, or on h, as in the paper
 
+/// What a GRU cell has beside its sizes.
 struct GRUOptions {
-  Reset reset = Reset::after;  ///< whether r acts on U h + d, as in PyTorch, or on h, as in the paper
+  Reset reset = Reset::after;  ///< where r acts
   bool layer_norm = false;  ///< LN(W x) ⊙ p, LN(U h) ⊙ q for W x, U h, and for U (r ⊙ h) on its own: Ba et al. (2016)
 };
 
@@ -18,14 +19,16 @@ struct GRUOptions {
 template <class T>
 class GRUCell : public GateWeights<T> {
  public:
-  using Options = GRUOptions;
-  using State = std::array<Variable<T>, 1>;
+  using Options = GRUOptions;                ///< .cell of the layer's
+  using State = std::array<Variable<T>, 1>;  ///< h
 
+  /// Draws the weights.
   GRUCell(const CellSizes& sizes, const Options& options, Random& random)
       : Weights(3, sizes, random, options.layer_norm), sizes_{2 * sizes.hidden, sizes.hidden}, reset_(options.reset) {}
 
+  /// W x + b of all gates.   shape: (rows, input) → (rows, 3 × hidden)
   Variable<T> input(const Variable<T>& x) const { return affine(x, W, this->b, p); }
-
+  /// {h} → {h'}
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;
     const auto [x_rz, x_n] = parts(projected, sizes_);
@@ -49,7 +52,6 @@ class GRUCell : public GateWeights<T> {
     const auto [r, z] = split<2>(sigmoid(a));
     return std::array{named("r", r), named("z", z)};
   }
-
   std::array<std::size_t, 2> sizes_;  // of r and z together, and of n
   Reset reset_;
 };

@@ -5,6 +5,7 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
+/// What an LSTM cell has beside the plain equations.
 struct LSTMOptions {
   double forget_bias = 0;      ///< added to the bias of f at the start: Jozefowicz et al. (2015) advise 1
   bool layer_norm = false;     ///< LN(W x) ⊙ p, LN(U h) ⊙ q for W x, U h; LN(c') ⊙ r + s in h': Ba et al. (2016)
@@ -18,14 +19,15 @@ struct LSTMOptions {
 template <class T>
 class LSTMCell : public GateWeights<T> {
  public:
-  using Options = LSTMOptions;
-  using State = std::array<Variable<T>, 2>;
+  using Options = LSTMOptions;               ///< .cell of the layer's
+  using State = std::array<Variable<T>, 2>;  ///< h, c
 
+  /// Draws the weights; an Error for a forget bias that is not finite, or without biases.
   LSTMCell(const CellSizes& sizes, const Options& options, Random& random);
-  Shape state_sizes() const { return {U.shape()[1], sizes_[1]}; }
-
+  Shape state_sizes() const { return {U.shape()[1], sizes_[1]}; }  ///< of h, c
+  /// W x + b + d of all gates.   shape: (rows, input) → (rows, gates × hidden)
   Variable<T> input(const Variable<T>& x) const { return affine(x, W, bias(), p); }
-
+  /// {h, c} → {h', c'}
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h, c] = state;
     const auto [a_i, a_f, a_g, a_o] = parts(affine(h, U, projected, q), sizes_);

@@ -12,13 +12,13 @@ namespace nn {
 /// that are still running, the longest first. Without lengths, all sequences are as long as the batch.
 class Packing {
  public:
-  /// Throws unless lengths has shape (batch,) and values from 0 to time.
+  /// An Error for lengths that are not (batch,), or not in [0, time].
   Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths);
 
   /// How many sequences run at each step, up to the longest sequence's last; of no steps, one that runs none is left,
   /// so that a batch without rows passes through a cell too, and is recorded.
   const std::vector<std::size_t>& sizes() const { return sizes_; }
-  /// Steps of all sequences: the sum of the lengths.
+  /// How many rows there are without padding, and how many sequences.
   std::size_t rows() const { return rows_; }
   /// Sequences, those of length 0 among them.
   std::size_t batch() const { return batch_; }

@@ -56,9 +56,9 @@ struct RecurrentOptions {
 template <class Cell>
 class Recurrent : public Module<typename Cell::State::value_type::value_type> {
  public:
-  using State = typename Cell::State;
-  using T = typename State::value_type::value_type;
-  using Options = RecurrentOptions<Cell>;
+  using State = typename Cell::State;                ///< entries (layers × directions, batch, hidden), h first
+  using T = typename State::value_type::value_type;  ///< float or double
+  using Options = RecurrentOptions<Cell>;            ///< what it is made with
 
   /// What a run gives: the outputs of the last layer, and the state of every cell after each sequence's last step.
   struct Result {
@@ -75,6 +75,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
   Result operator()(const Variable<T>& x, const std::optional<Indices>& lengths = {},
                     const std::optional<State>& initial = {}) const;
 
+  /// What it was made with.
   const Options& options() const { return options_; }
   /// The cells: layer 0 forward, layer 0 reverse, layer 1 forward, ...
   const std::vector<Cell>& cells() const { return cells_; }
