@@ -162,12 +162,11 @@ void Adjoint<T>::pass(Variable<T>& x) {
   settle();
   const Columns own = columns();
   const bool in_a_row = own.count > 0 && own.pitch == whole_->shape_.elements() && own.count < own.pitch;
-  const bool alone = in_a_row && (!whole_->sum_.has_value() || (whole_->pitch_ == own.pitch &&
-                                                                own.first + own.count <= whole_->unwritten_));
+  const bool alone = in_a_row && (!whole_->sum_.has_value() ||
+                                  (whole_->pitch_ == own.pitch && own.first + own.count <= whole_->unwritten_));
   *this += x;
   if (alone)
-    x = Variable<T>(
-        Shared<Tensor<T>>(new Tensor<T>(shape_, whole_->sum_.tensor().buffer.share(own.first, own.count))));
+    x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, whole_->sum_.tensor().buffer.share(own.first, own.count))));
 }
 
 template class Adjoint<float>;

@@ -6,7 +6,7 @@
 #include <span>
 #include <typeinfo>
 
-#include "kernels/traverse.hpp"
+#include "kernels/kernels.hpp"
 #include "rows.hpp"
 
 namespace UNROLL_PUBLIC unroll {
@@ -16,8 +16,8 @@ class Adjoint;
 
 namespace detail {
 
-/// Terms that are added together later: a weight that is used at every step gets one product for many steps, and a table
-/// no rows but those that were taken.
+/// Terms that are added together later: a weight that is used at every step gets one product for many steps, and a
+/// table no rows but those that were taken.
 template <class T>
 class Postponed {
  public:

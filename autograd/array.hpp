@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "kernels/buffer.hpp"
 #include "xtensor.hpp"
 
@@ -27,3 +29,57 @@ struct rebind_container<X, unroll::detail::Buffer<T>> {
   using type = unroll::detail::Buffer<X>;
 };
 }  // namespace xt
+
+namespace UNROLL_PUBLIC unroll {
+namespace detail {
+
+/// What a parameter has beside its array.
+struct ParameterState {
+  std::string name;
+  std::uint64_t version = 0;  // counts assignments
+  bool frozen = false;
+  std::atomic<Block*> panels[2]{};  // the array and its transpose as products read them, once they did
+
+  explicit ParameterState(std::string given) : name(std::move(given)) {}
+  ~ParameterState() { forget_panels(); }
+  void forget_panels() {
+    for (auto& copy : panels)
+      if (Block* const block = copy.exchange(nullptr)) block->release();
+  }
+  void assigned() {
+    ++version;
+    forget_panels();
+  }
+};
+
+/// An immutable array in memory that others may share, so that slices and parts of rows need no copy.
+template <class T>
+struct Tensor : Recycled {
+  Shape shape;
+  Layout layout;
+  Buffer<T> buffer;
+  std::unique_ptr<ParameterState> parameter{};  // of a parameter only
+  std::atomic<Array<T>*> array{nullptr};        // made when first asked for
+  std::atomic<std::uint32_t> references{0};
+
+  Tensor(const Shape& sizes, const Layout& places, Buffer<T> memory)
+      : shape(sizes), layout(places), buffer(std::move(memory)) {}
+  Tensor(const Shape& sizes, Buffer<T> memory) : Tensor(sizes, Layout(sizes.elements()), std::move(memory)) {}
+  /// Not initialised; of a shape whose elements have been counted, or not.
+  Tensor(const Shape& sizes, std::size_t n) : shape(sizes), layout(n), buffer(n) {}
+  explicit Tensor(const Shape& sizes) : Tensor(sizes, sizes.checked_elements()) {}
+  ~Tensor() { delete array.load(std::memory_order_relaxed); }
+
+  std::size_t size() const { return shape.elements(); }
+  const T* data() const { return buffer.data(); }
+  bool gapless() const { return layout.gapless(); }
+  View<const T> view() const { return {buffer.data(), &shape, layout}; }
+  /// To write what nobody else has seen.
+  View<T> place() { return {buffer.data(), &shape, layout}; }
+  /// Nobody else can see a change to this array.
+  bool unique() const { return references.load(std::memory_order_acquire) == 1 && buffer.unique() && !parameter; }
+};
+
+}  // namespace detail
+
+}  // namespace unroll

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "kernels/traverse.hpp"
+#include "kernels/kernels.hpp"
 
 namespace unroll::detail {
 

@@ -14,25 +14,12 @@ std::uint64_t next_serial() {
   return ++last;
 }
 
-// Allocates recycled memory.
-template <class X>
-struct Recycled {
-  using value_type = X;
-  Recycled() = default;
-  template <class Y>
-  Recycled(const Recycled<Y>&) {}
-  X* allocate(std::size_t n) { return static_cast<X*>(Block::make(n * sizeof(X))->data()); }
-  void deallocate(X* memory, std::size_t) { (static_cast<Block*>(static_cast<void*>(memory)) - 1)->release(); }
-  bool operator==(const Recycled&) const = default;
-};
-
 }  // namespace
 
 template <class T>
 Tape<T>::Tape(Random* random)
     : random_(random),
-      recording_(innermost() && innermost()->records() ? innermost()->recording_
-                                                       : std::allocate_shared<Recording>(Recycled<Recording>())),
+      recording_(innermost() && innermost()->records() ? innermost()->recording_ : Shared<Recording>(new Recording)),
       begin_(recording_->nodes.size()),
       within_(!recording_->serials.empty()) {
   if (!within_) recording_->begin_serial();

@@ -115,7 +115,7 @@ class Tape {
   };
 
   // What a tape and those within it have recorded.
-  struct Recording {
+  struct Recording : detail::Recycled {
     ~Recording() { clear(0); }
     void begin_serial();
     void clear(std::size_t from);
@@ -131,6 +131,7 @@ class Tape {
     std::vector<std::uint32_t> stale;                       // parameters that an inner tape has recorded anew
     bool adopts = false;
     Tape* around = nullptr;  // from which it adopts
+    std::atomic<std::uint32_t> references{0};
   };
 
   Variable<T> record_leaf(const detail::Shared<detail::Tensor<T>>& value, const Variable<T>* known, bool reported);
@@ -144,7 +145,7 @@ class Tape {
   Gradients<T> backward_within(std::uint32_t last, const Variable<T>& loss);
 
   Random* const random_;
-  const std::shared_ptr<Recording> recording_;
+  const detail::Shared<Recording> recording_;
   const std::size_t begin_;           // of what it records itself
   const bool within_;                 // another tape
   std::vector<Variable<T>> watched_;  // within another tape

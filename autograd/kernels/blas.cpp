@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "../error.hpp"
-#include "kernels.hpp"
 #include "threads.hpp"
 #include "traverse.hpp"
+#include "vector_loops.hpp"
 
 extern "C" {
 int openblas_get_num_threads();

@@ -7,8 +7,8 @@
 #include <xsimd/xsimd.hpp>
 
 #include "../error.hpp"
-#include "kernels.hpp"
 #include "panel_kernel.hpp"
+#include "vector_loops.hpp"
 
 namespace unroll::detail {
 namespace {

@@ -1,30 +1,25 @@
-// Vector kernels: compiled once for each instruction set, chosen while the program runs.
+// The door to this room: all that is there for speed. What the engine asks of it:
+//
+//     traverse, run_dense    a function of elements, over arrays that broadcast: value, sum or maximum
+//     vector_loops           the loops of the library's functions, for the vector registers of this processor
+//     multiply_matrices      a product by BLAS; transpose_matrix
+//     multiply_by_panels     a product of many rows by a weight
+//     Parts, Compensated     sums of many terms, without loss
+//     in_parallel, in_parts  work for several threads
+//     Buffer, Arena          memory that is recycled (buffer.hpp, memory.hpp)
+//
+// An array is memory, a Shape and a Layout (shape.hpp): runs of neighbours. A loop goes through it by a step for each
+// axis, Strided; the innermost two are the rows and columns of a Stream:
+//
+//     Layout{run 2, pitch 4}   . a b . . c d . . e f .      Strided{data -> a, strides {4, 1}}      Stream{a, row 4,
+//     step 1}
+//
+// A Matrix is a Stream whose step is 1.
 #pragma once
 
-#include "../functions/functions.hpp"
-#include "loops.hpp"
-
-namespace UNROLL_PUBLIC unroll {
-namespace detail {
-
-template <class T>
-struct Kernels {
-  Loops<T> loops[functions::Vectorised::size];
-};
-
-/// The kernels for vector registers of this many bytes.
-template <class T, int bytes>
-const Kernels<T>& kernels_for();
-
-/// The kernels for this processor.
-template <class T>
-const Kernels<T>& kernels();
-
-/// The loops of a function of the library.
-template <class T, class F>
-const Loops<T>& vector_loops(const F&) {
-  return kernels<T>().loops[functions::Vectorised::index_of<F>()];
-}
-
-}  // namespace detail
-}  // namespace unroll
+#include "blas.hpp"
+#include "buffer.hpp"
+#include "panels.hpp"
+#include "threads.hpp"
+#include "traverse.hpp"
+#include "vector_loops.hpp"

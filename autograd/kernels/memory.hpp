@@ -81,6 +81,12 @@ inline void Block::recycle() {
     spill(mine[size_class]);
 }
 
+/// What is made in such memory.
+struct Recycled {
+  static void* operator new(std::size_t bytes) { return Block::make(bytes)->data(); }
+  static void operator delete(void* memory) { (static_cast<Block*>(memory) - 1)->release(); }
+};
+
 /// Counts the references inside what it points to.
 template <class Object>
 class Shared {

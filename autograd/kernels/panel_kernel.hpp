@@ -1,4 +1,4 @@
-// What multiplies by panels: its file is compiled once for each instruction set, like kernels.cpp.
+// What multiplies by panels: its file is compiled once for each instruction set, like vector_loops.cpp.
 #pragma once
 
 #include <cstddef>

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "blas.hpp"
-#include "kernels.hpp"
 #include "threads.hpp"
+#include "vector_loops.hpp"
 
 namespace unroll::detail {
 

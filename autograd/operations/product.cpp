@@ -1,8 +1,6 @@
 #include <algorithm>
 
-#include "../kernels/blas.hpp"
 #include "../kernels/kernels.hpp"
-#include "../kernels/panels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
 #include "parts.hpp"

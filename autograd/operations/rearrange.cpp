@@ -2,7 +2,6 @@
 #include <limits>
 #include <numeric>
 
-#include "../kernels/blas.hpp"
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"

@@ -1,6 +1,6 @@
 // Compiled once for each instruction set (CMakeLists.txt). Everything here has internal linkage or the register's size
 // in its name, so that the linker cannot take one version for another.
-#include "kernels.hpp"
+#include "vector_loops.hpp"
 
 #include <xsimd/xsimd.hpp>
 
