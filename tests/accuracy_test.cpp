@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <string>
 #include <unroll/autograd/primitive.hpp>
@@ -15,18 +14,18 @@ using namespace unroll;
 
 namespace {
 
-using V = Variable<float>;
+using F = Variable<float>;
 const double tenth = double(0.1f);
 
-V like(const Shape& shape) { return full<float>(shape, 0.1f); }
+F like(const Shape& shape) { return full<float>(shape, 0.1f); }
 
 double worst(const Array<float>& y, double expected) {
-  double error = y.size() > 0 ? 0 : std::numeric_limits<double>::infinity();
+  double error = y.size() > 0 ? 0 : infinity;
   for (const float value : y) error = std::max(error, std::abs(double(value) / expected - 1));
   return error;
 }
 
-double worst(const V& y, double expected) { return worst(y.value(), expected); }
+double worst(const F& y, double expected) { return worst(y.value(), expected); }
 
 double worst(const Array<float>& y, const Array<double>& expected) {
   REQUIRE(Shape(y.shape()) == Shape(expected.shape()));
@@ -36,10 +35,10 @@ double worst(const Array<float>& y, const Array<double>& expected) {
   return error;
 }
 
-double worst(const V& y, const Array<double>& expected) { return worst(y.value(), expected); }
+double worst(const F& y, const Array<double>& expected) { return worst(y.value(), expected); }
 
 // aᵀ b
-Array<double> product(const V& a, const V& b) {
+Array<double> product(const F& a, const F& b) {
   const std::size_t m = a.shape()[1], n = b.shape()[1];
   Array<double> c = zeros<double>({m, n}).value();
   for (std::size_t l = 0; l < a.shape()[0]; ++l)
@@ -49,21 +48,21 @@ Array<double> product(const V& a, const V& b) {
 }
 
 // Of the gradient of Σ 0.1 f(x) by an x of ones.
-double of_gradient(const Shape& shape, double expected, const std::function<V(const V&)>& f) {
+double of_gradient(const Shape& shape, double expected, const std::function<F(const F&)>& f) {
   Tape<float> tape;
-  const V x = tape.watch(ones<float>(shape));
-  const V y = f(x);
+  const F x = tape.watch(ones<float>(shape));
+  const F y = f(x);
   return worst(tape.backward(sum(y * 0.1f))[x], expected);
 }
 
 // The error of the gradient at the last place of f(parameter), which is used so many times.
-double of_many_steps(std::size_t times, const std::function<V(const V&)>& f) {
+double of_many_steps(std::size_t times, const std::function<F(const F&)>& f) {
   const Parameter<float> p(ones<float>({2, 3}).value(), "p");
   Tape<float> tape;
-  const V x = f(p);
-  std::vector<V> steps;
+  const F x = f(p);
+  std::vector<F> steps;
   for (std::size_t k = 0; k < times; ++k) steps.push_back(sum(x * 0.1f));
-  const V scale = f(Variable<float>(ones<float>({2, 3})));
+  const F scale = f(Variable<float>(ones<float>({2, 3})));
   return std::abs(tape.backward(sum(stack(steps)))[p](1, 2) / (tenth * double(times) * scale.value().storage().back()) -
                   1);
 }
@@ -85,7 +84,7 @@ const Row rows[] = {
     {"sum", [](std::size_t n) { return worst(sum(like({n})), tenth * double(n)); }},
     {"sum of random numbers",
      [](std::size_t n) {
-       const V x = Random(1).uniform<float>({n});
+       const F x = Random(1).uniform<float>({n});
        double expected = 0;
        for (const float value : x.value()) expected += double(value);
        return worst(sum(x), expected);
@@ -151,7 +150,7 @@ const Row rows[] = {
      }},
     {"variance",
      [](std::size_t n) {
-       const V x = concatenate({like({n / 2, 1}), like({n / 2, 1}) * 3}, 1);
+       const F x = concatenate({like({n / 2, 1}), like({n / 2, 1}) * 3}, 1);
        return worst(variance(x), tenth * tenth);
      }},
     {"norm", [](std::size_t n) { return worst(norm(like({n})), tenth * std::sqrt(double(n))); }},
@@ -177,7 +176,7 @@ const Row rows[] = {
      }},
     {"cumulative_sum",
      [](std::size_t n) {
-       const V y = cumulative_sum(like({n}));
+       const F y = cumulative_sum(like({n}));
        double error = 0;
        for (std::size_t k = 0; k < n; ++k)
          error = std::max(error, std::abs(double(y.value()(k)) / (tenth * double(k + 1)) - 1));
@@ -190,7 +189,7 @@ const Row rows[] = {
     {"gradient of cumulative_sum",
      [](std::size_t n) {
        Tape<float> tape;
-       const V x = tape.watch(ones<float>({n}));
+       const F x = tape.watch(ones<float>({n}));
        return std::abs(double(tape.backward(sum(cumulative_sum(x) * 0.1f))[x](0)) / (tenth * double(n)) - 1);
      }},
 
@@ -214,35 +213,35 @@ const Row rows[] = {
      }},
     {"product with a column of a matrix",
      [](std::size_t n) {
-       const V column = slice(like({n / 3, 2}), 1, 1, 2);
+       const F column = slice(like({n / 3, 2}), 1, 1, 2);
        return worst(matmul(column, like({n / 3, 3}), {.a = true}), tenth * tenth * double(n / 3));
      }},
 
     {"product of matrices",
      [](std::size_t n) {
-       const V a = Random(1).uniform<float>({n / 3, 3}), b = Random(2).uniform<float>({n / 3, 2});
+       const F a = Random(1).uniform<float>({n / 3, 3}), b = Random(2).uniform<float>({n / 3, 2});
        return worst(matmul(a, b, {.a = true}), product(a, b));
      }},
     {"product with a weight",
      [](std::size_t n) {
-       const V x = Random(1).uniform<float>({n / 300, 300});
+       const F x = Random(1).uniform<float>({n / 300, 300});
        const Parameter<float> weight(Random(2).uniform<float>({n / 300, 2}), "weight");
-       return worst(matmul(transpose(x), V(weight)), product(x, weight));
+       return worst(matmul(transpose(x), F(weight)), product(x, weight));
      }},
     {"gradient of a weight",
      [](std::size_t n) {
-       const V x = Random(1).uniform<float>({n / 3, 3});
+       const F x = Random(1).uniform<float>({n / 3, 3});
        const Parameter<float> weight(ones<float>({2, 3}).value(), "weight");
        Tape<float> tape;
-       const V y = linear(x, weight);
+       const F y = linear(x, weight);
        return worst(tape.backward(sum(y * 0.1f))[weight], product(like({n / 3, 2}), x));
      }},
     {"gradient of a weight of many steps",
      [](std::size_t n) {
-       const V x = Random(1).uniform<float>({n / 3, 3});
+       const F x = Random(1).uniform<float>({n / 3, 3});
        const Parameter<float> weight(ones<float>({2, 3}).value(), "weight");
        Tape<float> tape;
-       std::vector<V> steps;
+       std::vector<F> steps;
        for (std::size_t k = 0; k < n / 3; k += 400)
          steps.push_back(sum(linear(slice(x, 0, std::int64_t(k), std::int64_t(k + 400)), weight)));
        return worst(tape.backward(sum(stack(steps) * 0.1f))[weight], product(like({n / 3, 2}), x));
@@ -252,50 +251,50 @@ const Row rows[] = {
      [](std::size_t n) {
        const Parameter<float> bias(ones<float>({3}).value(), "bias");
        Tape<float> tape;
-       std::vector<V> steps;
+       std::vector<F> steps;
        for (std::size_t k = 0; k < n / 300; ++k) steps.push_back(sum(like({100, 3}) + bias));
        return worst(tape.backward(sum(stack(steps) * 0.1f))[bias], tenth * double(n / 3));
      }},
     {"gradient of a value of many steps",
-     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return x * 2; }); }},
+     [](std::size_t n) { return of_many_steps(n / 300, [](const F& x) { return x * 2; }); }},
     {"gradient of rows of many steps",
-     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return slice(x, 0, 1, 2); }); }},
+     [](std::size_t n) { return of_many_steps(n / 300, [](const F& x) { return slice(x, 0, 1, 2); }); }},
     {"gradient of columns of many steps",
-     [](std::size_t n) { return of_many_steps(n / 300, [](const V& x) { return slice(x, 1, 1, 3); }); }},
+     [](std::size_t n) { return of_many_steps(n / 300, [](const F& x) { return slice(x, 1, 1, 3); }); }},
     {"gradient of a view of a view of many steps",
      [](std::size_t n) {
-       return of_many_steps(n / 300, [](const V& x) { return reshape(slice(x, 0, 1, 2), {3, 1}); });
+       return of_many_steps(n / 300, [](const F& x) { return reshape(slice(x, 0, 1, 2), {3, 1}); });
      }},
     {"gradient of a bias",
      [](std::size_t n) {
-       return of_gradient({3}, tenth * double(n / 3), [n](const V& x) { return like({n / 3, 3}) + x; });
+       return of_gradient({3}, tenth * double(n / 3), [n](const F& x) { return like({n / 3, 3}) + x; });
      }},
     {"gradient of a bias of linear",
      [](std::size_t n) {
-       const V x = like({n / 3, 2}), weight = like({3, 2});
-       return of_gradient({3}, tenth * double(n / 3), [&](const V& b) { return linear(x, weight, b); });
+       const F x = like({n / 3, 2}), weight = like({3, 2});
+       return of_gradient({3}, tenth * double(n / 3), [&](const F& b) { return linear(x, weight, b); });
      }},
     {"gradient of a scalar factor",
      [](std::size_t n) {
-       return of_gradient({}, tenth * tenth * double(n), [n](const V& x) { return like({n / 2, 2}) * x; });
+       return of_gradient({}, tenth * tenth * double(n), [n](const F& x) { return like({n / 2, 2}) * x; });
      }},
     {"gradient of a factor of rows",
      [](std::size_t n) {
-       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const V& x) { return like({3, n / 3}) * x; });
+       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const F& x) { return like({3, n / 3}) * x; });
      }},
     {"gradient of a factor of the middle axis",
      [](std::size_t n) {
-       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const V& x) { return like({n / 12, 3, 4}) * x; });
+       return of_gradient({3, 1}, tenth * tenth * double(n / 3), [n](const F& x) { return like({n / 12, 3, 4}) * x; });
      }},
     {"gradient of what was repeated",
      [](std::size_t n) {
-       return of_gradient({1, 4, 1}, tenth * double(n / 4), [n](const V& x) {
+       return of_gradient({1, 4, 1}, tenth * double(n / 4), [n](const F& x) {
          return broadcast_to(x, {20, 4, n / 80});
        });
      }},
     {"gradient of a user's function of a scalar",
      [](std::size_t n) {
-       return of_gradient({}, tenth * double(n), [n](const V& x) {
+       return of_gradient({}, tenth * double(n), [n](const F& x) {
          return elementwise<keep::nothing>(
              "sum", like({n / 2, 2}), x, [](auto a, auto b) { return a + b; }, [](auto g) { return g * 1; },
              [](auto g) { return g * 1; });
@@ -303,7 +302,7 @@ const Row rows[] = {
      }},
     {"gradient of a user's function of a row",
      [](std::size_t n) {
-       return of_gradient({100}, tenth * double(n / 100), [n](const V& x) {
+       return of_gradient({100}, tenth * double(n / 100), [n](const F& x) {
          return elementwise<keep::nothing>(
              "sum", like({n / 100, 100}), x, [](auto a, auto b) { return a + b; }, [](auto g) { return g * 1; },
              [](auto g) { return g * 1; });
@@ -312,7 +311,7 @@ const Row rows[] = {
     {"gradient of a row that is taken again and again",
      [](std::size_t n) {
        Tape<float> tape;
-       const V table = tape.watch(ones<float>({4, 3}));
+       const F table = tape.watch(ones<float>({4, 3}));
        const Array<float> g = tape.backward(sum(take(table, crowd(n / 3)) * 0.1f))[table];
        return std::abs(double(g(1, 2)) / (tenth * double(n / 3 - 1)) - 1);
      }},
@@ -320,26 +319,26 @@ const Row rows[] = {
      [](std::size_t n) {
        const Parameter<float> table(ones<float>({4, 120}).value(), "table");
        Tape<float> tape;
-       std::vector<V> steps;
+       std::vector<F> steps;
        for (std::size_t k = 0; k < n / 1200; ++k) steps.push_back(sum(take(table, crowd(10)), 0));
        const Array<float> g = tape.backward(sum(stack(steps) * 0.1f))[table];
        return std::abs(double(g(1, 2)) / (tenth * 9 * double(n / 1200)) - 1);
      }},
     {"scatter",
      [](std::size_t n) {
-       const V y = scatter(like({n / 3, 3}), crowd(n / 3), 4);
+       const F y = scatter(like({n / 3, 3}), crowd(n / 3), 4);
        return std::abs(double(y.value()(1, 2)) / (tenth * double(n / 3 - 1)) - 1);
      }},
     {"gradient of an element that is taken again and again",
      [](std::size_t n) {
        Tape<float> tape;
-       const V x = tape.watch(ones<float>({4}));
+       const F x = tape.watch(ones<float>({4}));
        const Array<float> g = tape.backward(sum(take_along(x, crowd(n)) * 0.1f))[x];
        return std::abs(double(g(1)) / (tenth * double(n - 1)) - 1);
      }},
     {"scatter_along",
      [](std::size_t n) {
-       const V y = scatter_along(like({n}), crowd(n), 0, {4});
+       const F y = scatter_along(like({n}), crowd(n), 0, {4});
        return std::abs(double(y.value()(1)) / (tenth * double(n - 1)) - 1);
      }},
 
@@ -392,7 +391,7 @@ TEST_CASE("many terms of every kind add up to the gradient of a parameter") {
 TEST_CASE("sums of different numbers over any axes are right to a millionth, and so are their parts of a gradient") {
   const Shape shapes[] = {{40, 3, 50, 4}, {2, 300, 3, 20}, {40, 2, 3, 40, 2}, {5000, 3, 2}, {17, 18, 19}};
   for (const Shape& shape : shapes) {
-    const V x = Random(1).uniform<float>(shape);
+    const F x = Random(1).uniform<float>(shape);
     const Array<double> exact = xt::cast<double>(x.value());
     for (unsigned subset = 1; subset < 1u << shape.size(); ++subset) {
       CAPTURE(shape);
@@ -404,8 +403,8 @@ TEST_CASE("sums of different numbers over any axes are right to a millionth, and
       const Array<double> sums = xt::sum(exact, axes);
       CHECK(worst(sum(x, Axes(axes)), sums) < 1e-6);
       Tape<float> tape;
-      const V repeated = tape.watch(ones<float>(kept));
-      const V slope = tape.backward(sum(repeated * x))[repeated];
+      const F repeated = tape.watch(ones<float>(kept));
+      const F slope = tape.backward(sum(repeated * x))[repeated];
       CHECK(worst(reshape(slope, Shape(sums.shape())), sums) < 1e-6);
     }
   }
@@ -422,7 +421,7 @@ TEST_CASE("products of any inner size are right to a millionth") {
         CAPTURE(t.a);
         CAPTURE(t.b);
         const std::size_t m = size[0], n = size[1];
-        const V a = like(t.a ? Shape{k, m} : Shape{m, k}), b = like(t.b ? Shape{n, k} : Shape{k, n});
+        const F a = like(t.a ? Shape{k, m} : Shape{m, k}), b = like(t.b ? Shape{n, k} : Shape{k, n});
         CHECK(worst(matmul(a, b, t), tenth * tenth * double(k)) < 1e-6);
       }
 }

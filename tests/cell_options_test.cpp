@@ -1,82 +1,11 @@
 // The options of the cells that come with the library.
 #include <doctest/doctest.h>
 
-#include "layer_table.hpp"
+#include "reference_cells.hpp"
 
 using namespace unroll;
 
 namespace {
-
-// Rows begin to end of W v + b, or of LN(W v) ⊙ gain + b with layer norm.
-Vector part(const Weights& w, const std::string& kind, const Vector& v, std::size_t begin, std::size_t end) {
-  Vector y;
-  for (std::size_t row = begin; row < end; ++row) {
-    double sum = 0;
-    for (std::size_t k = 0; k < v.size(); ++k) sum += w.at("weight_" + kind)(row, k) * v[k];
-    y.push_back(sum);
-  }
-  const bool normalised = w.all.contains("norm_" + kind + w.suffix), biased = w.all.contains("bias_" + kind + w.suffix);
-  if (normalised) {
-    double mean = 0, variance = 0;
-    for (const double element : y) mean += element / double(y.size());
-    for (const double element : y) variance += std::pow(element - mean, 2) / double(y.size());
-    for (double& element : y) element = (element - mean) / std::sqrt(variance + 1e-5);
-  }
-  for (std::size_t k = 0; k < y.size(); ++k)
-    y[k] = (normalised ? w.at("norm_" + kind)(begin + k) : 1) * y[k] + (biased ? w.at("bias_" + kind)(begin + k) : 0);
-  return y;
-}
-
-Step elman(double (*g)(double)) {
-  return [g](const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-    Vector h = part(w, "ih", x, 0, state[0].size());
-    const Vector of_h = part(w, "hh", state[0], 0, h.size());
-    for (std::size_t j = 0; j < h.size(); ++j) h[j] = g(h[j] + of_h[j]);
-    return std::vector<Vector>{h};
-  };
-}
-
-std::vector<Vector> gru(bool reset_after, const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-  const Vector& h = state[0];
-  const std::size_t n = h.size();
-  const Vector of_x = part(w, "ih", x, 0, 3 * n), gates = part(w, "hh", h, 0, (reset_after ? 3 : 2) * n);
-  Vector reset = h, next = h;
-  for (std::size_t j = 0; j < n; ++j) reset[j] *= sigma(of_x[j] + gates[j]);
-  const Vector of_reset = reset_after ? Vector() : part(w, "hh", reset, 2 * n, 3 * n);
-  for (std::size_t j = 0; j < n; ++j) {
-    const double of_h = reset_after ? sigma(of_x[j] + gates[j]) * gates[2 * n + j] : of_reset[j];
-    const double z = sigma(of_x[n + j] + gates[n + j]);
-    next[j] = (1 - z) * std::tanh(of_x[2 * n + j] + of_h) + z * h[j];
-  }
-  return {next};
-}
-
-Step lstm(const nn::LSTMOptions& options) {
-  return [options](const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-    const Vector& c = state[1];
-    const std::size_t n = c.size(), gates = options.coupled ? 3 : 4;
-    Vector a = part(w, "ih", x, 0, gates * n);
-    const Vector of_h = part(w, "hh", state[0], 0, gates * n);
-    for (std::size_t k = 0; k < a.size(); ++k) a[k] += of_h[k];
-    const auto gate = [&](const std::string& letter, std::size_t k, const Vector& seen, std::size_t j) {
-      return sigma(a[k * n + j] + (options.peepholes ? w.at("peephole_" + letter)(j) * seen[j] : 0));
-    };
-    Vector next(n), h(n);
-    for (std::size_t j = 0; j < n; ++j) {
-      const double f = gate("f", gates - 3, c, j), i = options.coupled ? 1 - f : gate("i", 0, c, j);
-      next[j] = f * c[j] + i * std::tanh(a[(gates - 2) * n + j]);
-    }
-    // LN(c') is that of the identity times c'.
-    Vector shown = next;
-    if (options.layer_norm) {
-      Weights of_c{w.all, w.suffix};
-      of_c.all["weight_c" + w.suffix] = Array<double>(xt::eye<double>(n));
-      shown = part(of_c, "c", next, 0, n);
-    }
-    for (std::size_t j = 0; j < n; ++j) h[j] = gate("o", gates - 1, next, j) * std::tanh(shown[j]);
-    return std::vector<Vector>{options.projection ? part(w, "hr", h, 0, options.projection) : h, next};
-  };
-}
 
 template <class T>
 auto lstm_row(Extent sizes, const nn::LSTMOptions& cell, bool bias = true, Initial initial = Initial::given) {
@@ -103,13 +32,11 @@ const std::vector<Row> table{
         }),
     row("gru.hpp", "GRU with layer norm, reset after",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .cell = {.layer_norm = true}},
-                                       std::bind_front(gru, true));
+          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .cell = {.layer_norm = true}}, gru(true));
         }),
     row("gru.hpp", "GRU with layer norm, reset before",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.cell = {.reset = nn::Reset::before, .layer_norm = true}},
-                                       std::bind_front(gru, false));
+          return recurrent<nn::GRU<T>>(sizes, {.cell = {.reset = nn::Reset::before, .layer_norm = true}}, gru(false));
         }),
     row("elman.hpp", "RNN with layer norm",
         []<class T>(T, Extent sizes) {
@@ -196,5 +123,41 @@ TEST_CASE("the parameters of options have names, shapes and start values") {
     if (name.starts_with("peephole_")) CHECK(difference(parameter, zeros<double>(parameter.shape())) == 0);
     for (std::size_t k = 0; name == "bias_ih_l0" && k < 12; ++k)
       CHECK(std::abs(parameter.value()(k) - (k < 4 ? 2 : 0)) <= 0.5);
+  }
+}
+
+TEST_CASE("parameters have PyTorch's names and shapes, and start as PyTorch's do") {
+  Random random(35);
+  const nn::LSTM<double> lstm({.input = 3, .hidden = 4, .layers = 2, .bidirectional = true}, random);
+  std::vector<std::pair<std::string, Shape>> expected;
+  for (const auto& [suffix, input] : {std::pair("_l0", 3), {"_l0_reverse", 3}, {"_l1", 8}, {"_l1_reverse", 8}}) {
+    expected.emplace_back(std::string("weight_ih") + suffix, Shape{16, std::size_t(input)});
+    expected.emplace_back(std::string("weight_hh") + suffix, Shape{16, 4});
+    expected.emplace_back(std::string("bias_ih") + suffix, Shape{16});
+    expected.emplace_back(std::string("bias_hh") + suffix, Shape{16});
+  }
+  CHECK(names_and_shapes(lstm) == expected);
+  const nn::GRU<double> gru({.input = 3, .hidden = 4, .bias = false}, random);
+  CHECK(names_and_shapes(gru) ==
+        std::vector<std::pair<std::string, Shape>>{{"weight_ih_l0", {12, 3}}, {"weight_hh_l0", {12, 4}}});
+  const nn::RNN<double> rnn({.input = 3, .hidden = 400}, random);
+  for (const auto& [name, parameter] : rnn.named_parameters()) {
+    const auto& values = parameter.value();
+    CHECK(parameter.name() == name);
+    CHECK(*std::max_element(values.begin(), values.end()) <= 1 / std::sqrt(400.0));
+    CHECK(*std::max_element(values.begin(), values.end()) > 0.95 / std::sqrt(400.0));
+    CHECK(*std::min_element(values.begin(), values.end()) < -0.95 / std::sqrt(400.0));
+  }
+}
+
+TEST_CASE("a forget bias is added to that of the forget gate alone, at the start") {
+  Random random(36), again(36);
+  const nn::LSTM<double> plain({.input = 2, .hidden = 3, .bidirectional = true}, random);
+  const nn::LSTM<double> open({.input = 2, .hidden = 3, .bidirectional = true, .cell = {.forget_bias = 1.5}}, again);
+  for (std::size_t k = 0; k < plain.named_parameters().size(); ++k) {
+    const auto& [name, parameter] = plain.named_parameters()[k];
+    A expected = parameter.value();
+    for (std::size_t j = 3; j < 6 && name.starts_with("bias_ih"); ++j) expected(j) += 1.5;
+    CHECK(difference(open.named_parameters()[k].second, expected) == 0);
   }
 }

@@ -9,10 +9,6 @@ using namespace unroll;
 
 namespace {
 
-using A = Array<double>;
-using V = Variable<double>;
-using Many = std::vector<V>;
-
 // An LSTM cell over time with dropout on its state, in segments that are stored or recomputed.
 struct Chain {
   nn::LSTMCell<double> cell;

@@ -15,12 +15,6 @@ namespace {
 const Directory directory;
 const std::string path = directory.file("checkpoint.safetensors");
 
-std::string bytes_of(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream(file, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 struct Model : nn::Module<float> {
   nn::Embedding<float> words;
   nn::LSTM<float> lstm;
@@ -104,9 +98,9 @@ TEST_CASE("a training that goes on from a checkpoint ends bit for bit as one tha
       whole.train(9);
       second.train(9);
       whole.checkpoint.save(path);
-      const std::string expected = bytes_of(path);
+      const std::string expected = contents(path);
       second.checkpoint.save(path);
-      CHECK(bytes_of(path) == expected);
+      CHECK(contents(path) == expected);
       CHECK(second.loss == whole.loss);
     }
   }

@@ -18,8 +18,6 @@ using namespace unroll;
 
 namespace {
 
-using V = Variable<double>;
-
 // A complex number that compares by its real part: f(x + ih) = f(x) + ih f'(x) + O(h²) without a rounding error of
 // differences: Squire and Trapp (1998). Choices between analytic branches are exact as well.
 struct Complex {

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"
@@ -10,9 +9,6 @@
 using namespace unroll;
 
 namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
-                 infinity = std::numeric_limits<double>::infinity();
 
 using Path = std::vector<std::size_t>;
 

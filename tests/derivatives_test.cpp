@@ -7,13 +7,6 @@
 
 using namespace unroll;
 
-namespace {
-using A = Array<double>;
-using V = Variable<double>;
-
-A numbers(const Shape& shape, std::uint64_t seed) { return Random(seed).normal<double>(shape); }
-}  // namespace
-
 TEST_CASE("the Jacobian of a function has the shape of the function, then that of its argument") {
   const A w = numbers({4, 3}, 1), x = numbers({2, 3}, 2);
   const A j = jacobian([&](const V& v) { return tanh(linear(v, V(w))); }, x);

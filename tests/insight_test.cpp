@@ -10,8 +10,6 @@
 using namespace unroll;
 
 namespace {
-using A = Array<double>;
-using V = Variable<double>;
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;

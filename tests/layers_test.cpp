@@ -7,44 +7,11 @@
 #include <functional>
 #include <iterator>
 
-#include "layer_table.hpp"
+#include "reference_cells.hpp"
 
 using namespace unroll;
 
 namespace {
-
-Step elman(const std::function<double(double)>& g) {
-  return [g](const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-    Vector h = state[0];
-    for (std::size_t j = 0; j < h.size(); ++j) h[j] = g(w("ih", j, x) + w("hh", j, state[0]));
-    return std::vector<Vector>{h};
-  };
-}
-
-std::vector<Vector> lstm(const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-  const std::size_t n = state[0].size();
-  Vector h(n), c(n);
-  for (std::size_t j = 0; j < n; ++j) {
-    const auto gate = [&](std::size_t k) { return w("ih", k * n + j, x) + w("hh", k * n + j, state[0]); };
-    c[j] = sigma(gate(1)) * state[1][j] + sigma(gate(0)) * std::tanh(gate(2));
-    h[j] = sigma(gate(3)) * std::tanh(c[j]);
-  }
-  return {h, c};
-}
-
-std::vector<Vector> gru(bool reset_after, const Weights& w, const Vector& x, const std::vector<Vector>& state) {
-  const Vector& h = state[0];
-  const std::size_t n = h.size();
-  const auto gate = [&](std::size_t k) { return sigma(w("ih", k, x) + w("hh", k, h)); };
-  Vector next(n), reset(n);
-  for (std::size_t j = 0; j < n; ++j) reset[j] = gate(j) * h[j];
-  for (std::size_t j = 0; j < n; ++j) {
-    const double of_h = reset_after ? gate(j) * w("hh", 2 * n + j, h) : w("hh", 2 * n + j, reset);
-    const double z = gate(n + j);
-    next[j] = (1 - z) * std::tanh(w("ih", 2 * n + j, x) + of_h) + z * h[j];
-  }
-  return {next};
-}
 
 // A user's own cell: three states and no options.       h' = tanh(W x + c),  c' = h + a ⊙ c,  m' = m + h' ⊙ h
 template <class T>
@@ -356,34 +323,32 @@ const std::vector<Row> table{
         }),
     row("lstm.hpp", "LSTM",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm);
+          return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm({}));
         }),
     row("lstm.hpp", "LSTM without biases, from zeros",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::LSTM<T>>(sizes, {.bidirectional = true, .bias = false}, lstm, Initial::zero);
+          return recurrent<nn::LSTM<T>>(sizes, {.bidirectional = true, .bias = false}, lstm({}), Initial::zero);
         }),
     row("lstm.hpp", "LSTM with learned initial states",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm, Initial::learned);
+          return recurrent<nn::LSTM<T>>(sizes, {.layers = 2, .bidirectional = true}, lstm({}), Initial::learned);
         }),
     row("gru.hpp", "GRU, reset after",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.layers = 2, .bidirectional = true}, std::bind_front(gru, true));
+          return recurrent<nn::GRU<T>>(sizes, {.layers = 2, .bidirectional = true}, gru(true));
         }),
     row("gru.hpp", "GRU, reset before",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes,
-                                       {.layers = 2, .bidirectional = true, .cell = {.reset = nn::Reset::before}},
-                                       std::bind_front(gru, false));
+          return recurrent<nn::GRU<T>>(
+              sizes, {.layers = 2, .bidirectional = true, .cell = {.reset = nn::Reset::before}}, gru(false));
         }),
     row("gru.hpp", "GRU, reset before, without biases",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.bias = false, .cell = {.reset = nn::Reset::before}},
-                                       std::bind_front(gru, false));
+          return recurrent<nn::GRU<T>>(sizes, {.bias = false, .cell = {.reset = nn::Reset::before}}, gru(false));
         }),
     row("gru.hpp", "GRU, reset after, without biases",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .bias = false}, std::bind_front(gru, true));
+          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .bias = false}, gru(true));
         }),
     row("recurrent.hpp", "a user's own cell",
         []<class T>(T, Extent sizes) {
@@ -403,11 +368,11 @@ const std::vector<Row> table{
                                          .variational_dropout = true,
                                          .zoneout = {0.2, 0.6},
                                          .residual = true},
-                                        lstm);
+                                        lstm({}));
         }),
     row("recurrent.hpp", "GRU with zoneout",
         []<class T>(T, Extent sizes) {
-          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .zoneout = {0.3}}, std::bind_front(gru, true));
+          return recurrent<nn::GRU<T>>(sizes, {.bidirectional = true, .zoneout = {0.3}}, gru(true));
         }),
     row("linear.hpp", "Linear", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, true); }),
     row("linear.hpp", "Linear without bias", []<class T>(T, Extent sizes) { return linear_layer<T>(sizes, false); }),

@@ -10,16 +10,11 @@
 #include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
+#include "numbers.hpp"
+
 using namespace unroll;
 
 namespace {
-
-using A = Array<double>;
-using V = Variable<double>;
-using Many = std::vector<V>;
-
-A numbers(const Shape& shape, std::uint64_t seed = 1) { return Random(seed).normal<double>(shape); }
-V weighted(const V& y) { return sum(y * numbers(y.shape(), 99)); }
 
 Many backwards(Many xs) {
   std::reverse(xs.begin(), xs.end());

@@ -14,8 +14,6 @@ using namespace unroll;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
 /// softmax(Q Kᵀ / √size) V over each memory's true length: Vaswani et al. (2017), eq. 1. Padding may hold anything.
 template <class T>
 struct Attention : nn::Module<T> {
@@ -130,12 +128,6 @@ struct MixtureHead : nn::Module<T> {
   }
 };
 
-// Contracts with fixed random weights.
-template <class T>
-Variable<T> contracted(const Variable<T>& y) {
-  return sum(y * Random(99).normal<T>(y.shape()));
-}
-
 // The model's derivatives agree with differences to second order, and it gives the same in float.
 template <template <class> class Model, class... Sizes, class Loss>
 void check(const Loss& loss, Sizes... sizes) {
@@ -151,11 +143,6 @@ void check(const Loss& loss, Sizes... sizes) {
   CHECK(tape.backward(in_float).norm() > 0);
 }
 
-template <class T>
-Variable<T> random_input(const Shape& shape, std::uint64_t seed) {
-  return Random(seed).normal<double>(shape);
-}
-
 }  // namespace
 
 TEST_CASE("a user's attention layer looks at each sequence's own keys alone") {
@@ -164,13 +151,13 @@ TEST_CASE("a user's attention layer looks at each sequence's own keys alone") {
   for (std::size_t k = 0; k < 3; ++k)
     for (std::size_t t = std::size_t(lengths(k)); t < 4; ++t) memory(k, t, 0) = memory(k, t, 1) = not_a_number;
   const auto run = [&]<class T>(const Attention<T>& attention) {
-    return contracted(attention(random_input<T>({3, 3, 2}, 1), memory, lengths));
+    return weighted(attention(Variable<T>(numbers({3, 3, 2}, 1)), memory, lengths));
   };
   check<Attention>(run, std::size_t{2});
 
   Random random(5);
   const Attention<double> attention(2, random);
-  const auto x = random_input<double>({3, 3, 2}, 1), together = attention(x, memory, lengths);
+  const V x = numbers({3, 3, 2}, 1), together = attention(x, memory, lengths);
   for (std::int64_t k = 0; k < 3; ++k) {
     const auto alone = slice(slice(Variable<double>(memory), 0, k, k + 1), 1, 0, lengths(std::size_t(k)));
     const Indices length{lengths(std::size_t(k))};
@@ -181,7 +168,7 @@ TEST_CASE("a user's attention layer looks at each sequence's own keys alone") {
 TEST_CASE("a user's Tree-LSTM over a chain is an LSTM") {
   const std::vector<std::size_t> tree{2, 2, 5, 4, 5};
   const auto run = [&]<class T>(const TreeLSTM<T>& model) {
-    return contracted(model(random_input<T>({6, 2}, 1), tree));
+    return weighted(model(Variable<T>(numbers({6, 2}, 1)), tree));
   };
   check<TreeLSTM>(run, std::size_t{2}, std::size_t{3});
 
@@ -199,16 +186,16 @@ TEST_CASE("a user's Tree-LSTM over a chain is an LSTM") {
                      : name == "weight_hh_l0" ? in_order(h_i, Variable<double>(model.forget.weight), h_u, h_o)
                      : name == "bias_ih_l0"   ? in_order(b_i, b_f, b_u, b_o)
                                               : zeros<double>({12}).value());
-  const auto x = random_input<double>({5, 2}, 1);
+  const V x = numbers({5, 2}, 1);
   CHECK(difference(model(x, {1, 2, 3, 4}), reshape(lstm(reshape(x, {5, 1, 2})).output, {5, 3})) < 1e-14);
 }
 
 TEST_CASE("a user's neural ODE converges as its method must") {
   const auto by_euler = []<class T>(const Field<T>& field) {
-    return contracted(euler(field, random_input<T>({3, 2}, 1), 4));
+    return weighted(euler(field, Variable<T>(numbers({3, 2}, 1)), 4));
   };
   const auto by_runge_kutta = []<class T>(const Field<T>& field) {
-    return contracted(runge_kutta(field, random_input<T>({3, 2}, 1), 2));
+    return weighted(runge_kutta(field, Variable<T>(numbers({3, 2}, 1)), 2));
   };
   check<Field>(by_euler, std::size_t{2}, std::size_t{3});
   check<Field>(by_runge_kutta, std::size_t{2}, std::size_t{3});
@@ -216,7 +203,7 @@ TEST_CASE("a user's neural ODE converges as its method must") {
   // Twice as many steps: half the error, and a sixteenth.
   Random random(5);
   const Field<double> field(2, 3, random);
-  const auto x = random_input<double>({3, 2}, 1), exact = runge_kutta(field, x, 512);
+  const V x = numbers({3, 2}, 1), exact = runge_kutta(field, x, 512);
   CHECK(difference(euler(field, x, 64), exact) / difference(euler(field, x, 128), exact) ==
         doctest::Approx(2).epsilon(0.05));
   CHECK(difference(runge_kutta(field, x, 8), exact) / difference(runge_kutta(field, x, 16), exact) ==
@@ -225,13 +212,13 @@ TEST_CASE("a user's neural ODE converges as its method must") {
 
 TEST_CASE("a user's mixture density network gives the density that its formula gives") {
   const auto run = []<class T>(const MixtureHead<T>& head) {
-    return head(random_input<T>({4, 3}, 1), random_input<T>({4, 2}, 2));
+    return head(Variable<T>(numbers({4, 3}, 1)), Variable<T>(numbers({4, 2}, 2)));
   };
   check<MixtureHead>(run, std::size_t{3}, std::size_t{2}, std::size_t{2});
 
   Random random(5);
   const MixtureHead<double> head(3, 2, 2, random);
-  const auto x = random_input<double>({4, 3}, 1), y = random_input<double>({4, 2}, 2);
+  const V x = numbers({4, 3}, 1), y = numbers({4, 2}, 2);
   const Array<double> a = head.weights(x).value(), mu = head.means(x).value(), s = head.scales(x).value();
   double expected = 0;
   for (std::size_t n = 0; n < 4; ++n) {

@@ -11,8 +11,6 @@ using namespace unroll;
 
 namespace {
 
-Array<double> numbers(const Shape& shape) { return Random(3).normal<double>(shape); }
-
 // What the Error says that a thing gives when it is used after it was moved from.
 template <class Thing, class Use>
 std::string after_move(Thing thing, const Use& use) {

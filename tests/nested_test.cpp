@@ -9,12 +9,11 @@
 #include <unroll/nn/layers/linear.hpp>
 #include <unroll/nn/training/parallel.hpp>
 
+#include "numbers.hpp"
+
 using namespace unroll;
 
 namespace {
-
-using A = Array<double>;
-using V = Variable<double>;
 
 // As one writes a function that needs a derivative by its input: Σ (∂ Σ tanh(layer(x)) / ∂x)².
 V penalty(const nn::Linear<double>& layer, const V& x) {

@@ -13,8 +13,6 @@ using namespace unroll;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
 // The gradients of Σ g ⊙ parameter, which are g.
 Gradients<double> gradients_of(const std::vector<std::pair<Parameter<double>, Array<double>>>& given) {
   Tape<double> tape;
@@ -337,7 +335,7 @@ TEST_CASE("an optimizer leaves a parameter without gradient, or a frozen one, as
 }
 
 TEST_CASE("a gradient that is not finite is refused before anything changes") {
-  for (const double bad : {not_a_number, std::numeric_limits<double>::infinity()}) {
+  for (const double bad : {not_a_number, infinity}) {
     Parameter<double> a({1.0, 2.0}, "a"), b({3.0}, "lstm.weight"), same({1.0, 2.0}, "same");
     nn::Adam<double> optimizer({a, b}, {.learning_rate = 0.1}), alone({same}, {.learning_rate = 0.1});
     Gradients<double> gradients = gradients_of({{a, {1.0, 1.0}}, {b, {bad}}});
@@ -378,7 +376,6 @@ TEST_CASE("learning rates fall by steps, or on a plateau") {
   const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};
   for (std::size_t epoch = 0; epoch < std::size(expected); ++epoch)
     CHECK(steps(epoch) == doctest::Approx(expected[epoch]));
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
   CHECK(steps(most) == 0);
   CHECK(nn::StepSchedule({.start = 0, .factor = 2})(most) == 0);
   nn::PlateauSchedule plateau({.start = 0.8, .factor = 0.5, .patience = 1, .least = 0.3});
@@ -394,7 +391,6 @@ TEST_CASE("learning rates rise in a warm-up and fall along a cosine") {
   const double expected[] = {0.2, 0.4, 0.6, 0.8, 0.8, 0.5 + 0.3 * half, 0.5, 0.5 - 0.3 * half, 0.2, 0.2};
   for (std::size_t step = 0; step < std::size(expected); ++step) CHECK(cosine(step) == doctest::Approx(expected[step]));
   CHECK(nn::CosineSchedule({.start = 0.8, .steps = 2})(0) == 0.8);
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
   CHECK(cosine(most) == 0.2);
   CHECK(nn::CosineSchedule({.start = 0.8, .steps = most, .warm_up = most - 1})(most) == 0);
 }

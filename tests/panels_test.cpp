@@ -12,11 +12,6 @@ using namespace unroll;
 
 namespace {
 
-template <class T>
-Array<T> numbers(const Shape& shape, std::uint64_t seed) {
-  return Random(seed).normal<T>(shape);
-}
-
 // start + a b, element by element, in double; b may be given transposed.
 template <class T>
 Array<double> written_out(const Array<T>& a, const Array<T>& b, bool transposed, const Array<T>& start) {

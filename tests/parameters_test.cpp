@@ -7,16 +7,6 @@
 
 using namespace unroll;
 
-namespace {
-
-using A = Array<double>;
-using V = Variable<double>;
-
-A numbers(const Shape& shape, std::uint64_t seed = 1) { return Random(seed).normal<double>(shape); }
-V weighted(const V& y) { return sum(y * numbers(y.shape(), 99)); }
-
-}  // namespace
-
 TEST_CASE("assigning to a parameter changes its handles and value(), but no variable computed from it") {
   Parameter<double> p(A{{1., 2.}, {3., 4.}}, "p"), tied = p;
   const V handle = p, part = slice(V(p), 0, 1, 2), flat = reshape(p, {4}), sums = sum(p, 0);

@@ -71,8 +71,9 @@ std::vector<Row> products() {
        "(2,3) (4,3) (4); (3) (4,3) (4); (5,2,3) (4,3) (4); (2,3) (4,3) (); (2,3) (4,3) (2,4); (1,3) (4,3) (4);"
        "(2,3) (4,3) (2,1); (2,2) (2,2) (2,2); (2,3) (1,3) (1); (5,1,3) (4,3) (1,4); (0,3) (4,3) (4);"
        "(2,0) (4,0) (4); (2,3) (0,3) (0); (2,3) (0,3) (1,0); (1,2,3) (4,3) (2,4)",
-       of([](auto& x, auto& w, auto& b) { return linear(x, w, b); }),
-       plain([=](auto& x, auto& w, auto& b) { return A(product(x, w, right) + b); })},
+       of([](auto& x, auto& w, auto& b) { return linear(x, w, b); }), naive([=](const A& x, const A& w, const A& b) {
+         return by_elements({product(x, w, right), b}, sum_of);
+       })},
       {"linear without a bias", "(2,3) (4,3); (3) (4,3); (5,2,3) (4,3); (2,0) (4,0)",
        of([](auto& x, auto& w) { return linear(x, w); }), expected(right)},
   };

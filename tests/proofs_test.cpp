@@ -14,8 +14,6 @@ using namespace unroll;
 
 namespace {
 
-using V = Variable<double>;
-
 // A function of one array, of this shape.
 struct Map {
   Shape shape;

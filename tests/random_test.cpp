@@ -8,20 +8,11 @@
 #include <string>
 #include <unroll/autograd/random.hpp>
 
+#include "support.hpp"
+
 using namespace unroll;
 
 namespace {
-
-// What the Error says that `f` throws.
-template <class F>
-std::string message(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 double power(double x, int n) { return n == 0 ? 1 : x * power(x, n - 1); }
 
@@ -217,7 +208,7 @@ TEST_CASE("below gives every number equally often, also where 2^64 is far from a
   for (const int count : thirds) CHECK(std::abs(count - 10'000) < 350);
 
   CHECK(random.below(1) == 0);
-  CHECK(message([&] { random.below(0); }) == "below: the bound is 0; it must be at least 1");
+  CHECK(error_of([&] { random.below(0); }) == "below: the bound is 0; it must be at least 1");
 }
 
 TEST_CASE("below is the upper half of the 128 bits of word times bound") {
@@ -281,13 +272,13 @@ TEST_CASE("arrays hold the numbers of the stream, for floats rounded") {
 TEST_CASE("arrays over an impossible range are refused") {
   Random random(1);
   const auto state = random.state();
-  CHECK(message([&] { random.uniform<float>({2}, 1, 0.5); }) ==
+  CHECK(error_of([&] { random.uniform<float>({2}, 1, 0.5); }) ==
         "uniform: from 1 to 0.5; both must be finite, the smaller one first");
-  CHECK(message([&] { random.uniform<double>({2}, 0, INFINITY); }) ==
+  CHECK(error_of([&] { random.uniform<double>({2}, 0, INFINITY); }) ==
         "uniform: from 0 to inf; both must be finite, the smaller one first");
-  CHECK(message([&] { random.normal<float>({2}, 0, -1); }) ==
+  CHECK(error_of([&] { random.normal<float>({2}, 0, -1); }) ==
         "normal: mean 0, deviation -1; both must be finite, the deviation not negative");
-  CHECK(message([&] { random.normal<double>({2}, NAN, 1); }) ==
+  CHECK(error_of([&] { random.normal<double>({2}, NAN, 1); }) ==
         "normal: mean nan, deviation 1; both must be finite, the deviation not negative");
   CHECK(random.state() == state);
 }

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"
@@ -10,10 +9,6 @@
 using namespace unroll;
 
 namespace {
-
-using V = Variable<double>;
-using Numbers = Array<double>;
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 struct ResetBefore : nn::GRU<double> {
   ResetBefore(Options options, Random& random)
@@ -38,15 +33,6 @@ State column_of(const State& state, std::size_t k) {
   State part;
   for (std::size_t n = 0; n < state.size(); ++n) part[n] = column(state[n], k);
   return part;
-}
-
-// Random sequences with NaN for padding.
-Numbers padded(std::size_t time, const Indices& lengths, std::size_t features, Random& random) {
-  Numbers x = random.normal<double>({time, lengths.size(), features});
-  for (std::size_t t = 0; t < time; ++t)
-    for (std::size_t b = 0; b < lengths.size(); ++b)
-      for (std::size_t k = 0; k < features && integer(t) >= lengths(b); ++k) x(t, b, k) = not_a_number;
-  return x;
 }
 
 template <class Layer>
@@ -79,7 +65,7 @@ void copy_weights(const Layer& from, const std::string& ending, const Layer& to,
 
 // The sequences of x, each from its last step to its first; padding stays.
 V reversed(const V& x, const Indices& lengths) {
-  Numbers y = x.value();
+  A y = x.value();
   for (std::size_t b = 0; b < y.shape(1); ++b)
     for (std::size_t t = 0; integer(t) < lengths(b); ++t)
       for (std::size_t k = 0; k < y.shape(2); ++k)
@@ -104,12 +90,6 @@ struct CountingCell : nn::Module<double> {
     return {tanh(projected + state[0])};
   }
 };
-
-std::vector<std::pair<std::string, Shape>> names_and_shapes(const nn::Module<double>& module) {
-  std::vector<std::pair<std::string, Shape>> all;
-  for (const auto& [name, parameter] : module.named_parameters()) all.emplace_back(name, parameter.shape());
-  return all;
-}
 
 }  // namespace
 
@@ -233,7 +213,7 @@ TEST_CASE_TEMPLATE("a state carried to another tape is a constant there", Layer,
   Tape<double> first;
   const auto carried = layer(x).state;
   auto constant = carried;
-  for (V& entry : constant) entry = Numbers(entry.value());
+  for (V& entry : constant) entry = A(entry.value());
   const auto gradient = [&](const auto& start) {
     Tape<double> tape;
     return tape.backward(sum(layer(later, std::nullopt, start).output * v));
@@ -395,41 +375,5 @@ TEST_CASE_TEMPLATE("unroll gives the state after every step, in the order of tim
       CHECK(difference(states[t][0], slice(unstack(output)[t], 1, reverse * 3, reverse * 3 + 3)) == 0);
     for (std::size_t n = 0; n < start.size(); ++n)
       CHECK(difference(states[reverse ? 0 : 3][n], unstack(state[n])[reverse]) == 0);
-  }
-}
-
-TEST_CASE("parameters have PyTorch's names and shapes, and start as PyTorch's do") {
-  Random random(35);
-  const nn::LSTM<double> lstm({.input = 3, .hidden = 4, .layers = 2, .bidirectional = true}, random);
-  std::vector<std::pair<std::string, Shape>> expected;
-  for (const auto& [suffix, input] : {std::pair("_l0", 3), {"_l0_reverse", 3}, {"_l1", 8}, {"_l1_reverse", 8}}) {
-    expected.emplace_back(std::string("weight_ih") + suffix, Shape{16, std::size_t(input)});
-    expected.emplace_back(std::string("weight_hh") + suffix, Shape{16, 4});
-    expected.emplace_back(std::string("bias_ih") + suffix, Shape{16});
-    expected.emplace_back(std::string("bias_hh") + suffix, Shape{16});
-  }
-  CHECK(names_and_shapes(lstm) == expected);
-  const nn::GRU<double> gru({.input = 3, .hidden = 4, .bias = false}, random);
-  CHECK(names_and_shapes(gru) ==
-        std::vector<std::pair<std::string, Shape>>{{"weight_ih_l0", {12, 3}}, {"weight_hh_l0", {12, 4}}});
-  const nn::RNN<double> rnn({.input = 3, .hidden = 400}, random);
-  for (const auto& [name, parameter] : rnn.named_parameters()) {
-    const auto& values = parameter.value();
-    CHECK(parameter.name() == name);
-    CHECK(*std::max_element(values.begin(), values.end()) <= 1 / std::sqrt(400.0));
-    CHECK(*std::max_element(values.begin(), values.end()) > 0.95 / std::sqrt(400.0));
-    CHECK(*std::min_element(values.begin(), values.end()) < -0.95 / std::sqrt(400.0));
-  }
-}
-
-TEST_CASE("a forget bias is added to that of the forget gate alone, at the start") {
-  Random random(36), again(36);
-  const nn::LSTM<double> plain({.input = 2, .hidden = 3, .bidirectional = true}, random);
-  const nn::LSTM<double> open({.input = 2, .hidden = 3, .bidirectional = true, .cell = {.forget_bias = 1.5}}, again);
-  for (std::size_t k = 0; k < plain.named_parameters().size(); ++k) {
-    const auto& [name, parameter] = plain.named_parameters()[k];
-    Numbers expected = parameter.value();
-    for (std::size_t j = 3; j < 6 && name.starts_with("bias_ih"); ++j) expected(j) += 1.5;
-    CHECK(difference(open.named_parameters()[k].second, expected) == 0);
   }
 }

@@ -95,7 +95,7 @@ TEST_CASE("a header that is not JSON is refused") {
 
 TEST_CASE("a string of a header is what JSON says, also a long one") {
   const auto value = [](const std::string& json) {
-    return read("{\"__metadata__\":{\"k\" :\n\t\"" + json + "\"\r} }", "").metadata.at("k");
+    return read(std::string("{\"__metadata__\":{\"k\" :\n\t\"").append(json).append("\"\r} }"), "").metadata.at("k");
   };
   CHECK(value("") == "");
   CHECK(value("a\x7f/\\/\\\"\\\\\\b\\f\\n\\r\\t") == "a\x7f//\"\\\b\f\n\r\t");

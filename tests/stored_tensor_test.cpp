@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <unroll/nn/files/stored_tensor.hpp>
 #include <utility>
 #include <vector>
@@ -13,12 +12,6 @@
 using namespace unroll;
 using nn::Dtype;
 using nn::StoredTensor;
-
-namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-}  // namespace
 
 TEST_CASE("F16 becomes the number it stands for, subnormals, infinities and NaN included") {
   const std::vector<std::pair<int, double>> cases = {{0x0000, 0},

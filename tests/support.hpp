@@ -1,36 +1,17 @@
-// What several suites compare with, and where they keep files.
+// What errors say, and where suites keep files.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <string>
 #include <string_view>
-#include <unroll/autograd/operations/ops.hpp>
+#include <unroll/autograd/error.hpp>
 #include <vector>
 
+#include "numbers.hpp"
+
 namespace unroll {
-
-/// The largest |a − b| / (1 + |b|); infinite for other shapes, and where only one is NaN or they are other infinities.
-template <class T>
-double difference(const Array<T>& a, const Array<double>& b) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  double worst = Shape(a.shape()) == Shape(b.shape()) ? 0 : infinity;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    const double x = double(a.storage()[k]), y = double(b.storage()[k]);
-    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-    const double error = std::abs(x - y) / (1 + std::abs(y));
-    worst = std::isfinite(error) ? std::max(worst, error) : infinity;
-  }
-  return worst;
-}
-
-inline double difference(const Variable<double>& a, const Variable<double>& b) {
-  return difference(a.value(), b.value());
-}
 
 /// What the Error says that `f` throws.
 template <class F>

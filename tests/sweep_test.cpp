@@ -2,23 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <array>
-#include <limits>
 #include <unroll/autograd/autograd.hpp>
 #include <vector>
 
 #include "support.hpp"
 
 using namespace unroll;
-
-namespace {
-
-using A = Array<double>;
-using V = Variable<double>;
-
-A numbers(const Shape& shape, std::uint64_t seed = 1) { return Random(seed).normal<double>(shape); }
-V weighted(const V& y) { return sum(y * numbers(y.shape(), 99)); }
-
-}  // namespace
 
 TEST_CASE("a sweep changes no array that a handle still shows") {
   const Parameter<double> p(numbers({3, 4}), "p");
@@ -44,7 +33,7 @@ TEST_CASE("columns of an array get their gradients in whatever order a sweep com
   const A x = numbers({3, 8});
   const auto slope = [&](std::array<std::size_t, 4> order) {
     // Memory that will be taken again holds NaN.
-    std::vector<A>(50, x * std::numeric_limits<double>::quiet_NaN());
+    std::vector<A>(50, x * not_a_number);
     Tape<double> tape;
     const V watched = tape.watch(x);
     const auto parts = split<4>(tanh(watched));

@@ -15,10 +15,6 @@ using namespace unroll;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-double sigma(double x) { return 1 / (1 + std::exp(-x)); }
-
 template <class T>
 struct Tagger : nn::Module<T> {
   nn::Embedding<T> words;
@@ -224,7 +220,6 @@ TEST_CASE("dropout needs a tape with a random stream; the same stream draws the 
 }
 
 TEST_CASE("dropout and zoneout choose, so what is infinite and not chosen leaves no trace") {
-  const double infinity = std::numeric_limits<double>::infinity();
   Random random(3);
   Tape<double> tape(random);
   const auto x = tape.watch(full<double>({100}, infinity));
@@ -236,7 +231,6 @@ TEST_CASE("dropout and zoneout choose, so what is infinite and not chosen leaves
 }
 
 TEST_CASE("without a random stream zoneout is its mean, of equal infinities too") {
-  const double infinity = std::numeric_limits<double>::infinity();
   const Variable<double> before(Array<double>{1, infinity, -infinity, 2, infinity}),
       after(Array<double>{3, infinity, -infinity, -infinity, 1});
   CHECK(nn::zoneout(before, after, 0.25).value() == Array<double>{2.5, infinity, -infinity, -infinity, infinity});
@@ -289,7 +283,7 @@ TEST_CASE("cross entropy: uneven shards add up, ignored labels count for nothing
   CHECK(nn::cross_entropy_total(logits, Indices{-100, -100, -100, -100, -100, -100}).count == 0);
   CHECK(nn::cross_entropy<double>(Array<double>{{1e300, -1e300, 0}}, {1}).item() == 2e300);
   Tape<double> tape;
-  const auto excluded = tape.watch(Array<double>{{1, -std::numeric_limits<double>::infinity(), 2}});
+  const auto excluded = tape.watch(Array<double>{{1, -infinity, 2}});
   const auto gradient = tape.backward(nn::cross_entropy(excluded, {0}))[excluded];
   CHECK(gradient(0, 1) == 0);
   CHECK(gradient(0, 2) == doctest::Approx(sigma(1)));
@@ -310,7 +304,6 @@ TEST_CASE("losses of large logits and of probabilities of 0 and 1 are finite and
   CHECK(loss_of(bce, -800, 1) == std::array{800.0, -1.0, 800.0});
   CHECK(loss_of(bce, 40, 1)[0] == doctest::Approx(std::exp(-40.0)).epsilon(1e-12));
   CHECK(loss_of(bce, -40, 0)[0] == doctest::Approx(std::exp(-40.0)).epsilon(1e-12));
-  const double infinity = std::numeric_limits<double>::infinity();
   CHECK(loss_of(kl, -infinity, 0) == std::array{0.0, 0.0, 0.0});
   CHECK(loss_of(kl, -infinity, 0.5)[0] == infinity);
   CHECK(std::isnan(loss_of(kl, -1, -0.5)[0]));
@@ -389,7 +382,7 @@ TEST_CASE_TEMPLATE("losses of infinite logits take their limit, and so do their 
 
 TEST_CASE("a mean of what did not count is 0 with gradient 0, whatever its sum") {
   Tape<double> tape;
-  const auto sum = tape.watch(std::numeric_limits<double>::infinity());
+  const auto sum = tape.watch(infinity);
   const auto mean = nn::Total<double>{sum, 0}.mean();
   CHECK(mean.item() == 0);
   CHECK(tape.backward(mean)[sum]() == 0);
