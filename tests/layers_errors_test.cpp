@@ -276,9 +276,12 @@ std::vector<std::string> refuse_all() {
 
 TEST_CASE("every refusal of a layer says where, what was given and what must hold, and changes nothing") {
   const auto texts = refuse_all();
-  CHECK(texts.size() > 90);
+  CHECK(texts.size() > 80);
   auto files = sources("../nn");
-  std::erase_if(files, [](const auto& path) { return path.parent_path().filename() == "training"; });
+  // training_errors_test.cpp has these.
+  std::erase_if(files, [](const auto& path) {
+    return path.parent_path().filename() == "training" || path.filename() == "options.hpp";
+  });
   CHECK(check_quoted(files, texts) >= 12);
 }
 

@@ -86,4 +86,44 @@ Row with_number(const std::string& name, const F& f) {
   return with_number(name, anything, f);
 }
 
+inline Chosen some_axes(Call& c) {
+  if (c.chance(4)) return {true, {}};
+  std::vector<int> axes;
+  const int rank = int(c.shape().size());
+  for (int k = 0; k < rank; ++k)
+    if (c.chance()) axes.push_back(c.chance() ? k : k - rank);
+  c.random.shuffle(axes);
+  return {false, axes};
+}
+// The elements of which one result is made.
+inline std::size_t group(const Call& c, const Chosen& axes) {
+  const std::size_t left = Axes(axes).kept("", c.shape()).elements();
+  need(c[0].size() > 0 && left > 0);
+  return c[0].size() / left;
+}
+
+template <class F>
+Row reduction(const std::string& name, const F& f) {
+  return {name, 1, 1, [=](Call& c) {
+            const Chosen axes = some_axes(c);
+            const bool keep = c.chance();
+            if (name != "sum") group(c, axes);
+            const auto kept = [&](const V& y) {
+              return broadcast_to(reshape(y, Axes(axes).kept("", c.shape())), c.shape());
+            };
+            const V x = detach(c[0]);
+            if (name == "max" || name == "min") c.decide(x - kept(f(x, axes, false)));
+            if (name == "norm") c.decide(f(x, axes, false));
+            return c(name, f, c[0], axes, keep);
+          }};
+}
+template <class F>
+Row along_axis(const std::string& name, const F& f, std::size_t fewest) {
+  return {name, 1, 1, [=](Call& c) {
+            const int axis = c.axis(c.shape().size());
+            need(c[0].size() >= fewest);
+            return c(name, f, c[0], axis);
+          }};
+}
+
 }  // namespace unroll::programs

@@ -8,7 +8,7 @@
 #include <unroll/nn/nn.hpp>
 #include <vector>
 
-namespace unroll {
+namespace unroll::vectors {
 
 using Json = nlohmann::json;
 using V = Variable<double>;
@@ -49,8 +49,8 @@ inline const V& at(const Values& inputs, const std::string& name) {
   return inputs.at(name);
 }
 
-// The operands and attributes of an operation.
-struct Operands {
+// The operands and attributes that an operation is called with.
+struct Arguments {
   const Case& of;
   Values inputs;
   Json attributes = Json::parse(of.text("attrs"));
@@ -72,7 +72,7 @@ struct Operands {
   }
 };
 
-inline V slices(const Operands& in) {
+inline V slices(const Arguments& in) {
   V x = in.x;
   for (int axis = 0; const Json& part : in.attributes.at("slices")) {
     const auto end = static_cast<std::int64_t>(x.shape()[std::size_t(axis)]);
@@ -82,7 +82,7 @@ inline V slices(const Operands& in) {
 }
 
 // The operations, by the name of the case or else by that of the operation.
-inline const std::map<std::string, std::function<V(const Operands&)>> operations{
+inline const std::map<std::string, std::function<V(const Arguments&)>> operations{
     {"add", [](auto& in) { return in.a + in.b; }},
     {"sub", [](auto& in) { return in.a - in.b; }},
     {"mul", [](auto& in) { return in.a * in.b; }},
@@ -159,4 +159,4 @@ inline const std::map<std::string, std::function<V(const Operands&)>> operations
     {"fanout_diamond", [](auto& in) { return (tanh(in.x) * in.x + sigmoid(in.x)) * sum(in.x, 0, true); }},
 };
 
-}  // namespace unroll
+}  // namespace unroll::vectors

@@ -15,6 +15,7 @@
 #include "vector_operations.hpp"
 
 using namespace unroll;
+using namespace unroll::vectors;
 
 namespace {
 
@@ -238,7 +239,7 @@ std::string convention(const Case& c, const Figure& figure) {
     if (ignored == std::ssize(labels) && zeros == std::ssize(figure.value)) return "everything is ignored";
   }
   if (op == "max_dim" && figure.tensor == "grad.x") {
-    const Operands in{c, {{"x", c.array("in.x")}}};
+    const Arguments in{c, {{"x", c.array("in.x")}}};
     const V ties = equal(in.x, max(in.x, in.axes(), true));
     const V shared = ties / sum(ties, in.axes(), true) * sum(V(c.array("grad.x")), in.axes(), true);
     if (disagreement(figure, shared.value()).empty()) return "equal maxima share the gradient";
