@@ -101,7 +101,7 @@ TEST_CASE("a string of a header is what JSON says, also a long one") {
   CHECK(value("") == "");
   CHECK(value("a\x7f/\\/\\\"\\\\\\b\\f\\n\\r\\t") == "a\x7f//\"\\\b\f\n\r\t");
   CHECK(value("\\u0000\\u007F\\u0080\\u07ff\\u0800\\uffff\\ud83d\\ude00") ==
-        "\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x9f\x98\x80"s;
+        "\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x9f\x98\x80"s);
   std::string json, text;
   for (int k = 0; k < 3000; ++k) {
     json += "é\\\"€\\u00e9";
