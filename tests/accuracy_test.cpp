@@ -5,7 +5,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <unroll/autograd/primitive.hpp>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <map>
 #include <numeric>
-#include <set>
 #include <unroll/nn/training/batches.hpp>
 #include <vector>
 

@@ -1,9 +1,7 @@
 // Checkpoints of a training: what goes on from one ends bit for bit where an uninterrupted one does.
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"

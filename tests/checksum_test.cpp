@@ -1,7 +1,6 @@
 // The checksum of the files that are written here: none of them changes without a word.
 #include <doctest/doctest.h>
 
-#include <cstdint>
 #include <fstream>
 #include <string>
 #include <unroll/nn/files/crc32c.hpp>

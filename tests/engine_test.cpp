@@ -1,14 +1,11 @@
 // What tapes, variables, parameters and gradients promise.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <sstream>
 #include <thread>
 #include <unroll/autograd/autograd.hpp>
-#include <unroll/autograd/random.hpp>
-#include <unroll/autograd/tools/gradient_check.hpp>
 
 #include "support.hpp"
 

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <unroll/autograd/autograd.hpp>
 #include <unroll/autograd/kernels/blas.hpp>
 #include <unroll/autograd/kernels/instruction_set.hpp>
 #include <unroll/autograd/kernels/threads.hpp>
-#include <unroll/autograd/random.hpp>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/module.hpp>
 
 #include "refusals.hpp"

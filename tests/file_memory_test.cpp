@@ -7,7 +7,6 @@
 #include <sstream>
 #include <string>
 #include <unroll/nn/nn.hpp>
-#include <utility>
 #include <vector>
 
 #include "allocations.hpp"

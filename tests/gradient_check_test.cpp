@@ -1,13 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <unroll/autograd/autograd.hpp>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <vector>
 
 #include "wrong_rules.hpp"

@@ -1,7 +1,6 @@
 // Every refusal of layers and modules, word for word; none of them leaves a trace.
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <unroll/nn/nn.hpp>
 
 #include "refusals.hpp"

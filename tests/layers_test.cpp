@@ -2,9 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <iterator>
 
 #include "reference_cells.hpp"

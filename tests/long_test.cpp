@@ -5,9 +5,6 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <unroll/autograd/autograd.hpp>
-#include <unroll/autograd/random.hpp>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <unroll/nn/nn.hpp>
 
 #include "numbers.hpp"

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <unroll/autograd/autograd.hpp>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"

@@ -1,7 +1,6 @@
 // Everything that can be moved, once it was: it says so, or it does what it would have done, but it lies to nobody.
 #include <doctest/doctest.h>
 
-#include <map>
 #include <unroll/nn/nn.hpp>
 
 #include "stored_files.hpp"

@@ -3,14 +3,11 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <functional>
 #include <numeric>
 #include <set>
 #include <string>
 #include <unroll/autograd/autograd.hpp>
-#include <unroll/autograd/tools/gradient_check.hpp>
 #include <utility>
 #include <vector>
 

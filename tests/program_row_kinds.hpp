@@ -1,8 +1,6 @@
 // What rows of operations have in common.
 #pragma once
 
-#include <numeric>
-
 #include "programs.hpp"
 
 namespace unroll::programs {

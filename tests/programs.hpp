@@ -2,11 +2,8 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
-#include <memory>
-#include <optional>
 #include <ostream>
 #include <sstream>
 #include <string>
