@@ -80,15 +80,16 @@ void check_rule(const F& f, const std::vector<double>& x) {
   constexpr double g = 1.25;
   std::vector<Complex> z(x.begin(), x.end());
   z[k] = {x[k], step};
-  const double exact = g * (spread<F::operands>(f.value, z.data()).z.imag() / step);
+  const double exact = g * (detail::spread<F::operands>(f.value, z.data()).z.imag() / step);
   double rule = 0;
-  if constexpr (!RuleOf<k>::template none<F>) {
+  const auto& rule_of_k = f.template rule<k>();
+  if constexpr (!std::is_same_v<decltype(rule_of_k), const detail::NoRule&>) {
     std::vector<double> given{g};
     if (F::kept == keep::other) given.push_back(x[1 - k]);
-    if (F::kept & keep::result) given.push_back(spread<F::operands>(f.value, x.data()));
+    if (F::kept & keep::result) given.push_back(detail::spread<F::operands>(f.value, x.data()));
     for (std::size_t n = 0; n < x.size(); ++n)
       if (F::kept & (keep::first << n)) given.push_back(x[n]);
-    rule = spread<RuleOf<k>::template arguments<F>>(RuleOf<k>::of(f), given.data());
+    rule = detail::spread<F::arguments>(rule_of_k, given.data());
   }
   CHECK(std::abs(rule - exact) <= 1e-14 * std::abs(exact));
 }
@@ -109,7 +110,7 @@ void check_rules(const F& f) {
 }
 
 template <const auto&... function>
-void check_all(functions::List<function...>) {
+void check_all(detail::functions::List<function...>) {
   (check_rules(function), ...);
 }
 
@@ -199,7 +200,7 @@ Complex lstm_loss(std::map<std::string, Numbers>& weights, const Array<double>& 
 
 }  // namespace
 
-TEST_CASE("every elementwise rule is what the complex step gives") { check_all(functions::Vectorised()); }
+TEST_CASE("every elementwise rule is what the complex step gives") { check_all(detail::functions::Vectorised()); }
 
 TEST_CASE("compositions of elementwise functions have the values and derivatives of their formulas") {
   for (const auto& composition : compositions) {

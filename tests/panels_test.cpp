@@ -70,7 +70,7 @@ TEST_CASE_TEMPLATE("many rows read panels that are made for them alone", T, floa
 
 TEST_CASE("every size of vector registers has its kernels") {
   const Array<double> a = numbers<double>({9, 6}, 1), b = numbers<double>({6, 11}, 2), none = xt::zeros<double>({11});
-  const PanelKernels<double>& kernels = panel_kernels_for<double, 16>();
+  const detail::PanelKernels<double>& kernels = detail::panel_kernels_for<double, 16>();
   Array<double> panels = xt::zeros<double>({6 * 12}), c = xt::zeros<double>({9, 11});
   kernels.pack(11, 6, b.data(), 11, false, panels.data());
   kernels.multiply({9, 11, 6, a.data(), 6, panels.data(), nullptr, 0, c.data(), 11});

@@ -237,12 +237,33 @@ std::vector<double> everything(const Tape<double>& tape, const Random& random) {
   return all;
 }
 
+void refuse_texts(Refusals& says) {
+  says("windows: a text of 1 tokens; there must be two to predict one", [] { nn::Windows({1}); });
+  says("windows: 0 columns of 35 steps; there must be at least one", [] { nn::Windows({1, 2}, {.columns = 0}); });
+  says("windows: 32 columns of 0 steps; there must be at least one", [] { nn::Windows({1, 2}, {.steps = 0}); });
+  const nn::Windows windows({1, 2, 3}, {.columns = 2});
+  says("windows: window 1 from column 0; there are 1 windows of 2 columns", [&] { windows.tokens(1); });
+  says("windows: window 0 from column 3; there are 1 windows of 2 columns", [&] { windows.labels(0, 3); });
+  const auto sample = [](const Array<double>& scores, const nn::SamplingOptions& options) {
+    nn::sample(scores, options, random_numbers);
+  };
+  const auto nothing = Array<double>::from_shape({0});
+  says("sample: temperature is -1; it must be 0 or more, and finite", [&] { sample({1, 2}, {.temperature = -1}); });
+  says("sample: top_p is 1.5; it must be in [0, 1]", [&] { sample({1, 2}, {.top_p = 1.5}); });
+  says("sample: top_p is nan; it must be in [0, 1]", [&] { sample({1, 2}, {.top_p = not_a_number}); });
+  says("sample: score 1 is nan; it must be less than inf", [&] { sample({1, not_a_number}, {}); });
+  says("sample: score 0 is inf; it must be less than inf", [&] { sample({infinity, 2}, {}); });
+  says("sample: 1 scores, none of them above -inf; there must be one", [&] { sample({-infinity}, {.top_k = 1}); });
+  says("sample: 0 scores, none of them above -inf; there must be one", [&] { sample(nothing, {}); });
+}
+
 std::vector<std::string> refuse_all() {
   Random random(52);
   Tape<double> tape(random);
   layer(tape.watch(of({1, 1, 3})));
   Refusals says([&] { return everything(tape, random); });
   refuse_losses(says);
+  refuse_texts(says);
   refuse_optimizers(says);
   refuse_schedules(says);
   refuse_rest(says);
@@ -256,5 +277,6 @@ TEST_CASE("every refusal in training says where, what was given and what must ho
   CHECK(texts.size() > 120);
   auto files = sources("../nn/training");
   files.push_back("../nn/options.hpp");
+  files.push_back("../nn/text/sampling.cpp");
   CHECK(check_quoted(files, texts) >= 12);
 }

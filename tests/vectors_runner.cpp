@@ -225,7 +225,7 @@ const std::map<std::string, Run> runs{
 // The worst entry of a figure beside what is expected; empty if all are near enough.
 std::string disagreement(const Figure& figure, const Array<double>& expected) {
   const double tolerance = figure.tensor.starts_with("hvp.") ? 1e-10 : 1e-11;
-  const std::string what = disagreement(figure.value, expected, {tolerance, tolerance});
+  const std::string what = unroll::disagreement(figure.value, expected, {tolerance, tolerance});
   return what.empty() ? what : figure.tensor + what + figure.way;
 }
 

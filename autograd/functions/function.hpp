@@ -33,10 +33,10 @@ inline constexpr bool same<A, A> = true;
 template <unsigned Keep, class Value, class A = NoRule, class B = NoRule, class C = NoRule>
 struct Function {
   const char* name;
-  Value value;
-  A a{};
-  B b{};
-  C c{};
+  [[no_unique_address]] Value value;
+  [[no_unique_address]] A a{};
+  [[no_unique_address]] B b{};
+  [[no_unique_address]] C c{};
 
   static constexpr unsigned kept = Keep;
   static constexpr int operands = requires(Value v, double x) { v(x); }
