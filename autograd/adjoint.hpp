@@ -57,6 +57,8 @@ class Adjoint {
       : shape_(shape), sweep_(sweep), postpones_(postpones) {}
   Adjoint(const Adjoint&) = delete;
 
+  ///@{
+  /// Adds a term.
   void operator+=(const Variable<T>& x);
   template <Term<T> X>
   void operator+=(const X& term) {
@@ -68,6 +70,8 @@ class Adjoint {
       term.add_to(*this);
   }
 
+  ///@}
+  /// That of the value.
   const Shape& shape() const { return shape_; }
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
@@ -81,7 +85,9 @@ class Adjoint {
 
   // What terms are made of:
 
+  /// Whether the values of terms are recorded.
   bool records() const { return sweep_ == Sweep::records; }
+  /// Whether terms may wait for others of their kind.
   bool postpones() const { return postpones_; }
   /// This adjoint is from now on a part of the memory of another one.
   void join(Adjoint& whole, std::size_t offset, const detail::Layout& layout) {
@@ -89,12 +95,14 @@ class Adjoint {
     offset_ = whole.offset_ + offset;
     layout_ = layout;
   }
+  /// Whether it is one.
   bool joined() const { return whole_; }
-  /// Memory to add to; it is fresh, to be written, only if every element will be.
+  /// Memory to add to, or to write if it is fresh, which it only is for who writes every element.
   struct Memory {
-    detail::View<T> view;
-    bool fresh;
+    detail::View<T> view;  ///< of the shape of the adjoint
+    bool fresh;            ///< holds nothing yet
   };
+  /// Opens it.
   Memory open(bool all_will_be_written);
   /// Adds a function of operands. The memory of one that nobody else has may become that of the adjoint.
   void add(detail::Loop<T> loop, const void* function, detail::Handles<T> operands);

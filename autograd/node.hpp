@@ -21,13 +21,14 @@ class Rule {
   virtual void pull(const Node<T>& node, std::size_t k, Variable<T>& g, Adjoint<T>& into) = 0;
 };
 
-/// A parameter or a watched variable: the handle by which its gradient is asked for.
+/// A parameter or a watched variable.
 template <class T>
 struct Leaf {
-  Variable<T> handle;
+  Variable<T> handle;     ///< by which its gradient is asked for
   bool reported;          ///< among the gradients of the tape, not only of one within it
   std::uint64_t version;  ///< of the parameter, when it was recorded
 
+  /// As x is now.
   Leaf(const Variable<T>& x, bool asked)
       : handle(x), reported(asked), version(x.tensor().parameter ? x.tensor().parameter->version : 0) {}
 };
@@ -37,10 +38,13 @@ struct Leaf {
 template <class T>
 class Node {
  public:
+  /// Stands for the index of what a tape has not recorded.
   static constexpr std::uint32_t constant = std::numeric_limits<std::uint32_t>::max();
 
+  /// The result of an operation. The memory of its operands and rules must live as long.
   Node(const char* operation, const Shape& sizes, std::span<const std::uint32_t> indices, std::span<Rule<T>*> given)
       : name(operation), shape(sizes), operands(indices), rules(given), adjoint(shape, Sweep::frees, false) {}
+  /// What no operation made.
   Node(const Shape& sizes, Leaf<T>* handle)
       : name("leaf"), shape(sizes), leaf(handle), adjoint(shape, Sweep::frees, true) {}
   Node(const Node&) = delete;
@@ -58,14 +62,26 @@ class Node {
       into.pass(g);
   }
 
-  const char* const name;
-  const Shape shape;
+  const char* const name;                         ///< of the operation
+  const Shape shape;                              ///< of the result
   const std::span<const std::uint32_t> operands;  ///< their indices, `constant` for what the tape has not recorded
   const std::span<Rule<T>*> rules;                ///< of each operand, or one for all; null gives it g as it is
   Leaf<T>* const leaf = nullptr;                  ///< of what no operation made
-  const Path* const path = Scope::here();
-  const char* label = nullptr;  ///< what `named` calls the result
-  Adjoint<T> adjoint;
+  const Path* const path = Scope::here();         ///< where it was recorded, or null
+  const char* label = nullptr;                    ///< what `named` calls the result
+  Adjoint<T> adjoint;                             ///< of the result, in the backward sweep
 };
+
+namespace detail {
+
+/// Ends a node, whose memory the tape has.
+struct Destroy {
+  template <class T>
+  void operator()(Node<T>* node) const {
+    node->~Node();
+  }
+};
+
+}  // namespace detail
 
 }  // namespace unroll

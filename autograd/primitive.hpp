@@ -130,6 +130,7 @@ Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rul
   return detail::apply_loops<T>(F{name, value, rule}, loops, x);
 }
 
+/// The same of two operands, which broadcast, with a rule for each.
 template <unsigned Keep, class T, class Value, class A, class B>
 Variable<T> elementwise(const char* name, const Variable<T>& a, const std::type_identity_t<Variable<T>>& b, Value value,
                         A rule_a, B rule_b) {

@@ -15,11 +15,13 @@ namespace UNROLL_PUBLIC unroll {
 /// The sizes of an array along its axes, held inline; at most Shape::most axes.
 class Shape {
  public:
-  using value_type = std::size_t;
-  using size_type = std::size_t;
-  static constexpr std::size_t most = 6;
+  static constexpr std::size_t most = 6;                              ///< axes
   static constexpr std::size_t most_elements = std::size_t(1) << 59;  ///< of 8 bytes, in half of what can be addressed
 
+  ///@{
+  /// As a std::vector's.
+  using value_type = std::size_t;
+  using size_type = std::size_t;
   Shape() = default;
   Shape(std::initializer_list<std::size_t> sizes) : Shape(sizes.begin(), sizes.end()) {}
   template <class Range>
@@ -53,6 +55,7 @@ class Shape {
     for (std::size_t k = axis; k + 1 < rank_; ++k) sizes_[k] = sizes_[k + 1];
     --rank_;
   }
+  ///@}
 
   /// The product of the sizes of the axes first, ..., last - 1.
   std::size_t product(std::size_t first, std::size_t last) const {
@@ -60,6 +63,7 @@ class Shape {
     for (std::size_t k = first; k < last; ++k) n *= sizes_[k];
     return n;
   }
+  /// The product of all sizes; 1 without axes.
   std::size_t elements() const { return product(0, rank_); }
   /// The same for a shape to be given memory: throws where that, or the memory of its rows if one size is 0, cannot be.
   std::size_t checked_elements() const {
@@ -80,6 +84,7 @@ class Shape {
     return index;
   }
 
+  /// Whether both have as many axes, of the same sizes.
   friend bool operator==(const Shape& a, const Shape& b) {
     bool same = a.rank_ == b.rank_;
     for (std::size_t k = 0; same && k < a.rank_; ++k) same = a.sizes_[k] == b.sizes_[k];
@@ -122,6 +127,7 @@ struct View {
 
 }  // namespace detail
 
+/// Prints as (3, 4).
 inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   out << '(';
   for (std::size_t k = 0; k < shape.size(); ++k) out << (k ? ", " : "") << shape[k];

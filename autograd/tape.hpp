@@ -23,6 +23,7 @@ class Tape {
  public:
   /// Dropout draws from `random`; on a tape without one it is the identity.
   explicit Tape(Random* random = nullptr);
+  /// The same.
   explicit Tape(Random& random) : Tape(&random) {}
   Tape(const Tape&) = delete;
 
@@ -49,6 +50,7 @@ class Tape {
   bool spent() const { return spent_ || !records(); }
   /// Whether what is computed now is recorded: by the outer tape, if this one is spent.
   bool records() const { return recording_->serial != nowhere; }
+  /// The stream that dropout draws from, or null.
   Random* random() const { return random_; }
   /// The tape that records now, or null.
   static Tape* innermost() { return Innermost<Tape>::object(); }
@@ -59,12 +61,11 @@ class Tape {
   std::uint32_t index_of(const Variable<T>& x) {
     return x.slot().tape == recording_->serial ? x.slot().index : find(x);
   }
+  /// What is recorded under an index below size().
   Node<T>& node(std::uint32_t index) const { return *recording_->nodes[index]; }
 
-  struct Destroy {
-    void operator()(Node<T>* node) const { node->~Node(); }
-  };
-  using NewNode = std::unique_ptr<Node<T>, Destroy>;
+  /// A node that no tape holds yet.
+  using NewNode = std::unique_ptr<Node<T>, detail::Destroy>;
   /// A node that is not recorded yet, without rules.
   template <std::size_t n>
   NewNode prepare(const char* name, const Shape& shape, std::span<const std::uint32_t, n> operands, std::size_t rules) {

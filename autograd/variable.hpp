@@ -12,8 +12,8 @@ class Tape;
 
 /// Where a value stands on a tape; serial 0 is nowhere.
 struct Slot {
-  std::uint64_t tape = 0;
-  std::uint32_t index = 0;
+  std::uint64_t tape = 0;   ///< its serial
+  std::uint32_t index = 0;  ///< among the nodes
 };
 
 template <class E>
@@ -33,7 +33,7 @@ enum class HandleKind : std::uint32_t { variable, parameter, member };
 template <class T>
 class Variable {
  public:
-  using value_type = T;
+  using value_type = T;  ///< float or double
 
   /// An empty handle: all it can do is be assigned to.
   Variable() = default;
@@ -43,6 +43,7 @@ class Variable {
       : tensor_(other.kind_ == detail::HandleKind::variable ? std::move(other.tensor_) : other.tensor_),
         tape_(other.tape_),
         index_(other.index_) {}
+  ///@{
   /// Throws where this is the base of a Parameter, whose values change by assign() alone.
   Variable& operator=(const Variable& other) {
     if (kind_ != detail::HandleKind::variable) [[unlikely]]
@@ -63,6 +64,9 @@ class Variable {
     index_ = other.index_;
     return *this;
   }
+  ///@}
+  ///@{
+  /// A constant; from an xtensor expression, which is evaluated at once.
   template <Scalar S>
   Variable(S scalar) : tensor_(new detail::Tensor<T>(Shape{})) {
     *tensor_->buffer.data() = static_cast<T>(scalar);
@@ -71,16 +75,24 @@ class Variable {
   template <Expression E>
   requires(!std::is_same_v<std::decay_t<E>, Array<T>>) Variable(const E& expression)
       : Variable(Array<T>(xt::cast<T>(expression))) {}
+  ///@}
+  /// What an operation makes.
   explicit Variable(detail::Shared<detail::Tensor<T>> tensor, Slot slot = {})
       : tensor_(std::move(tensor)), tape_(slot.tape), index_(slot.index) {}
 
-  /// The array; it lives as long as any handle to it.
+  ///@{
+  /// The array; it lives as long as any handle to it. Throws for an empty handle, as all that follows.
   const Array<T>& value() const&;
   Array<T> value() && { return std::as_const(*this).value(); }
+  ///@}
+  ///@{
+  /// The sizes of the array along its axes.
   const Shape& shape() const& { return tensor().shape; }
   Shape shape() && { return tensor().shape; }
+  ///@}
+  /// The number of elements.
   std::size_t size() const { return tensor().size(); }
-  /// The one element of an array of size 1.
+  /// The one element of an array of size 1; throws for another.
   T item() const;
 
   /// Whether it is not an empty handle.
@@ -88,6 +100,8 @@ class Variable {
   /// Whether the one element is not 0; throws for an array of more or fewer, and for an empty handle.
   explicit operator bool() const;
 
+  ///@{
+  /// What operations work on.
   const detail::Tensor<T>& tensor() const {
     if (!tensor_) [[unlikely]]
       refuse_empty();
@@ -95,8 +109,11 @@ class Variable {
   }
   const detail::Shared<detail::Tensor<T>>& shared() const { return tensor_; }
   Slot slot() const { return {tape_, index_}; }
+  ///@}
 
  protected:
+  ///@{
+  /// For Parameter.
   [[noreturn]] void refuse_empty() const;
   [[noreturn]] void refuse_assignment() const;
 
@@ -104,6 +121,7 @@ class Variable {
   std::uint64_t tape_ = 0;  // with the index, the slot
   std::uint32_t index_ = 0;
   detail::HandleKind kind_ = detail::HandleKind::variable;
+  ///@}
 };
 
 /// Prints the values, the shape and, when it is recorded, the slot.

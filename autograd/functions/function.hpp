@@ -6,13 +6,20 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-/// What a rule is given after the adjoint g, in this order. `other` is for two operands: each rule gets the other one.
+/// What a rule is given after the adjoint g, in this order.
 namespace keep {
-inline constexpr unsigned nothing = 0, result = 1, first = 2, second = 4, third = 8, operands = 14, other = 16;
-}
+inline constexpr unsigned nothing = 0;    ///< the rule is linear
+inline constexpr unsigned result = 1;     ///< y
+inline constexpr unsigned first = 2;      ///< the first operand
+inline constexpr unsigned second = 4;     ///< the second one
+inline constexpr unsigned third = 8;      ///< the third one
+inline constexpr unsigned operands = 14;  ///< all of them
+inline constexpr unsigned other = 16;     ///< of two operands, the one that the rule is not of
+}  // namespace keep
 
 /// The rule of an operand that gets the adjoint of the result as it is; a sweep then hands it on without a copy.
 struct Pass {
+  /// g
   template <class X, class... Kept>
   constexpr const X& operator()(const X& g, const Kept&...) const {
     return g;

@@ -13,8 +13,9 @@ namespace nn {
 
 /// What every cell is made with; its own options follow.
 struct CellSizes {
-  std::size_t input = 0, hidden = 0;  ///< features of x and of the state
-  bool bias = true;
+  std::size_t input = 0;   ///< features of x
+  std::size_t hidden = 0;  ///< features of the state
+  bool bias = true;        ///< whether there are biases
 };
 
 /// One step of a recurrent network, as its equations. State is a std::array of Variables of shape (batch, hidden), the
@@ -32,13 +33,16 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).
 template <class T>
 struct GateWeights : Module<T> {
-  Parameter<T> W, U;  ///< weight_ih (gates × hidden, input), weight_hh (gates × hidden, output)
-  Parameter<T> b, d;  ///< bias_ih, bias_hh (gates × hidden,), empty without biases
-  Parameter<T> p, q;  ///< norm_ih, norm_hh (gates × hidden,): gains of LN(W x) and LN(U h), empty without layer norm
+  ///@{
+  /// weight_ih (gates × hidden, input), weight_hh (gates × hidden, output); bias_ih, bias_hh (gates × hidden,), empty
+  /// without biases; norm_ih, norm_hh (gates × hidden,): gains of LN(W x) and LN(U h), empty without layer norm
+  Parameter<T> W, U, b, d, p, q;
+  ///@}
 
   /// `output` is the size of h, `hidden` if 0. An Error, before a number is drawn, where there is no memory for them.
   GateWeights(std::size_t gates, const CellSizes& sizes, Random& random, bool layer_norm = false,
               std::size_t output = 0);
+  /// That of h.
   Shape state_sizes() const { return {U.shape()[1]}; }
   /// b + d, for cells that need no more of them; empty without biases.
   Variable<T> bias() const { return b.has_value() ? b + d : Variable<T>(); }

@@ -5,7 +5,8 @@
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
-enum class Reset { after, before };  ///< whether r acts on U h + d, as in PyTorch, or on h, as in the paper
+/// Whether r acts on U h + d, as in PyTorch, or on h, as in the paper.
+enum class Reset { after, before };
 
 /// What a GRU cell has beside its sizes.
 struct GRUOptions {
