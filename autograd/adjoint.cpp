@@ -11,16 +11,14 @@ using namespace detail;
 namespace {
 
 // Zeros in the columns from one to another of memory that is seen in rows.
-template <class T>
-void clear(Tensor<T>& memory, std::size_t pitch, std::size_t first, std::size_t last) {
+template <class T> void clear(Tensor<T>& memory, std::size_t pitch, std::size_t first, std::size_t last) {
   if (first < last)
     for (std::size_t row = 0; row < memory.size(); row += pitch)
       std::fill(memory.buffer.data() + row + first, memory.buffer.data() + row + last, T(0));
 }
 
 // Calls f(elements in memory, their number, the first of them in the array) for the runs of an array.
-template <class T, class F>
-void for_runs(const View<T>& x, const F& f) {
+template <class T, class F> void for_runs(const View<T>& x, const F& f) {
   const std::size_t size = x.shape->elements();
   for (std::size_t first = 0; first < size; first += x.layout.run)
     f(x.data + x.layout.at(first), std::min(x.layout.run, size - first), first);
@@ -28,8 +26,7 @@ void for_runs(const View<T>& x, const F& f) {
 
 }  // namespace
 
-template <class T>
-auto Adjoint<T>::columns() -> Columns {
+template <class T> auto Adjoint<T>::columns() -> Columns {
   const std::size_t size = shape_.elements(), all = owner().shape_.elements();
   if (size == all) return {0, all, all};
   if (layout_.gapless()) return {offset_, size, all};
@@ -38,15 +35,13 @@ auto Adjoint<T>::columns() -> Columns {
   return {0, 0, all};
 }
 
-template <class T>
-void Adjoint<T>::write_zeros() {
+template <class T> void Adjoint<T>::write_zeros() {
   Adjoint& all = owner();
   if (all.unwritten_) clear(*all.sum_.shared(), all.pitch_, 0, std::exchange(all.unwritten_, 0));
 }
 
 // All that it is of the memory, which nobody else has.
-template <class T>
-View<T> Adjoint<T>::view() {
+template <class T> View<T> Adjoint<T>::view() {
   write_zeros();
   Variable<T>& sum = owner().sum_;
   if (!sum.tensor().unique() || (whole_ && !sum.tensor().gapless())) sum = copy_of(sum);
@@ -56,8 +51,7 @@ View<T> Adjoint<T>::view() {
 }
 
 // Begins another part of a long sum.
-template <class T>
-void Adjoint<T>::fold() {
+template <class T> void Adjoint<T>::fold() {
   if (!folded_) folded_ = std::make_unique<Parts<T>>(shape_.elements());
   T* const part = folded_->part();
   for_runs(view(), [&](T* x, std::size_t n, std::size_t first) {
@@ -68,15 +62,13 @@ void Adjoint<T>::fold() {
   terms_ = 0;
 }
 
-template <class T>
-void Adjoint<T>::add_postponed() {
+template <class T> void Adjoint<T>::add_postponed() {
   const auto terms = std::move(owner().postponed_);
   terms->add_to(owner());
 }
 
 // Puts all that was kept apart into the memory.
-template <class T>
-void Adjoint<T>::unite() {
+template <class T> void Adjoint<T>::unite() {
   settle();
   write_zeros();
   if (!folded_) return;
@@ -86,8 +78,7 @@ void Adjoint<T>::unite() {
   folded_.reset();
 }
 
-template <class T>
-Variable<T> Adjoint<T>::value() {
+template <class T> Variable<T> Adjoint<T>::value() {
   unite();
   if (!whole_ || !whole_->sum_.has_value()) return owner().sum_;
   const Variable<T> all = detach(whole_->sum_);
@@ -95,8 +86,7 @@ Variable<T> Adjoint<T>::value() {
       Shared<Tensor<T>>(new Tensor<T>(shape_, layout_, all.tensor().buffer.share(offset_, shape_.elements()))));
 }
 
-template <class T>
-auto Adjoint<T>::open(bool all_will_be_written) -> Memory {
+template <class T> auto Adjoint<T>::open(bool all_will_be_written) -> Memory {
   settle();
   Adjoint& all = owner();
   const Columns own = columns();
@@ -115,8 +105,7 @@ auto Adjoint<T>::open(bool all_will_be_written) -> Memory {
   return {view(), false};
 }
 
-template <class T>
-void Adjoint<T>::operator+=(const Variable<T>& x) {
+template <class T> void Adjoint<T>::operator+=(const Variable<T>& x) {
   settle();
   if (records()) {
     sum_ = recorded_sum(sum_, x, shape_);
@@ -134,8 +123,7 @@ void Adjoint<T>::operator+=(const Variable<T>& x) {
   }
 }
 
-template <class T>
-void Adjoint<T>::add(Loop<T> loop, const void* function, Handles<T> operands) {
+template <class T> void Adjoint<T>::add(Loop<T> loop, const void* function, Handles<T> operands) {
   Inputs<T> in;
   for (const Variable<T>* operand : operands) in.views[in.count++] = operand->tensor().view();
   const bool dense = in.dense(shape_);
@@ -156,8 +144,7 @@ void Adjoint<T>::add(Loop<T> loop, const void* function, Handles<T> operands) {
     traverse(shape, loop, function, in, memory.view, write);
 }
 
-template <class T>
-void Adjoint<T>::pass(Variable<T>& x) {
+template <class T> void Adjoint<T>::pass(Variable<T>& x) {
   if (!whole_ || x.tensor().unique() || !(x.shape() == shape_)) return *this += x;
   settle();
   const Columns own = columns();

@@ -11,15 +11,13 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Adjoint;
+template <class T> class Adjoint;
 
 namespace detail {
 
 /// Terms that are added together later: a weight that is used at every step gets one product for many steps, and a
 /// table no rows but those that were taken.
-template <class T>
-class Postponed {
+template <class T> class Postponed {
  public:
   virtual ~Postponed() = default;
   virtual void add_to(Adjoint<T>& into) = 0;
@@ -28,11 +26,9 @@ class Postponed {
 };
 
 /// sum + x, recorded, where x is summed or repeated to this shape. No sum is 0. In operations/elementwise.cpp.
-template <class T>
-Variable<T> recorded_sum(const Variable<T>& sum, const Variable<T>& x, const Shape& shape);
+template <class T> Variable<T> recorded_sum(const Variable<T>& sum, const Variable<T>& x, const Shape& shape);
 
-template <class T>
-using Handles = std::span<const Variable<T>* const>;
+template <class T> using Handles = std::span<const Variable<T>* const>;
 
 }  // namespace detail
 
@@ -49,8 +45,7 @@ concept Term = requires(const X& term, Adjoint<T>& into) {
 };
 
 /// The adjoint of a value, a sum of terms. It is summed over the axes along which the value was broadcast to a term.
-template <class T>
-class Adjoint {
+template <class T> class Adjoint {
  public:
   /// `shape` must live as long. One that `postpones` lets terms wait for others of their kind.
   explicit Adjoint(const Shape& shape, Sweep sweep = Sweep::frees, bool postpones = false)
@@ -60,8 +55,7 @@ class Adjoint {
   ///@{
   /// Adds a term.
   void operator+=(const Variable<T>& x);
-  template <Term<T> X>
-  void operator+=(const X& term) {
+  template <Term<T> X> void operator+=(const X& term) {
     if constexpr (requires { term.postpone_to(*this); })
       if (term.postpone_to(*this)) return;
     if (records())
@@ -109,13 +103,11 @@ class Adjoint {
   /// Adds x. Where x is still needed, it may stand in the memory of the adjoint afterwards.
   void pass(Variable<T>& x);
   /// The terms of a kind that wait, or none if there is anything else.
-  template <class Kind>
-  Kind* waiting() {
+  template <class Kind> Kind* waiting() {
     return postponed_ && typeid(*postponed_) == typeid(Kind) ? static_cast<Kind*>(postponed_.get()) : nullptr;
   }
   /// The same, or the first ones, after anything else has been added.
-  template <class Kind>
-  Kind& wait_for() {
+  template <class Kind> Kind& wait_for() {
     if (Kind* const others = waiting<Kind>()) return *others;
     settle();
     postponed_ = std::make_unique<Kind>();

@@ -15,8 +15,7 @@ using Array = xt::xarray_container<detail::Buffer<T>, xt::layout_type::row_major
 using Indices = Array<std::int64_t>;
 
 /// An array of this shape whose elements are not initialised.
-template <class T>
-Array<T> uninitialised(const Shape& shape) {
+template <class T> Array<T> uninitialised(const Shape& shape) {
   shape.checked_elements();
   return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
 }
@@ -24,8 +23,7 @@ Array<T> uninitialised(const Shape& shape) {
 }  // namespace unroll
 
 namespace xt {
-template <class X, class T>
-struct rebind_container<X, unroll::detail::Buffer<T>> {
+template <class X, class T> struct rebind_container<X, unroll::detail::Buffer<T>> {
   using type = unroll::detail::Buffer<X>;
 };
 }  // namespace xt
@@ -53,8 +51,7 @@ struct ParameterState {
 };
 
 /// An immutable array in memory that others may share, so that slices and parts of rows need no copy.
-template <class T>
-struct Tensor : Recycled {
+template <class T> struct Tensor : Recycled {
   Shape shape;
   Layout layout;
   Buffer<T> buffer;

@@ -19,16 +19,14 @@ class Error : public std::runtime_error {
 [[noreturn]] void throw_error(std::string_view where, const std::string& what);
 
 /// Throws Error with the parts, streamed one after the other.
-template <class... Parts>
-[[noreturn]] void fail(std::string_view where, const Parts&... parts) {
+template <class... Parts> [[noreturn]] void fail(std::string_view where, const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   throw_error(where, text.str());
 }
 
 /// Throws unless `holds`; the parts are only streamed when it does not.
-template <class... Parts>
-void require(bool holds, std::string_view where, const Parts&... parts) {
+template <class... Parts> void require(bool holds, std::string_view where, const Parts&... parts) {
   if (!holds) [[unlikely]]
     fail(where, parts...);
 }

@@ -13,15 +13,13 @@ using namespace detail;
 
 namespace {
 
-template <class T>
-Rows<T> rows_of(const typename Gradients<T>::Entry& entry) {
+template <class T> Rows<T> rows_of(const typename Gradients<T>::Entry& entry) {
   return {entry.gradient, std::make_shared<Indices>(entry.rows)};
 }
 
 }  // namespace
 
-template <class T>
-void Gradients<T>::add(const Variable<T>& of, Adjoint<T>& adjoint) {
+template <class T> void Gradients<T>::add(const Variable<T>& of, Adjoint<T>& adjoint) {
   if (const auto rows = adjoint.rows()) {
     entries_.push_back({of, rows->values, true, *rows->indices});
     return;
@@ -30,8 +28,7 @@ void Gradients<T>::add(const Variable<T>& of, Adjoint<T>& adjoint) {
   entries_.push_back({of, g.has_value() ? g : zeros<T>(of.shape()), g.has_value()});
 }
 
-template <class T>
-Variable<T> Gradients<T>::whole(const Entry& entry) const {
+template <class T> Variable<T> Gradients<T>::whole(const Entry& entry) const {
   if (!entry.of_rows()) return entry.gradient;
   const Variable<T> all = zeros<T>(entry.of.shape());
   const Rows<T> rows = rows_of<T>(entry);
@@ -39,8 +36,7 @@ Variable<T> Gradients<T>::whole(const Entry& entry) const {
   return all;
 }
 
-template <class T>
-auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
+template <class T> auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
   for (const Entry& entry : entries_) {
     const bool same = x.tensor().parameter ? entry.of.shared().get() == x.shared().get()
                                            : x.slot().tape && entry.of.slot().tape == x.slot().tape &&
@@ -50,8 +46,7 @@ auto Gradients<T>::find(const Variable<T>& x) const -> const Entry* {
   return nullptr;
 }
 
-template <class T>
-const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const& {
+template <class T> const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const& {
   const Entry* entry = find(x);
   if (!entry && x.tensor().parameter)
     fail("gradients", "parameter '", x.tensor().parameter->name, "' was not recorded",
@@ -65,14 +60,12 @@ const Array<T>& Gradients<T>::operator[](const Variable<T>& x) const& {
   return all.value();
 }
 
-template <class T>
-bool Gradients<T>::contains(const Variable<T>& x) const {
+template <class T> bool Gradients<T>::contains(const Variable<T>& x) const {
   const Entry* entry = find(x);
   return entry && entry->reached;
 }
 
-template <class T>
-Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
+template <class T> Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
   for (const Entry& entry : other.entries_) {
     Entry* const mine = const_cast<Entry*>(find(entry.of));
     if (!mine) {
@@ -92,8 +85,7 @@ Gradients<T>& Gradients<T>::operator+=(const Gradients& other) {
   return *this;
 }
 
-template <class T>
-Gradients<T>& Gradients<T>::operator*=(double factor) {
+template <class T> Gradients<T>& Gradients<T>::operator*=(double factor) {
   require(std::abs(factor) <= std::numeric_limits<T>::max(), "gradients", "a factor of ", factor,
           "; it must be finite");
   transform([factor](const Variable<T>& g) {
@@ -104,8 +96,7 @@ Gradients<T>& Gradients<T>::operator*=(double factor) {
   return *this;
 }
 
-template <class T>
-double Gradients<T>::norm() const {
+template <class T> double Gradients<T>::norm() const {
   using Limits = std::numeric_limits<double>;
   const auto sum_of_squares = [&](const auto& scaled) {
     double sum = 0;

@@ -7,14 +7,11 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Adjoint;
-template <class T>
-class Tape;
+template <class T> class Adjoint;
+template <class T> class Tape;
 
 /// The derivatives of a loss by parameters and watched variables: a value.
-template <class T>
-class Gradients {
+template <class T> class Gradients {
  public:
   /// The gradient by one of them.
   struct Entry {
@@ -39,8 +36,7 @@ class Gradients {
   /// Multiplies all by a factor, which must be finite.
   Gradients& operator*=(double factor);
   /// Replaces each gradient g by f(g), of the same shape, where f(0) = 0.
-  template <class F>
-  void transform(const F& f) {
+  template <class F> void transform(const F& f) {
     for (Entry& entry : entries_) {
       entry.gradient = f(entry.gradient);
       entry.all_rows = {};

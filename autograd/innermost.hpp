@@ -6,8 +6,7 @@ namespace UNROLL_PUBLIC unroll {
 
 /// The place of an object among those of its kind that a thread finds while they live. They may end in any order and in
 /// any thread; null hides those outside of it.
-template <class Object>
-class Innermost {
+template <class Object> class Innermost {
  public:
   /// The innermost place from now on.
   explicit Innermost(Object* object) : object_(object), outer_(list_.last), home_(&list_) {

@@ -8,12 +8,10 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Node;
+template <class T> class Node;
 
 /// Takes the adjoint of an operation's result to those of its operands.
-template <class T>
-class Rule {
+template <class T> class Rule {
  public:
   virtual ~Rule() = default;
   /// Adds to `into`, the adjoint of operand k, the term that follows from g, the adjoint of the result. Memory of g,
@@ -22,8 +20,7 @@ class Rule {
 };
 
 /// A parameter or a watched variable.
-template <class T>
-struct Leaf {
+template <class T> struct Leaf {
   Variable<T> handle;     ///< by which its gradient is asked for
   bool reported;          ///< among the gradients of the tape, not only of one within it
   std::uint64_t version;  ///< of the parameter, when it was recorded
@@ -35,8 +32,7 @@ struct Leaf {
 
 /// One recorded value: the operation that made it, its operands with their rules, and its adjoint. The tape has the
 /// memory of all of them.
-template <class T>
-class Node {
+template <class T> class Node {
  public:
   /// Stands for the index of what a tape has not recorded.
   static constexpr std::uint32_t constant = std::numeric_limits<std::uint32_t>::max();
@@ -76,10 +72,7 @@ namespace detail {
 
 /// Ends a node, whose memory the tape has.
 struct Destroy {
-  template <class T>
-  void operator()(Node<T>* node) const {
-    node->~Node();
-  }
+  template <class T> void operator()(Node<T>* node) const { node->~Node(); }
 };
 
 }  // namespace detail

@@ -6,8 +6,7 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// Watches what the tapes of this thread do, while it lives.
-template <class T>
-class Observer {
+template <class T> class Observer {
  public:
   Observer() = default;
   virtual ~Observer() = default;
@@ -24,8 +23,7 @@ class Observer {
   /// The observer made last by this thread, or null.
   static Observer* innermost() { return Innermost<Observer>::object(); }
   /// Calls event(observer) for all of this thread, the innermost first.
-  template <class Event>
-  static void tell(const Event& event) {
+  template <class Event> static void tell(const Event& event) {
     for (Observer* observer = innermost(); observer; observer = observer->place_.outer()) event(*observer);
   }
 

@@ -31,14 +31,12 @@ std::shared_ptr<void> Cloning::counterpart(const std::shared_ptr<void>& original
   return clone;
 }
 
-template <class T>
-Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
+template <class T> Parameter<T>::Parameter(Array<T> array, std::string name) : Variable<T>(std::move(array)) {
   this->tensor_->parameter = std::make_unique<ParameterState>(std::move(name));
   this->kind_ = HandleKind::parameter;
 }
 
-template <class T>
-Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
+template <class T> Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
   this->kind_ = clones ? other.kind_ : HandleKind::parameter;
   if (!clones || !other.has_value()) return;
   Parameter& clone = clones->of(other.tensor_.get())[other.tensor_.get()];
@@ -49,8 +47,7 @@ Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
   this->tensor_ = clone.tensor_;
 }
 
-template <class T>
-Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
+template <class T> Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
   // A module that is assigned to lets go of its parameters first, and its members are assigned members then.
   const bool replaced = this->kind_ == HandleKind::member && other.kind_ != HandleKind::member;
   require(!replaced || this->tensor_.get() == other.tensor_.get(), "parameter", "a new one for ",
@@ -62,8 +59,7 @@ Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
   return *this;
 }
 
-template <class T>
-void Parameter<T>::assign(Array<T> array) {
+template <class T> void Parameter<T>::assign(Array<T> array) {
   const Shape given(array.shape());
   require(given == this->shape(), "assign", "parameter '", name(), "' has shape ", this->shape(),
           "; the array given has ", given);
@@ -74,8 +70,7 @@ void Parameter<T>::assign(Array<T> array) {
   tensor.parameter->assigned();
 }
 
-template <class T>
-std::span<T> Parameter<T>::own_elements() {
+template <class T> std::span<T> Parameter<T>::own_elements() {
   state();
   Tensor<T>& tensor = *this->tensor_;
   Array<T>* const seen = tensor.array.load(std::memory_order_acquire);

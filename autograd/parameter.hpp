@@ -8,8 +8,7 @@ namespace UNROLL_PUBLIC unroll {
 
 /// A named array that outlives tapes and changes only by assign. Copies are handles to the same parameter, Variables
 /// among them: what follows no change is detach(parameter).
-template <class T>
-class Parameter : public Variable<T> {
+template <class T> class Parameter : public Variable<T> {
  public:
   /// An empty handle: all it can do is be assigned to.
   Parameter() { this->kind_ = detail::HandleKind::parameter; }
@@ -34,10 +33,7 @@ class Parameter : public Variable<T> {
   void assign(Array<T> array);
   /// Lets f change the elements, which it gets as a std::span<T>, in place; variables that share their memory keep the
   /// old ones.
-  template <class F>
-  void update(const F& f) {
-    f(own_elements());
-  }
+  template <class F> void update(const F& f) { f(own_elements()); }
   /// "lstm.weight_hh_l0": what errors, files and drawings call it.
   const std::string& name() const { return state().name; }
   /// Gives it another name.

@@ -14,8 +14,7 @@ template <class T>
 Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function, Handles<T> operands);
 
 /// A function of n Variables, element by element, that has not been computed.
-template <class T, class F, int n>
-struct Elementwise {
+template <class T, class F, int n> struct Elementwise {
   const F& f;
   Loop<T> loop;
   std::array<const Variable<T>*, n> x;
@@ -30,8 +29,7 @@ struct Elementwise {
 };
 
 /// The rule f of an operand of an elementwise function, with the n − 1 Variables that f needs beside g.
-template <class T, class F, int n>
-struct ElementwiseRule final : Rule<T> {
+template <class T, class F, int n> struct ElementwiseRule final : Rule<T> {
   [[no_unique_address]] F f;
   Loop<T> loop;
   std::array<Variable<T>, n - 1> kept;
@@ -90,8 +88,7 @@ Variable<T> apply_loops(const F& f, const Loops<T>& loops, const Variable<T>& x,
 }
 
 /// The rule f of one operand, f(g) or with the result y f(g, y); or of all, f(k, g) for operand k.
-template <class T, class F, bool of_all>
-struct RuleFrom final : Rule<T> {
+template <class T, class F, bool of_all> struct RuleFrom final : Rule<T> {
   static constexpr bool of_result = !of_all && !std::is_invocable_v<const F&, const Variable<T>&>;
   struct Nothing {};
 

@@ -42,8 +42,7 @@ double logarithm(double x) {
   return std::fma(n, ln2, 2 * t * sum);
 }
 
-template <class T, class Draw>
-Array<T> filled(const Shape& shape, const Draw& draw) {
+template <class T, class Draw> Array<T> filled(const Shape& shape, const Draw& draw) {
   Array<T> array = uninitialised<T>(shape);
   for (T& x : array.storage()) x = static_cast<T>(draw());
   return array;
@@ -111,8 +110,7 @@ std::vector<std::size_t> Random::permutation(std::size_t n) {
   return order;
 }
 
-template <class T>
-Array<T> Random::uniform(const Shape& shape, double low, double high) {
+template <class T> Array<T> Random::uniform(const Shape& shape, double low, double high) {
   constexpr double most = std::numeric_limits<T>::max();
   require(-most <= low && low <= high && high <= most, "uniform", "from ", low, " to ", high,
           "; both must be finite, the smaller one first");
@@ -120,8 +118,7 @@ Array<T> Random::uniform(const Shape& shape, double low, double high) {
   return filled<T>(shape, [&] { return std::fma(high - low, uniform(), low); });
 }
 
-template <class T>
-Array<T> Random::normal(const Shape& shape, double mean, double deviation) {
+template <class T> Array<T> Random::normal(const Shape& shape, double mean, double deviation) {
   constexpr double most = std::numeric_limits<T>::max();
   require(std::abs(mean) <= most && 0 <= deviation && deviation <= most, "normal", "mean ", mean, ", deviation ",
           deviation, "; both must be finite, the deviation not negative");

@@ -41,8 +41,7 @@ class Random {
   std::uint64_t below(std::uint64_t n);
 
   /// Brings the items into a random order, every order equally likely.
-  template <class Item>
-  void shuffle(std::vector<Item>& items) {
+  template <class Item> void shuffle(std::vector<Item>& items) {
     using std::swap;
     for (std::size_t n = items.size(); n > 1; --n) swap(items[n - 1], items[below(n)]);
   }
@@ -51,12 +50,10 @@ class Random {
 
   /// low + (high − low) uniform(), element after element, drawn in double and then rounded to T, so that a float may
   /// become `high` itself. Throws unless low ≤ high, and these and their difference are finite as T.
-  template <class T>
-  Array<T> uniform(const Shape& shape, double low = 0, double high = 1);
+  template <class T> Array<T> uniform(const Shape& shape, double low = 0, double high = 1);
   /// mean + deviation normal(), element after element, drawn in double and then rounded to T. Throws where one is not
   /// finite as T, or the deviation negative.
-  template <class T>
-  Array<T> normal(const Shape& shape, double mean = 0, double deviation = 1);
+  template <class T> Array<T> normal(const Shape& shape, double mean = 0, double deviation = 1);
 
  private:
   Random(std::uint64_t key, std::uint64_t stream, std::uint64_t position);

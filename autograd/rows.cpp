@@ -7,8 +7,7 @@
 
 namespace unroll::detail {
 
-template <class T>
-void add_rows(const View<T>& table, std::span<const Rows<T>> terms) {
+template <class T> void add_rows(const View<T>& table, std::span<const Rows<T>> terms) {
   const Layout& layout = table.layout;
   const std::size_t length = table.shape->product(1, table.shape->size());
   const std::size_t piece = std::max<std::size_t>(std::min(length, layout.run), 1);
@@ -46,8 +45,7 @@ void add_rows(const View<T>& table, std::span<const Rows<T>> terms) {
   for (auto& [row, parts] : crowded) add(row, parts.sum());
 }
 
-template <class T>
-Rows<T> sum_of_rows(const Shape& row, std::span<const Rows<T>> terms) {
+template <class T> Rows<T> sum_of_rows(const Shape& row, std::span<const Rows<T>> terms) {
   std::vector<std::int64_t> taken;
   for (const Rows<T>& term : terms) taken.insert(taken.end(), term.indices->begin(), term.indices->end());
   std::sort(taken.begin(), taken.end());

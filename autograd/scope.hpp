@@ -10,8 +10,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Tape;
+template <class T> class Tape;
 
 /// Where something is recorded: a scope and those around it. It lives as long as its thread, and as long as the tapes
 /// that the thread made.
@@ -42,8 +41,7 @@ class Scope {
 
  private:
   // Where a tape was when the scope was opened.
-  template <class T>
-  struct Mark {
+  template <class T> struct Mark {
     Mark();
     void roll_back() const;
     std::uint64_t serial = 0;  // the tape's first one; 0 for no tape

@@ -28,8 +28,7 @@ class Shape {
   requires std::integral<typename Range::value_type> &&
       (!requires(const Range& array) { array.dimension(); })Shape(const Range& sizes)
       : Shape(sizes.begin(), sizes.end()) {}
-  template <std::input_iterator Iterator>
-  Shape(Iterator first, Iterator last) {
+  template <std::input_iterator Iterator> Shape(Iterator first, Iterator last) {
     for (; first != last; ++first) push_back(static_cast<std::size_t>(*first));
   }
 
@@ -118,8 +117,7 @@ struct Layout {
 };
 
 /// An array in memory. Both must live as long.
-template <class T>
-struct View {
+template <class T> struct View {
   T* data;
   const Shape* shape;
   Layout layout;

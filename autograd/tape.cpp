@@ -25,28 +25,24 @@ Tape<T>::Tape(Random* random)
   if (!within_) recording_->begin_serial();
 }
 
-template <class T>
-void Tape<T>::Recording::begin_serial() {
+template <class T> void Tape<T>::Recording::begin_serial() {
   serials.push_back({next_serial(), ~std::size_t(0)});
   serial = serials.back().serial;
 }
 
-template <class T>
-void Tape<T>::Recording::clear(std::size_t from) {
+template <class T> void Tape<T>::Recording::clear(std::size_t from) {
   for (std::size_t k = nodes.size(); k-- > from;)
     if (nodes[k]) nodes[k]->~Node();
   nodes.resize(std::min(from, nodes.size()));
 }
 
-template <class T>
-bool Tape<T>::Recording::owns(const Slot& slot) const {
+template <class T> bool Tape<T>::Recording::owns(const Slot& slot) const {
   for (std::size_t k = serials.size(); k-- > 0;)
     if (serials[k].serial == slot.tape) return slot.index < serials[k].limit;
   return false;
 }
 
-template <class T>
-void Tape<T>::Recording::refuse_swept(const Slot& slot) const {
+template <class T> void Tape<T>::Recording::refuse_swept(const Slot& slot) const {
   for (const Serial& known : serials)
     require(known.serial != slot.tape || !known.swept, "tape",
             "a value that an inner tape recorded before its backward() freed it, used within the outer tape; take its "
@@ -54,13 +50,11 @@ void Tape<T>::Recording::refuse_swept(const Slot& slot) const {
 }
 
 // Whether x was recorded while this tape was the innermost one, or one within it.
-template <class T>
-bool Tape<T>::owns(const Variable<T>& x) const {
+template <class T> bool Tape<T>::owns(const Variable<T>& x) const {
   return recording_->owns(x.slot()) && x.slot().index >= begin_;
 }
 
-template <class T>
-Variable<T> Tape<T>::watch(const Variable<T>& x) {
+template <class T> Variable<T> Tape<T>::watch(const Variable<T>& x) {
   require(!spent(), "watch", "this tape is spent; record on a new one");
   if (!within_) return record_leaf(detach(x).shared(), nullptr, true);
   const Innermost<Tape> resumed(this);
@@ -79,8 +73,7 @@ Variable<T> Tape<T>::record_leaf(const Shared<Tensor<T>>& value, const Variable<
   return record(NewNode(new (recording_->memory.take(sizeof(Node<T>))) Node<T>(value->shape, leaf)), value);
 }
 
-template <class T>
-std::uint32_t Tape<T>::find(const Variable<T>& x) {
+template <class T> std::uint32_t Tape<T>::find(const Variable<T>& x) {
   Recording& all = *recording_;
   if (all.serial == nowhere) return Node<T>::constant;
   const ParameterState* const parameter = x.tensor().parameter.get();
@@ -103,22 +96,19 @@ std::uint32_t Tape<T>::find(const Variable<T>& x) {
   return known ? adopt(x) : Node<T>::constant;
 }
 
-template <class T>
-void Tape<T>::adopt_from(Tape& around) {
+template <class T> void Tape<T>::adopt_from(Tape& around) {
   recording_->adopts = true;
   recording_->around = &around;
 }
 
-template <class T>
-std::uint32_t Tape<T>::adopt(const Variable<T>& x) {
+template <class T> std::uint32_t Tape<T>::adopt(const Variable<T>& x) {
   recording_->adopts |= !x.tensor().parameter;
   const std::uint32_t index = record_leaf(x.shared(), &x, true).slot().index;
   recording_->leaves.emplace(x.shared().get(), index);
   return index;
 }
 
-template <class T>
-void Tape<T>::roll_back(std::size_t size) {
+template <class T> void Tape<T>::roll_back(std::size_t size) {
   Recording& all = *recording_;
   if (size >= all.nodes.size()) return;
   all.clear(size);
@@ -154,8 +144,7 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
   return depends;
 }
 
-template <class T>
-void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
+template <class T> void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) const {
   const auto check = [&](std::uint32_t index) {
     const Leaf<T>& leaf = *node(index).leaf;
     const ParameterState* const parameter = leaf.handle.tensor().parameter.get();
@@ -167,8 +156,7 @@ void Tape<T>::refuse_stale_parameters(const char* where, std::uint32_t last) con
   for (const std::uint32_t index : recording_->stale) check(index);
 }
 
-template <class T>
-Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
+template <class T> Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
   const std::uint32_t last = recorded_index("backward", "the loss", loss);
   require(loss.size() == 1, "backward", "the loss has shape ", loss.shape(),
           "; it must be a scalar - reduce it with sum() or mean()");
@@ -207,8 +195,7 @@ Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
 }
 
 // The tape around this one needs what it has recorded as it is, and only what is recorded here is freed.
-template <class T>
-Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& loss) {
+template <class T> Gradients<T> Tape<T>::backward_within(std::uint32_t last, const Variable<T>& loss) {
   std::vector<std::pair<std::uint32_t, Variable<T>>> leaves;
   for (const auto& [array, index] : recording_->leaves)
     if (node(index).leaf->handle.tensor().parameter) leaves.emplace_back(index, node(index).leaf->handle);
@@ -290,14 +277,12 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
 }
 
 // The tape may have ended since.
-template <class T>
-void Scope::Mark<T>::roll_back() const {
+template <class T> void Scope::Mark<T>::roll_back() const {
   Tape<T>* const tape = Tape<T>::innermost();
   if (serial && tape && tape->first_serial() == serial) tape->roll_back(size);
 }
 
-template <class T>
-Scope::Mark<T>::Mark() {
+template <class T> Scope::Mark<T>::Mark() {
   const Tape<T>* const tape = Tape<T>::innermost();
   if (!tape) return;
   serial = tape->first_serial();

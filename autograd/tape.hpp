@@ -18,8 +18,7 @@ class Random;
 /// Records what this thread computes with Variables while it is the innermost tape, until it goes out of scope.
 /// A tape within another one records there, too: what it makes of parameters and of variables of the outer tape, its
 /// gradients included, can be differentiated by the outer one. To its own sweeps the outer variables are constants.
-template <class T>
-class Tape {
+template <class T> class Tape {
  public:
   /// Dropout draws from `random`; on a tape without one it is the identity.
   explicit Tape(Random* random = nullptr);
@@ -78,8 +77,7 @@ class Tape {
     return NewNode(new (memory) Node<T>(name, shape, {indices, operands.size()}, {places, rules}));
   }
   /// Makes a rule of this kind in the memory of the tape.
-  template <class Kind, class... Arguments>
-  Kind* make_rule(Arguments&&... arguments) {
+  template <class Kind, class... Arguments> Kind* make_rule(Arguments&&... arguments) {
     return new (recording_->memory.take(sizeof(Kind))) Kind{std::forward<Arguments>(arguments)...};
   }
   /// The slot of what is recorded next.

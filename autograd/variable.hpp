@@ -7,8 +7,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Tape;
+template <class T> class Tape;
 
 /// Where a value stands on a tape; serial 0 is nowhere.
 struct Slot {
@@ -30,8 +29,7 @@ enum class HandleKind : std::uint32_t { variable, parameter, member };
 /// A handle to an immutable array and to the place where a tape recorded it. It owns data, never graph.
 /// A tape that did not record the handle takes it for a constant. One that was copied from a Parameter follows it when
 /// it is assigned; detach(parameter) keeps what it is now.
-template <class T>
-class Variable {
+template <class T> class Variable {
  public:
   using value_type = T;  ///< float or double
 
@@ -67,8 +65,7 @@ class Variable {
   ///@}
   ///@{
   /// A constant; from an xtensor expression, which is evaluated at once.
-  template <Scalar S>
-  Variable(S scalar) : tensor_(new detail::Tensor<T>(Shape{})) {
+  template <Scalar S> Variable(S scalar) : tensor_(new detail::Tensor<T>(Shape{})) {
     *tensor_->buffer.data() = static_cast<T>(scalar);
   }
   Variable(Array<T> array);
@@ -125,27 +122,17 @@ class Variable {
 };
 
 /// Prints the values, the shape and, when it is recorded, the slot.
-template <class T>
-std::ostream& operator<<(std::ostream& out, const Variable<T>& x);
+template <class T> std::ostream& operator<<(std::ostream& out, const Variable<T>& x);
 
 /// The array of x as a constant, without gaps between its rows.
-template <class T>
-Variable<T> detach(const Variable<T>& x);
+template <class T> Variable<T> detach(const Variable<T>& x);
 /// The same in memory of its own.
-template <class T>
-Variable<T> copy_of(const Variable<T>& x);
+template <class T> Variable<T> copy_of(const Variable<T>& x);
 /// An array of this shape whose elements are `value`.
-template <class T>
-Variable<T> full(const Shape& shape, T value);
+template <class T> Variable<T> full(const Shape& shape, T value);
 /// The same of 0.
-template <class T>
-Variable<T> zeros(const Shape& shape) {
-  return full<T>(shape, 0);
-}
+template <class T> Variable<T> zeros(const Shape& shape) { return full<T>(shape, 0); }
 /// The same of 1.
-template <class T>
-Variable<T> ones(const Shape& shape) {
-  return full<T>(shape, 1);
-}
+template <class T> Variable<T> ones(const Shape& shape) { return full<T>(shape, 1); }
 
 }  // namespace unroll

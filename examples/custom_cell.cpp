@@ -9,8 +9,7 @@ using namespace unroll::examples;
 
 /// The minimal gated unit, a GRU with one gate: Zhou et al. (2016)
 /// f = σ(W x + b + U h + d),  n = tanh(W x + b + U (f ⊙ h) + d),  h' = (1 − f) ⊙ h + f ⊙ n
-template <class T>
-struct MinimalGatedCell : nn::GateWeights<T> {
+template <class T> struct MinimalGatedCell : nn::GateWeights<T> {
   using State = std::array<Variable<T>, 1>;
   using nn::GateWeights<T>::W, nn::GateWeights<T>::U, nn::GateWeights<T>::b, nn::GateWeights<T>::d;
 
@@ -29,8 +28,7 @@ struct MinimalGatedCell : nn::GateWeights<T> {
 };
 
 /// Says of each number of a sequence whether it is the largest, which only the whole sequence decides.
-template <class T>
-struct Marker : nn::Module<T> {
+template <class T> struct Marker : nn::Module<T> {
   struct Batch {
     Array<T> numbers;  // [time, batch, 1]
     Indices lengths;   // [batch]

@@ -9,8 +9,7 @@ using namespace unroll;
 using namespace unroll::examples;
 
 /// y = (x + √(x² + 4)) / 2, positive             x̄ = ȳ ⊙ y² / (1 + y²)    Barron (2021), squareplus
-template <class T>
-Variable<T> squareplus(const Variable<T>& x) {
+template <class T> Variable<T> squareplus(const Variable<T>& x) {
   // The rule is maths on numbers, and on Variables for higher derivatives.
   return elementwise<keep::result>(
       "squareplus", x, [](T x) { return (x + std::sqrt(x * x + 4)) / 2; },
@@ -18,8 +17,7 @@ Variable<T> squareplus(const Variable<T>& x) {
 }
 
 /// y_t = x_t + a y_{t−1}                         x̄_t = ȳ_t + a x̄_{t+1}
-template <class T>
-Variable<T> leaky_sum(const Variable<T>& x, double a) {
+template <class T> Variable<T> leaky_sum(const Variable<T>& x, double a) {
   Array<T> y = x.value();
   const std::size_t row = x.size() / std::max<std::size_t>(x.shape()[0], 1);
   for (std::size_t k = row; k < y.size(); ++k) y.flat(k) += T(a) * y.flat(k - row);
@@ -28,8 +26,7 @@ Variable<T> leaky_sum(const Variable<T>& x, double a) {
 }
 
 /// Counts as it reads, and forgets: at each step the network says how much there is to add, never less than nothing.
-template <class T>
-struct Counter : nn::Module<T> {
+template <class T> struct Counter : nn::Module<T> {
   struct Batch {
     Array<T> values;  // [time, batch, 1]
     Array<T> peaks;   // [time, batch, 1], how many there were lately

@@ -11,8 +11,7 @@ using namespace unroll;
 using namespace unroll::examples;
 
 /// Runs a cell over random inputs, without a layer around it: a scope for each step, a name for each value of interest.
-template <class Cell>
-std::string unrolled(std::size_t steps, std::uint64_t seed) {
+template <class Cell> std::string unrolled(std::size_t steps, std::uint64_t seed) {
   Random random(seed);
   const Cell cell({.input = 3, .hidden = 4, .bias = false}, {}, random);
   Tape<float> tape;

@@ -3,8 +3,7 @@
 #include <unroll/nn/nn.hpp>
 using namespace unroll;
 
-template <class T>
-struct Counter : nn::Module<T> {
+template <class T> struct Counter : nn::Module<T> {
   nn::LSTM<T> lstm;
   nn::Linear<T> count;
 

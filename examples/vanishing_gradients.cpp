@@ -23,8 +23,7 @@ struct Options {
 
 /// The adding problem: of numbers in [0, 1] one in each half is marked, and the sum of these two is wanted at the end.
 /// Hochreiter and Schmidhuber (1997), in the form of Arjovsky et al. (2016)
-template <class T>
-struct AddingProblem {
+template <class T> struct AddingProblem {
   Array<T> x;       ///< (time, batch, 2), a number and its mark
   Array<T> target;  ///< (batch, 1)
 
@@ -41,8 +40,7 @@ struct AddingProblem {
 };
 
 /// A cell over time, and a sum read off its last state.
-template <template <class> class Cell, class T>
-struct Adder : nn::Module<T> {
+template <template <class> class Cell, class T> struct Adder : nn::Module<T> {
   using State = typename Cell<T>::State;
 
   std::size_t hidden;

@@ -15,22 +15,19 @@ void require_matrix(const char* where, const Shape& shape) {
 
 }  // namespace
 
-template <class T>
-Array<T> uniform_by_fan_in(const Shape& shape, std::size_t fan_in, Random& random) {
+template <class T> Array<T> uniform_by_fan_in(const Shape& shape, std::size_t fan_in, Random& random) {
   require(fan_in > 0, "uniform_by_fan_in", "a fan-in of 0; it must be positive");
   const double bound = 1 / std::sqrt(double(fan_in));
   return random.uniform<T>(shape, -bound, bound);
 }
 
-template <class T>
-Array<T> glorot_uniform(const Shape& shape, Random& random) {
+template <class T> Array<T> glorot_uniform(const Shape& shape, Random& random) {
   require_matrix("glorot_uniform", shape);
   const double bound = std::sqrt(6 / std::max(double(shape[0]) + double(shape[1]), 1.0));
   return random.uniform<T>(shape, -bound, bound);
 }
 
-template <class T>
-Array<T> orthogonal(const Shape& shape, Random& random) {
+template <class T> Array<T> orthogonal(const Shape& shape, Random& random) {
   require_matrix("orthogonal", shape);
   const std::size_t count = std::min(shape[0], shape[1]), size = std::max(shape[0], shape[1]);
   std::vector<std::vector<double>> vectors;

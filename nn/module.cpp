@@ -5,8 +5,7 @@
 
 namespace unroll::nn {
 
-template <class T>
-Module<T>::Module(const Module& other) {
+template <class T> Module<T>::Module(const Module& other) {
   require(Cloning::active(), "module",
           "copied; a copy would share its parameters, so use clone(), or share one model through std::shared_ptr");
   named_ = other.named_;
@@ -14,8 +13,7 @@ Module<T>::Module(const Module& other) {
   for (const auto& child : other.children_) children_.push_back(Cloning::counterpart(child));
 }
 
-template <class T>
-Module<T>& Module<T>::operator=(Module&& other) {
+template <class T> Module<T>& Module<T>::operator=(Module&& other) {
   require(self_.use_count() <= 1, "module", "assigned to while another module has registered ",
           named_.empty() ? "it" : "its '" + named_[0].first + "'",
           ", and would go on with the parameters that were here; use copy_from(), or make the whole model anew");
@@ -25,14 +23,12 @@ Module<T>& Module<T>::operator=(Module&& other) {
   return *this;
 }
 
-template <class T>
-auto Module<T>::named_parameters() const -> const Named& {
+template <class T> auto Module<T>::named_parameters() const -> const Named& {
   require(self_ != nullptr, "module", "it was moved from, and has no parameters any more");
   return named_;
 }
 
-template <class T>
-void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
+template <class T> void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
   const auto same_name = [&](const auto& entry) { return entry.first == name; };
   const auto same_parameter = [&](const auto& entry) {
     return entry.second.shared().get() == parameter.shared().get();
@@ -43,25 +39,21 @@ void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
   named_.emplace_back(name, std::move(parameter));
 }
 
-template <class T>
-void Module<T>::add(const std::string& name, Parameter<T>& parameter) {
+template <class T> void Module<T>::add(const std::string& name, Parameter<T>& parameter) {
   add_named(name, parameter);
   parameter.join_module();
 }
 
-template <class T>
-void Module<T>::add(const std::string& name, Parameter<T>& parameter, Array<T> values) {
+template <class T> void Module<T>::add(const std::string& name, Parameter<T>& parameter, Array<T> values) {
   add(name, parameter = Parameter<T>(std::move(values)));
 }
 
-template <class T>
-void Module<T>::add(const std::string& name, const Module& child) {
+template <class T> void Module<T>::add(const std::string& name, const Module& child) {
   for (const auto& [inner, parameter] : child.named_parameters()) add_named(name + "." + inner, parameter);
   children_.push_back(child.self_);
 }
 
-template <class T>
-std::vector<Parameter<T>> Module<T>::parameters() const {
+template <class T> std::vector<Parameter<T>> Module<T>::parameters() const {
   std::vector<Parameter<T>> result;
   for (const auto& named : named_parameters()) {
     const auto same = [&](const Parameter<T>& other) { return other.shared().get() == named.second.shared().get(); };
@@ -70,9 +62,7 @@ std::vector<Parameter<T>> Module<T>::parameters() const {
   return result;
 }
 
-template <class T>
-template <class U>
-void Module<T>::copy_from(const Module<U>& other) {
+template <class T> template <class U> void Module<T>::copy_from(const Module<U>& other) {
   const auto& mine = named_parameters();
   const auto& theirs = other.named_parameters();
   require(mine.size() == theirs.size(), "copy_from", theirs.size(), " parameters for a model with ", mine.size(),

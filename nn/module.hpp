@@ -13,8 +13,7 @@ namespace nn {
 
 /// What has parameters: layers, and models made of them. Registration holds handles, so a module can be moved; a copy
 /// would share its parameters, so it is only made by clone().
-template <class T>
-class Module {
+template <class T> class Module {
  public:
   /// Parameters and their names.
   using Named = std::vector<std::pair<std::string, Parameter<T>>>;
@@ -40,8 +39,7 @@ class Module {
   void add(const std::string& name, const Module& child);
   /// Takes over the values of a model with the same names and shapes, in float or double. Throws, before anything
   /// changes, where names or shapes differ, or a finite double is beyond the largest float.
-  template <class U>
-  void copy_from(const Module<U>& other);
+  template <class U> void copy_from(const Module<U>& other);
 
  private:
   void add_named(const std::string& name, Parameter<T> parameter);
@@ -51,8 +49,7 @@ class Module {
 };
 
 /// A model of its own with the same values: ties within it stay ties.
-template <class Model>
-Model clone(const Model& model) {
+template <class Model> Model clone(const Model& model) {
   const Cloning cloning;
   return Model(model);
 }

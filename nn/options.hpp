@@ -11,8 +11,7 @@ namespace nn {
 namespace detail {
 
 /// Refuses what is negative, or not finite as a T.
-template <class T = double>
-void require_not_negative(std::string_view where, std::string_view what, double given) {
+template <class T = double> void require_not_negative(std::string_view where, std::string_view what, double given) {
   require(given >= 0 && given <= std::numeric_limits<T>::max(), where, what, " is ", given,
           "; it must be 0 or more, and finite");
 }

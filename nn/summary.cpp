@@ -7,8 +7,7 @@
 
 namespace unroll::nn {
 
-template <class T>
-std::string summary(const Module<T>& model) {
+template <class T> std::string summary(const Module<T>& model) {
   std::size_t widest = 9, total = 0, trained = 0;
   for (const auto& [name, parameter] : model.named_parameters()) widest = std::max(widest, name.size());
   const auto width = static_cast<int>(widest);

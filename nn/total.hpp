@@ -11,8 +11,7 @@ namespace nn {
 inline constexpr std::int64_t ignored = -100;
 
 /// A loss in two parts: a mean over uneven shards is the sum of their sums by the sum of their counts.
-template <class T>
-struct Total {
+template <class T> struct Total {
   Variable<T> sum;   ///< ()
   double count = 0;  ///< what counted, weighted
 
@@ -21,10 +20,7 @@ struct Total {
 };
 
 /// The total of losses that have not been reduced: total(mean_squared_error(x, t, {.reduction = Reduction::none})).
-template <class T>
-Total<T> total(const Variable<T>& losses) {
-  return {sum(losses), double(losses.size())};
-}
+template <class T> Total<T> total(const Variable<T>& losses) { return {sum(losses), double(losses.size())}; }
 
 }  // namespace nn
 }  // namespace unroll

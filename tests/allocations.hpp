@@ -16,8 +16,7 @@ inline std::atomic<std::size_t> live = 0, peak = 0;
 inline std::atomic<std::size_t> until_failure = 0;
 
 /// The most bytes that `f` has at a time, its result included.
-template <class F>
-std::size_t most_used_by(const F& f) {
+template <class F> std::size_t most_used_by(const F& f) {
   const std::size_t before = live;
   peak = before;
   [[maybe_unused]] const auto result = f();

@@ -10,8 +10,7 @@ using namespace unroll;
 namespace {
 
 // Both layers, from the same random numbers, over a sequence in two parts: all that can be seen of them.
-template <class Layer>
-void check_is(const std::string& cell) {
+template <class Layer> void check_is(const std::string& cell) {
   CAPTURE(cell);
   Random random(3), same = random;
   const Layer layer({.input = 2, .hidden = 3, .layers = 2, .dropout = 0.4, .learned_initial = true}, random);

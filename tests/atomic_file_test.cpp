@@ -25,8 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // How a child process ends that calls `f`: the number that f gives, or 128 and the signal that ended it.
-template <class F>
-int in_child(const F& f, pid_t* number = nullptr) {
+template <class F> int in_child(const F& f, pid_t* number = nullptr) {
   const pid_t child = ::fork();
   if (child == 0) {
     std::signal(SIGXFSZ, SIG_DFL);

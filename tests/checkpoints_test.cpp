@@ -69,8 +69,7 @@ struct Run {
   }
 };
 
-template <class Optimizer, class... Options>
-Optimizers optimizer(const Options&... options) {
+template <class Optimizer, class... Options> Optimizers optimizer(const Options&... options) {
   return [=](const Model& model) { return std::make_unique<Optimizer>(model.parameters(), options...); };
 }
 

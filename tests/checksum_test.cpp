@@ -18,8 +18,7 @@ struct Model : nn::Module<float> {
 };
 
 // Flips each bit of a file, one after the other; `load` must refuse it each time, by its name.
-template <class F>
-void refuse_each_flipped_bit(const std::string& path, const F& load) {
+template <class F> void refuse_each_flipped_bit(const std::string& path, const F& load) {
   const std::string bytes = contents(path);
   CHECK_NOTHROW(load(path));
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);

@@ -75,8 +75,7 @@ const std::map<std::string, Interval> intervals{
 };
 
 // The rule of operand k at x, or 0 if it has none, beside the imaginary part.
-template <int k, class F>
-void check_rule(const F& f, const std::vector<double>& x) {
+template <int k, class F> void check_rule(const F& f, const std::vector<double>& x) {
   constexpr double g = 1.25;
   std::vector<Complex> z(x.begin(), x.end());
   z[k] = {x[k], step};
@@ -94,8 +93,7 @@ void check_rule(const F& f, const std::vector<double>& x) {
   CHECK(std::abs(rule - exact) <= 1e-14 * std::abs(exact));
 }
 
-template <class F>
-void check_rules(const F& f) {
+template <class F> void check_rules(const F& f) {
   INFO("function " << std::string(f.name));
   REQUIRE(intervals.contains(f.name));
   const auto [low, high] = intervals.at(f.name);
@@ -109,8 +107,7 @@ void check_rules(const F& f) {
   }
 }
 
-template <const auto&... function>
-void check_all(detail::functions::List<function...>) {
+template <const auto&... function> void check_all(detail::functions::List<function...>) {
   (check_rules(function), ...);
 }
 

@@ -12,8 +12,7 @@ namespace {
 
 using Path = std::vector<std::size_t>;
 
-template <class T>
-nn::CRF<T> random_crf(std::size_t tags) {
+template <class T> nn::CRF<T> random_crf(std::size_t tags) {
   Random random(61);
   nn::CRF<T> crf({.tags = tags}, random);
   for (auto parameter : crf.parameters()) parameter.assign(random.normal<T>(parameter.shape()));
@@ -32,8 +31,7 @@ std::vector<Path> paths(std::size_t length, std::size_t tags) {
   return all;
 }
 
-template <class T>
-double score(const nn::CRF<T>& crf, const Array<T>& e, std::size_t sequence, const Path& path) {
+template <class T> double score(const nn::CRF<T>& crf, const Array<T>& e, std::size_t sequence, const Path& path) {
   double total = path.empty() ? 0 : double(crf.start.value()(path.front())) + double(crf.end.value()(path.back()));
   for (std::size_t t = 0; t < path.size(); ++t) {
     total += double(e(t, sequence, path[t]));
@@ -73,8 +71,7 @@ const Batch batches[] = {{3, {2, 4, 0, 1, 4}, 5}, {3, {4, 4}, 4}, {1, {2, 3}, 3}
                          {2, {0, 0}, 0},          {5, {3}, 3}};
 
 // ln p(labels | emissions), and the best path, over all paths.
-template <class T>
-void compare(double tolerance) {
+template <class T> void compare(double tolerance) {
   for (const Batch& batch : batches) {
     CAPTURE(batch.lengths);
     CAPTURE(batch.tags);

@@ -14,8 +14,7 @@ using namespace unroll;
 namespace {
 
 // The gradient of weighted f(x) by both sweeps, which must agree.
-template <class F>
-A gradient_of(const F& f, const A& x) {
+template <class F> A gradient_of(const F& f, const A& x) {
   Tape<double> tape;
   const V watched = tape.watch(x), loss = weighted(f(watched));
   const V recorded = tape.gradient(loss, {watched})[0];
@@ -24,8 +23,7 @@ A gradient_of(const F& f, const A& x) {
   return gradients[watched];
 }
 
-template <class F>
-void check_derivatives(const F& f, const std::vector<A>& inputs) {
+template <class F> void check_derivatives(const F& f, const std::vector<A>& inputs) {
   const auto report = gradient_check([&](const Many& x) { return weighted(f(x)); }, inputs, {.order = 2});
   CHECK_MESSAGE(report, report);
 }

@@ -22,8 +22,7 @@ namespace {
 constexpr std::size_t buffers = 32 * 1024;
 
 // How many times its size reading a file takes.
-template <class F>
-double times(const std::string& path, const F& read) {
+template <class F> double times(const std::string& path, const F& read) {
   read(path);  // what is allocated once, for good
   return (double(most_used_by([&] { return read(path); })) - double(buffers)) / double(fs::file_size(path));
 }

@@ -8,8 +8,7 @@ namespace {
 constexpr Extent all_sizes[] = {{4, 3}, {3, 1}, {1, 4}, {0, 3}, {4, 0}, {1, 1}};
 
 // Σ v ⊙ x over the outputs, with the same random v each time.
-template <class T>
-Variable<T> contract(const std::vector<Variable<T>>& outputs) {
+template <class T> Variable<T> contract(const std::vector<Variable<T>>& outputs) {
   Random random(19);
   Variable<T> total = 0;
   for (const Variable<T>& output : outputs) total = total + sum(output * random.normal<T>(output.shape()));

@@ -17,8 +17,7 @@ struct Extent {
 };
 
 // A layer on fixed inputs: what it makes of them, what it must make of them, and what it has derivatives by.
-template <class T>
-struct Subject {
+template <class T> struct Subject {
   std::vector<Parameter<T>> parameters;
   std::function<std::vector<Variable<T>>()> outputs;
   std::function<std::vector<Array<double>>()> expected;
@@ -30,8 +29,7 @@ struct Row {
   std::function<Subject<float>(Extent)> in_float;
 };
 
-template <class Make>
-Row row(std::string header, std::string name, Make make) {
+template <class Make> Row row(std::string header, std::string name, Make make) {
   return {std::move(header), std::move(name), [make](Extent sizes) { return make(double(), sizes); },
           [make](Extent sizes) { return make(float(), sizes); }};
 }
@@ -40,8 +38,7 @@ Row row(std::string header, std::string name, Make make) {
 Indices lengths_of(Extent sizes);
 
 // Sequences of those lengths.
-template <class T>
-Array<T> padded(Extent sizes, std::size_t features, Random& random) {
+template <class T> Array<T> padded(Extent sizes, std::size_t features, Random& random) {
   return padded<T>(sizes.time, lengths_of(sizes), features, random);
 }
 

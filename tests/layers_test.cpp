@@ -11,8 +11,7 @@ using namespace unroll;
 namespace {
 
 // A user's own cell: three states and no options.       h' = tanh(W x + c),  c' = h + a ⊙ c,  m' = m + h' ⊙ h
-template <class T>
-struct OwnCell : nn::Module<T> {
+template <class T> struct OwnCell : nn::Module<T> {
   using State = std::array<Variable<T>, 3>;
   Parameter<T> W, a;
 
@@ -42,8 +41,7 @@ std::vector<Vector> own(const Weights& w, const Vector& x, const std::vector<Vec
 }
 
 // The start, and the state of a user's own cell after each step, from the last step to the first.
-template <class T>
-Subject<T> unrolled(Extent sizes) {
+template <class T> Subject<T> unrolled(Extent sizes) {
   Random random(20);
   const auto cell = std::make_shared<OwnCell<T>>(nn::CellSizes{.input = 2, .hidden = 3}, random);
   const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 2}), "x");
@@ -96,8 +94,7 @@ Array<double> naive_cross_entropy(const Array<double>& logits, const Indices& la
   return Array<double>(options.reduction == nn::Reduction::sum ? sum : count > 0 ? sum / count : 0);
 }
 
-template <class T>
-Subject<T> cross_entropy(Extent sizes, const nn::CrossEntropyOptions<double>& options) {
+template <class T> Subject<T> cross_entropy(Extent sizes, const nn::CrossEntropyOptions<double>& options) {
   Random random(12);
   const Parameter<T> logits(padded<T>(sizes, 3, random), "logits");
   const Indices lengths = lengths_of(sizes);
@@ -115,8 +112,7 @@ Subject<T> cross_entropy(Extent sizes, const nn::CrossEntropyOptions<double>& op
 }
 
 // A loss of each entry and its target, their sum and, of what is not nothing, their mean.
-template <class T, class Loss>
-Subject<T> entry_loss(Extent sizes, Loss loss, double (*naive)(double x, double t)) {
+template <class T, class Loss> Subject<T> entry_loss(Extent sizes, Loss loss, double (*naive)(double x, double t)) {
   using enum nn::Reduction;
   Random random(20);
   const Shape shape{sizes.time, sizes.batch};
@@ -137,8 +133,7 @@ Subject<T> entry_loss(Extent sizes, Loss loss, double (*naive)(double x, double 
           }};
 }
 
-template <class T>
-Subject<T> kl_divergence(Extent sizes) {
+template <class T> Subject<T> kl_divergence(Extent sizes) {
   using enum nn::Reduction;
   Random random(21);
   const Parameter<T> logits(random.normal<T>({sizes.time, sizes.batch, 3}), "logits"),
@@ -164,8 +159,7 @@ Subject<T> kl_divergence(Extent sizes) {
 }
 
 // ln p(labels) of each sequence, by all paths: path k has k's digit t in base 3 at step t.
-template <class T>
-Subject<T> crf(Extent sizes) {
+template <class T> Subject<T> crf(Extent sizes) {
   Random random(22);
   const auto layer = std::make_shared<nn::CRF<T>>(nn::CRFOptions{.tags = 3}, random);
   std::vector<Parameter<T>> parameters = layer->parameters();
@@ -209,8 +203,7 @@ Array<double> weighted_rows(const Array<double>& x, const Indices& lengths, doub
   return y;
 }
 
-template <class T, class Pool>
-Subject<T> pooling(Extent sizes, Pool pool, double (*weight)(double, double)) {
+template <class T, class Pool> Subject<T> pooling(Extent sizes, Pool pool, double (*weight)(double, double)) {
   Random random(13);
   const Parameter<T> x(padded<T>(sizes, 2, random), "x");
   const Indices lengths = lengths_of(sizes);
@@ -219,8 +212,7 @@ Subject<T> pooling(Extent sizes, Pool pool, double (*weight)(double, double)) {
           [=] { return std::vector{weighted_rows(xt::cast<double>(x.value()), lengths, weight)}; }};
 }
 
-template <class T>
-Subject<T> linear_layer(Extent sizes, bool bias) {
+template <class T> Subject<T> linear_layer(Extent sizes, bool bias) {
   Random random(14);
   const auto layer = std::make_shared<nn::Linear<T>>(nn::LinearOptions{.input = 3, .output = 2, .bias = bias}, random);
   const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 3}), "x");
@@ -239,8 +231,7 @@ Subject<T> linear_layer(Extent sizes, bool bias) {
           }};
 }
 
-template <class T>
-Subject<T> embedding(Extent sizes) {
+template <class T> Subject<T> embedding(Extent sizes) {
   Random random(15);
   const auto layer = std::make_shared<nn::Embedding<T>>(nn::EmbeddingOptions{.count = 4, .size = 3}, random);
   Indices tokens = Indices::from_shape({sizes.time, sizes.batch});
@@ -254,8 +245,7 @@ Subject<T> embedding(Extent sizes) {
           }};
 }
 
-template <class T>
-Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
+template <class T> Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
   Random random(20);
   const auto layer = std::make_shared<nn::LayerNorm<T>>(options);
   const Parameter<T> x(random.normal<T>({sizes.time, sizes.batch, 4}, 3, 2), "x");
@@ -281,8 +271,7 @@ Subject<T> layer_norm(Extent sizes, const nn::LayerNormOptions& options) {
 }
 
 // A layer whose cell is chosen at run time, against the layer of that cell.
-template <class T>
-Subject<T> any_recurrent(Extent sizes) {
+template <class T> Subject<T> any_recurrent(Extent sizes) {
   Random random(23);
   const auto layer = std::make_shared<nn::AnyRecurrent<T>>(
       nn::AnyRecurrentOptions{.input = 2, .hidden = 3, .layers = 2, .bidirectional = true, .cell = "lstm"}, random);

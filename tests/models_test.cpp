@@ -14,8 +14,7 @@ using namespace unroll;
 namespace {
 
 /// softmax(Q Kᵀ / √size) V over each memory's true length: Vaswani et al. (2017), eq. 1. Padding may hold anything.
-template <class T>
-struct Attention : nn::Module<T> {
+template <class T> struct Attention : nn::Module<T> {
   nn::Linear<T> queries, keys, values;
 
   Attention(std::size_t size, Random& random)
@@ -39,8 +38,7 @@ struct Attention : nn::Module<T> {
 /// The child-sum Tree-LSTM: Tai et al. (2015), eq. 2 to 8
 /// i, o = σ(W x + U Σh + b),  u = tanh(W x + U Σh + b),  f of a child = σ(W x + U h + b),  both sums over the children
 /// c' = i ⊙ u + Σ f ⊙ c,  h' = o ⊙ tanh(c')
-template <class T>
-struct TreeLSTM : nn::Module<T> {
+template <class T> struct TreeLSTM : nn::Module<T> {
   nn::Linear<T> input, forget, gates;  // of i, o, u and f; of f; of i, o, u
 
   TreeLSTM(std::size_t size, std::size_t hidden, Random& random)
@@ -72,8 +70,7 @@ struct TreeLSTM : nn::Module<T> {
 };
 
 /// A neural ODE: Chen et al. (2018).    dx/dt = V tanh(W x + b) + a
-template <class T>
-struct Field : nn::Module<T> {
+template <class T> struct Field : nn::Module<T> {
   nn::Linear<T> inner, outer;
 
   Field(std::size_t size, std::size_t hidden, Random& random)
@@ -85,15 +82,13 @@ struct Field : nn::Module<T> {
 };
 
 /// x at time 1 from x at time 0
-template <class F, class T>
-Variable<T> euler(const F& f, Variable<T> x, int steps) {
+template <class F, class T> Variable<T> euler(const F& f, Variable<T> x, int steps) {
   for (int k = 0; k < steps; ++k) x = x + f(x) / steps;
   return x;
 }
 
 /// Kutta (1901), of order 4
-template <class F, class T>
-Variable<T> runge_kutta(const F& f, Variable<T> x, int steps) {
+template <class F, class T> Variable<T> runge_kutta(const F& f, Variable<T> x, int steps) {
   const double dt = 1.0 / steps;
   for (int k = 0; k < steps; ++k) {
     const auto a = f(x), b = f(x + dt / 2 * a), c = f(x + dt / 2 * b), d = f(x + dt * c);
@@ -103,8 +98,7 @@ Variable<T> runge_kutta(const F& f, Variable<T> x, int steps) {
 }
 
 /// A mixture density network's loss: Bishop (1994).    −ln Σₖ πₖ N(y; μₖ, σₖ² I), the mean over the batch
-template <class T>
-struct MixtureHead : nn::Module<T> {
+template <class T> struct MixtureHead : nn::Module<T> {
   nn::Linear<T> weights, means, scales;
 
   MixtureHead(std::size_t input, std::size_t components, std::size_t output, Random& random)
@@ -128,8 +122,7 @@ struct MixtureHead : nn::Module<T> {
 };
 
 // The model's derivatives agree with differences to second order, and it gives the same in float.
-template <template <class> class Model, class... Sizes, class Loss>
-void check(const Loss& loss, Sizes... sizes) {
+template <template <class> class Model, class... Sizes, class Loss> void check(const Loss& loss, Sizes... sizes) {
   Random random(5);
   const Model<double> model(sizes..., random);
   const auto report = gradient_check([&] { return loss(model); }, model.parameters(), {.order = 2});

@@ -11,8 +11,7 @@ using namespace unroll;
 namespace {
 
 // What the Error says that a thing gives when it is used after it was moved from.
-template <class Thing, class Use>
-std::string after_move(Thing thing, const Use& use) {
+template <class Thing, class Use> std::string after_move(Thing thing, const Use& use) {
   use(thing);  // it can be used so
   const Thing taken(std::move(thing));
   use(taken);

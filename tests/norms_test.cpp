@@ -12,8 +12,7 @@ using namespace unroll;
 namespace {
 
 // norm(x) of 3 s and 4 s in two columns, its gradient, and that of the square of its gradient's first column.
-template <class T>
-void check_norm(T s) {
+template <class T> void check_norm(T s) {
   CAPTURE(s);
   const T tolerance = 8 * std::numeric_limits<T>::epsilon();
   Tape<T> tape;
@@ -30,8 +29,7 @@ void check_norm(T s) {
   CHECK(double(second.value()(1, 0)) == doctest::Approx(-0.48).epsilon(tolerance));
 }
 
-template <class T>
-void check_no_norms() {
+template <class T> void check_no_norms() {
   constexpr T infinity = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
   const Array<T> y =
       norm(Variable<T>(Array<T>{{0, 0}, {1, infinity}, {-infinity, 0}, {nan, 1}, {infinity, nan}}), 1).value();
@@ -47,8 +45,7 @@ void check_no_norms() {
 }
 
 // Gradients of two parameters, 3 s and 4 s.
-template <class T>
-struct Sloped {
+template <class T> struct Sloped {
   Parameter<T> a{Array<T>{1}, "a"}, b{Array<T>{1}, "b"};
   Gradients<T> gradients;
 
@@ -58,8 +55,7 @@ struct Sloped {
   }
 };
 
-template <class T>
-void check_clip(T s, double most) {
+template <class T> void check_clip(T s, double most) {
   CAPTURE(s);
   CAPTURE(most);
   Sloped<T> of(s);

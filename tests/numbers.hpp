@@ -21,8 +21,7 @@ inline constexpr double infinity = std::numeric_limits<double>::infinity(),
 inline constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
 
 /// Normal numbers, the same each time.
-template <class T = double>
-Array<T> numbers(const Shape& shape, std::uint64_t seed = 1) {
+template <class T = double> Array<T> numbers(const Shape& shape, std::uint64_t seed = 1) {
   return Random(seed).normal<T>(shape);
 }
 
@@ -37,16 +36,12 @@ Array<T> padded(std::size_t time, const Indices& lengths, std::size_t features, 
 }
 
 /// Σ v ⊙ y, with the same random v each time.
-template <class T>
-Variable<T> weighted(const Variable<T>& y) {
-  return sum(y * numbers<T>(y.shape(), 99));
-}
+template <class T> Variable<T> weighted(const Variable<T>& y) { return sum(y * numbers<T>(y.shape(), 99)); }
 
 inline double sigma(double x) { return 1 / (1 + std::exp(-x)); }
 
 /// The largest |a − b| / (1 + |b|); infinite for other shapes, and where only one is NaN or they are other infinities.
-template <class T>
-double difference(const Array<T>& a, const A& b) {
+template <class T> double difference(const Array<T>& a, const A& b) {
   double worst = Shape(a.shape()) == Shape(b.shape()) ? 0 : infinity;
   for (std::size_t k = 0; k < a.size(); ++k) {
     const double x = double(a.storage()[k]), y = double(b.storage()[k]);

@@ -81,8 +81,7 @@ class Case {
   bool reverse() const { return attribute("direction", std::string()) == "reverse"; }
   bool both() const { return attribute("direction", std::string()) == "bidirectional"; }
   bool has(const std::string& input) const { return arrays_.contains("in_" + input); }
-  template <class Value>
-  Value attribute(const char* name, const Value& otherwise) const {
+  template <class Value> Value attribute(const char* name, const Value& otherwise) const {
     return attributes_.value(name, otherwise);
   }
   const V& input(const std::string& name) const {

@@ -12,7 +12,7 @@ std::set<std::string> declared_operations(const std::set<std::string>& headings)
           "there is no ../autograd/operations/ops.hpp; run this in the directory tests");
   const std::regex heading("// ([A-Z][a-z]+(?: [a-z]+)?)(?::.*)?");
   const std::regex declaration(
-      R"((?:inline |constexpr )*(?:const )?[A-Za-z_][\w:]*(?:<.*>)?[&*]? (operator[^\s(]+|\w+)\(.*)");
+      R"((?:template <[^;{]*?> )?(?:inline |constexpr )*(?:const )?[A-Za-z_][\w:]*(?:<.*>)?[&*]? (operator[^\s(]+|\w+)\(.*)");
   const std::set<std::string> none{"element_of", "normal_axis", "apply"};  // that are no operations
   std::set<std::string> declared, unknown = headings;
   bool counts = headings.empty();

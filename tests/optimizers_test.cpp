@@ -21,15 +21,13 @@ Gradients<double> gradients_of(const std::vector<std::pair<Parameter<double>, Ar
   return tape.backward(loss);
 }
 
-template <class T>
-struct Maker {
+template <class T> struct Maker {
   double weight_decay;
   std::function<std::unique_ptr<nn::Optimizer<T>>(const nn::ParameterGroups<T>&)> make;
 };
 
 // Every optimizer with every option, without decay, with some, and with so much that AdamW turns signs.
-template <class T>
-std::vector<Maker<T>> every_optimizer() {
+template <class T> std::vector<Maker<T>> every_optimizer() {
   std::vector<Maker<T>> all;
   const auto add = [&]<class Kind, class Options>(std::type_identity<Kind>, Options options) {
     for (const double weight_decay : {0.0, 0.1, 2000.0}) {

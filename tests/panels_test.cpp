@@ -27,8 +27,7 @@ Array<double> written_out(const Array<T>& a, const Array<T>& b, bool transposed,
 }
 
 // What rounding may do to a sum of so many products of normal numbers.
-template <class T>
-double rounding(std::size_t k) {
+template <class T> double rounding(std::size_t k) {
   return double(std::max<std::size_t>(k, 100)) * double(std::numeric_limits<T>::epsilon());
 }
 

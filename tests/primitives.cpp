@@ -19,8 +19,7 @@ std::size_t offset_of(const Shape& shape, const Shape& position) {
 
 enum class Layout { plain, views, same };  // views: rows with gaps between NaN; same: one array for all operands
 
-template <class T>
-Variable<T> viewed(const Variable<T>& x) {
+template <class T> Variable<T> viewed(const Variable<T>& x) {
   if (x.shape().empty()) return reshape(viewed(reshape(x, {1})), Shape{});
   Shape shape = x.shape();
   const auto size = static_cast<std::int64_t>(std::exchange(shape.back(), 2));
@@ -29,8 +28,7 @@ Variable<T> viewed(const Variable<T>& x) {
 }
 
 // A case of a row.
-template <class T>
-struct Subject {
+template <class T> struct Subject {
   const Operation<T>& operation;
   Layout layout;
   std::size_t operands;
@@ -53,8 +51,7 @@ struct Subject {
 };
 
 // First derivatives by the fused sweep and by the recorded one, and second ones.
-template <class T>
-std::array<std::vector<Array<T>>, 3> derivatives(const Subject<T>& subject, const Arrays& inputs) {
+template <class T> std::array<std::vector<Array<T>>, 3> derivatives(const Subject<T>& subject, const Arrays& inputs) {
   Tape<T> tape;
   std::vector<Variable<T>> x;
   for (const A& input : inputs) x.push_back(tape.watch(Variable<T>(input)));
@@ -71,8 +68,7 @@ std::array<std::vector<Array<T>>, 3> derivatives(const Subject<T>& subject, cons
 }
 
 // As difference(), but NaN is never right.
-template <class Found>
-double strict_difference(const Found& found, const A& expected) {
+template <class Found> double strict_difference(const Found& found, const A& expected) {
   if (found.shape() != expected.shape()) return infinity;
   double worst = 0;
   for (std::size_t k = 0; k < expected.size(); ++k) {

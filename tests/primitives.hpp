@@ -17,8 +17,7 @@ namespace unroll::primitives {
 
 using Arrays = std::vector<A>;
 using Shapes = std::vector<Shape>;
-template <class T>
-using Operation = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
+template <class T> using Operation = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
 
 using Reference = std::function<A(const Arrays&)>;  // the value, by other means than the library
 
@@ -34,15 +33,13 @@ struct Row {
 inline const std::string positive = "+", apart = "~";
 
 // f of as many elements of x as it takes.
-template <class F, class X, class... Some>
-auto call(const F& f, const std::vector<X>& x, const Some&... some) {
+template <class F, class X, class... Some> auto call(const F& f, const std::vector<X>& x, const Some&... some) {
   if constexpr (std::is_invocable_v<const F&, const Some&...>)
     return f(some...);
   else
     return call(f, x, some..., x[sizeof...(some)]);
 }
-template <class F>
-std::pair<Operation<double>, Operation<float>> of(const F& f) {
+template <class F> std::pair<Operation<double>, Operation<float>> of(const F& f) {
   const auto on_vector = [f](const auto& x) { return call(f, x); };
   return {on_vector, on_vector};
 }
@@ -69,17 +66,14 @@ std::vector<std::size_t> all_axes(const A& x);
 inline std::size_t last_axis(const A& x) { return x.dimension() - 1; }
 inline double sum_of(const Line& x) { return std::accumulate(x.begin(), x.end(), 0.0); }
 
-template <class F>
-Reference naive(const F& f) {
+template <class F> Reference naive(const F& f) {
   return [f](const Arrays& x) { return A(call(f, x)); };
 }
-template <class F>
-Reference of_elements(const F& f) {
+template <class F> Reference of_elements(const F& f) {
   return [f](const Arrays& x) { return by_elements(x, [&](const Line& elements) { return call(f, elements); }); };
 }
 // The same expression of variables and of numbers.
-template <class F>
-Row alike(const char* name, const std::string& cases, const F& f) {
+template <class F> Row alike(const char* name, const std::string& cases, const F& f) {
   return {name, cases, of(f), of_elements(f)};
 }
 

@@ -31,15 +31,13 @@ inline const Check anything = [](Call&) {}, positive = [](Call&c) { need(least(c
                    by_sign = [](Call&c) { c.decide(c[0]); },
                    by_order = [](Call&c) { c.decide(difference_of(c[0], c[1])); };
 
-template <class F>
-Row unary(const std::string& name, const Check& check, const F& f) {
+template <class F> Row unary(const std::string& name, const Check& check, const F& f) {
   return {name, 1, 1, [=](Call& c) {
             check(c);
             return c(name, f, c[0]);
           }};
 }
-template <class F>
-Row binary(const std::string& name, const Check& check, const F& f) {
+template <class F> Row binary(const std::string& name, const Check& check, const F& f) {
   return {name, 2, 2, [=](Call& c) {
             need(broadcast_together(c.shape(0), c.shape(1)));
             check(c);
@@ -47,8 +45,7 @@ Row binary(const std::string& name, const Check& check, const F& f) {
           }};
 }
 // With a number on either side.
-template <class F>
-Row with_number(const std::string& name, const Check& check, const F& f) {
+template <class F> Row with_number(const std::string& name, const Check& check, const F& f) {
   return {name + " with a number", 1, 1, [=](Call& c) {
             check(c);
             const double number = 0.5 * double(c.between(1, 4));
@@ -57,8 +54,7 @@ Row with_number(const std::string& name, const Check& check, const F& f) {
             return left ? c(name, f, number, c[0]) : c(name, f, c[0], number);
           }};
 }
-template <class F>
-Row ternary(const std::string& name, const Check& check, const F& f) {
+template <class F> Row ternary(const std::string& name, const Check& check, const F& f) {
   return {name, 3, 3, [=](Call& c) {
             need(broadcast_together(c.shape(0), c.shape(1)) && broadcast_together(c.shape(0), c.shape(2)) &&
                  broadcast_together(c.shape(1), c.shape(2)));
@@ -67,22 +63,10 @@ Row ternary(const std::string& name, const Check& check, const F& f) {
           }};
 }
 
-template <class F>
-Row unary(const std::string& name, const F& f) {
-  return unary(name, anything, f);
-}
-template <class F>
-Row binary(const std::string& name, const F& f) {
-  return binary(name, anything, f);
-}
-template <class F>
-Row ternary(const std::string& name, const F& f) {
-  return ternary(name, anything, f);
-}
-template <class F>
-Row with_number(const std::string& name, const F& f) {
-  return with_number(name, anything, f);
-}
+template <class F> Row unary(const std::string& name, const F& f) { return unary(name, anything, f); }
+template <class F> Row binary(const std::string& name, const F& f) { return binary(name, anything, f); }
+template <class F> Row ternary(const std::string& name, const F& f) { return ternary(name, anything, f); }
+template <class F> Row with_number(const std::string& name, const F& f) { return with_number(name, anything, f); }
 
 inline Chosen some_axes(Call& c) {
   if (c.chance(4)) return {true, {}};
@@ -100,8 +84,7 @@ inline std::size_t group(const Call& c, const Chosen& axes) {
   return c[0].size() / left;
 }
 
-template <class F>
-Row reduction(const std::string& name, const F& f) {
+template <class F> Row reduction(const std::string& name, const F& f) {
   return {name, 1, 1, [=](Call& c) {
             const Chosen axes = some_axes(c);
             const bool keep = c.chance();
@@ -115,8 +98,7 @@ Row reduction(const std::string& name, const F& f) {
             return c(name, f, c[0], axes, keep);
           }};
 }
-template <class F>
-Row along_axis(const std::string& name, const F& f, std::size_t fewest) {
+template <class F> Row along_axis(const std::string& name, const F& f, std::size_t fewest) {
   return {name, 1, 1, [=](Call& c) {
             const int axis = c.axis(c.shape().size());
             need(c[0].size() >= fewest);

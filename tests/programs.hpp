@@ -133,16 +133,14 @@ class Call {
   V held(const V& x);
 
   /// f(x...), written down as such.
-  template <class F, class... X>
-  Many operator()(const std::string& name, const F& f, const X&... x);
+  template <class F, class... X> Many operator()(const std::string& name, const F& f, const X&... x);
 
   Random random;
   std::string text;
 
  private:
   friend class Run;
-  template <class X>
-  std::string shown(const X& x) const;
+  template <class X> std::string shown(const X& x) const;
 
   Run& run_;
   std::size_t line_;
@@ -219,8 +217,7 @@ class Run {
 
 // Writing down
 
-template <class Range>
-std::string list(const Range& range) {
+template <class Range> std::string list(const Range& range) {
   std::string text = "{";
   for (auto x = range.begin(); x != range.end(); ++x) text += (x == range.begin() ? "" : ", ") + std::to_string(*x);
   return text + "}";
@@ -260,8 +257,7 @@ struct Draw {
   operator V() const { return Random(seed).normal<double>(shape); }
 };
 
-template <class X>
-std::string Call::shown(const X& x) const {
+template <class X> std::string Call::shown(const X& x) const {
   if constexpr (std::is_same_v<X, V>) {
     for (const Value& operand : operands_)
       if (operand.x.shared().get() == x.shared().get() && operand.x.slot().index == x.slot().index) return operand.name;
@@ -297,8 +293,7 @@ std::string Call::shown(const X& x) const {
   }
 }
 
-template <class F, class... X>
-Many Call::operator()(const std::string& name, const F& f, const X&... x) {
+template <class F, class... X> Many Call::operator()(const std::string& name, const F& f, const X&... x) {
   if (run_.text) {
     const std::vector<std::string> arguments{shown(x)...};
     const bool infix = name.starts_with("operator") && arguments.size() == 2;

@@ -225,8 +225,7 @@ void check_inner(const V& a, const V& b, const V& c, const V& d) {
   CHECK(std::abs(left - inner(c, d).first) <= 1e-14 * size);
 }
 
-template <class T>
-struct Tagger : nn::Module<T> {
+template <class T> struct Tagger : nn::Module<T> {
   nn::Embedding<T> words;
   nn::LSTM<T> lstm;
   nn::Linear<T> scores;
@@ -246,14 +245,12 @@ struct Tagger : nn::Module<T> {
   }
 };
 
-template <class T>
-bool same_bits(const Array<T>& a, const Array<T>& b) {
+template <class T> bool same_bits(const Array<T>& a, const Array<T>& b) {
   return Shape(a.shape()) == Shape(b.shape()) && !std::memcmp(a.data(), b.data(), a.size() * sizeof(T));
 }
 
 // The parameters after a few steps of training.
-template <class T>
-std::vector<Array<T>> trained(std::uint64_t seed) {
+template <class T> std::vector<Array<T>> trained(std::uint64_t seed) {
   Random random(seed);
   const Tagger<T> model(random);
   nn::Adam<T> optimizer(model.parameters(), {.learning_rate = 1e-2});

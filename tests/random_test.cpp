@@ -37,8 +37,7 @@ std::vector<double> uniforms(Random random, std::size_t n) {
 
 // The largest distance of the share of numbers below x from the distribution function, times √n; above 1.95 in one of
 // a thousand samples (Kolmogorov).
-template <class F>
-double kolmogorov(std::vector<double> xs, const F& distribution) {
+template <class F> double kolmogorov(std::vector<double> xs, const F& distribution) {
   std::ranges::sort(xs);
   const auto n = static_cast<double>(xs.size());
   double most = 0;

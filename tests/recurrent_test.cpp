@@ -17,8 +17,7 @@ struct ResetBefore : nn::GRU<double> {
 
 #define EVERY_LAYER nn::RNN<double>, nn::LSTM<double>, nn::GRU<double>, ResetBefore
 
-template <std::size_t states>
-double difference(const std::array<V, states>& a, const std::array<V, states>& b) {
+template <std::size_t states> double difference(const std::array<V, states>& a, const std::array<V, states>& b) {
   double most = 0;
   for (std::size_t n = 0; n < states; ++n) most = std::max(most, difference(a[n], b[n]));
   return most;
@@ -28,23 +27,20 @@ std::int64_t integer(std::size_t k) { return static_cast<std::int64_t>(k); }
 
 V column(const V& x, std::size_t k) { return slice(x, 1, integer(k), integer(k + 1)); }
 
-template <class State>
-State column_of(const State& state, std::size_t k) {
+template <class State> State column_of(const State& state, std::size_t k) {
   State part;
   for (std::size_t n = 0; n < state.size(); ++n) part[n] = column(state[n], k);
   return part;
 }
 
-template <class Layer>
-typename Layer::State random_state(const Layer& layer, std::size_t batch, Random& random) {
+template <class Layer> typename Layer::State random_state(const Layer& layer, std::size_t batch, Random& random) {
   typename Layer::State state;
   for (V& entry : state) entry = random.normal<double>({layer.cells().size(), batch, layer.options().hidden});
   return state;
 }
 
 // Σ v ⊙ x over the output and the state of a result.
-template <class State>
-V contract(const V& output, const State& state, const V& v, const State& of_state) {
+template <class State> V contract(const V& output, const State& state, const V& v, const State& of_state) {
   V total = sum(output * v);
   for (std::size_t n = 0; n < state.size(); ++n) total = total + sum(state[n] * of_state[n]);
   return total;

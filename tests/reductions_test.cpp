@@ -5,20 +5,17 @@ namespace unroll::primitives {
 namespace {
 
 // f of the elements along some axes, or along all.
-template <class F>
-Reference over(const std::vector<int>& axes, bool keep, const F& f) {
+template <class F> Reference over(const std::vector<int>& axes, bool keep, const F& f) {
   return naive([=](const A& x) {
     std::vector<std::size_t> chosen;
     for (const int axis : axes) chosen.push_back(std::size_t(axis < 0 ? axis + int(x.dimension()) : axis));
     return folded(x, chosen, keep, f);
   });
 }
-template <class F>
-Reference over_all(const F& f) {
+template <class F> Reference over_all(const F& f) {
   return naive([=](const A& x) { return folded(x, all_axes(x), false, f); });
 }
-template <class F>
-Reference along(int axis, const F& f) {
+template <class F> Reference along(int axis, const F& f) {
   return naive([=](const A& x) { return by_lines(x, axis < 0 ? last_axis(x) : std::size_t(axis), f); });
 }
 
@@ -38,8 +35,7 @@ double log_sum_of(const Line& x) {
   return std::log(powers);
 }
 // f of each number of a line.
-template <class F>
-Line each(Line x, const F& f) {
+template <class F> Line each(Line x, const F& f) {
   std::transform(x.begin(), x.end(), x.begin(), f);
   return x;
 }
@@ -134,8 +130,7 @@ TEST_CASE("every reduction has its value, first and second derivatives, for all 
 TEST_CASE("every reduction that is declared has a row") { check_names(reductions(), {"Reductions"}); }
 
 // The derivative of Σw ⊙ f(x) by x.
-template <class F>
-A slope(const F& f, const A& x, const A& weights) {
+template <class F> A slope(const F& f, const A& x, const A& weights) {
   Tape<double> tape;
   const Variable<double> watched = tape.watch(x);
   return tape.backward(sum(f(watched) * weights))[watched];

@@ -16,8 +16,7 @@ inline V of(const Shape& shape) { return numbers(shape); }
 /// What is refused; unlike a std::function, it costs a compiler of hundreds of them next to nothing.
 class Call {
  public:
-  template <class F>
-  Call(const F& f) : f_(&f), call_([](const void* f) { (*static_cast<const F*>(f))(); }) {}
+  template <class F> Call(const F& f) : f_(&f), call_([](const void* f) { (*static_cast<const F*>(f))(); }) {}
   void operator()() const { call_(f_); }
 
  private:

@@ -20,8 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-template <class T>
-struct Model : nn::Module<T> {
+template <class T> struct Model : nn::Module<T> {
   Parameter<T> weight, bias;
   explicit Model(T first) : weight(Array<T>{{first, 2, 3}, {4, 5, 6}}), bias(Array<T>{first, -first}) {
     this->add("lstm.weight", weight);
@@ -29,8 +28,7 @@ struct Model : nn::Module<T> {
   }
 };
 
-template <class T>
-struct Tied : nn::Module<T> {
+template <class T> struct Tied : nn::Module<T> {
   Parameter<T> weight{Array<T>{1, 2}};
   Tied() {
     this->add("embedding", weight);

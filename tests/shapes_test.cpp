@@ -5,8 +5,7 @@ namespace unroll::primitives {
 namespace {
 
 // y[position] = x[f(position)]
-template <class F>
-A picked(const A& x, const Shape& shape, const F& f) {
+template <class F> A picked(const A& x, const Shape& shape, const F& f) {
   return indexed(shape, [&](const Shape& position) { return at(x, f(position)); });
 }
 // Every step-th index from begin to end along an axis.
@@ -58,8 +57,7 @@ A squared(A x) {
 std::vector<std::size_t> ones_of(std::size_t count) { return std::vector<std::size_t>(count, 1); }
 
 // The elements of parts, one part after the other.
-template <class Parts>
-auto all(const Parts& parts) {
+template <class Parts> auto all(const Parts& parts) {
   auto rows = std::vector(parts.begin(), parts.end());
   for (auto& row : rows) row = reshape(row, {-1});
   return concatenate(rows);

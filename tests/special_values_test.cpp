@@ -19,13 +19,11 @@ using L = long double;
 
 constexpr L nan = std::numeric_limits<L>::quiet_NaN();
 
-template <class T>
-using Numbers = std::vector<T>;
+template <class T> using Numbers = std::vector<T>;
 
 // Zeros, subnormal, small, whole and half numbers, those about which eˣ stops being normal or finite, the largest, ∞,
 // NaN.
-template <class T>
-Numbers<T> grid() {
+template <class T> Numbers<T> grid() {
   using Limits = std::numeric_limits<T>;
   Numbers<T> result;
   for (double size : {0.,   0.25,  0.5,  1.,   1.5,   2.,   3.,   10.,  20.,  87.5, 88.6,      88.75,
@@ -40,8 +38,7 @@ Numbers<T> grid() {
 }
 
 // |got − want| in units of the last place of `want` as a T; what is special must be equal.
-template <class T>
-double ulps(T got, L want) {
+template <class T> double ulps(T got, L want) {
   const T nearest = T(want);
   if (std::isnan(got) || std::isnan(nearest)) return std::isnan(got) && std::isnan(nearest) ? 0 : HUGE_VAL;
   if (std::isinf(got) || std::isinf(nearest)) return got == nearest ? 0 : HUGE_VAL;
@@ -50,8 +47,7 @@ double ulps(T got, L want) {
   return double(std::abs(L(got) - want) / std::ldexp(L(1), exponent - Limits::digits));
 }
 
-template <class T>
-std::string line(const std::string& what, const Numbers<T>& x, T got, L want) {
+template <class T> std::string line(const std::string& what, const Numbers<T>& x, T got, L want) {
   std::ostringstream text;
   text.precision(std::numeric_limits<T>::max_digits10);
   text << what << (sizeof(T) == 4 ? ", float, at" : ", double, at");
@@ -61,32 +57,28 @@ std::string line(const std::string& what, const Numbers<T>& x, T got, L want) {
 }
 
 // Allows `most` units in the last place, or so much.
-template <class T>
-void check(const std::string& what, const Numbers<T>& x, T got, L want, double most, L so_much = 0) {
+template <class T> void check(const std::string& what, const Numbers<T>& x, T got, L want, double most, L so_much = 0) {
   const bool signs = got != 0 || want != 0 || std::signbit(got) == std::signbit(want);
   const bool close = ulps(got, want) <= most || std::abs(got - want) <= so_much;
   // The sign of a derivative that is 0 has no meaning.
   CHECK_MESSAGE((close && (signs || most != 4)), line(what, x, got, want));
 }
 
-template <class T>
-Array<T> array_of(const Numbers<T>& numbers) {
+template <class T> Array<T> array_of(const Numbers<T>& numbers) {
   Array<T> result = zeros<T>({numbers.size()}).value();
   std::copy(numbers.begin(), numbers.end(), result.begin());
   return result;
 }
 
 // Σ dy/dx of each y by the same x, recorded; nothing where y is constant.
-template <class T>
-Variable<T> slope(Tape<T>& tape, const Variable<T>& y, const Variable<T>& x) {
+template <class T> Variable<T> slope(Tape<T>& tape, const Variable<T>& y, const Variable<T>& x) {
   if (tape.index_of(y) == Node<T>::constant) return zeros<T>(x.shape());
   return tape.gradient(y, {x}, ones<T>(y.shape()))[0];
 }
 
 using Reference = std::function<L(L)>;
 
-template <class T>
-struct Unary {
+template <class T> struct Unary {
   std::string name;
   std::function<Variable<T>(const Variable<T>&)> f;
   Reference value, first, second;
@@ -103,15 +95,13 @@ L phi(L x) { return std::exp(-finite(x) * finite(x) / 2) / std::sqrt(2 * std::nu
 L normal(L x) { return std::erfc(-x / std::numbers::sqrt2_v<L>) / 2; }
 L softened(L x) { return std::max(x, L(0)) + std::log1p(std::exp(-std::abs(x))); }
 // b aᵇ⁻¹; so large an exponent b is even, which b − 1 as a number may be too, but for −0.
-template <class T>
-L power_slope(L a, L b) {
+template <class T> L power_slope(L a, L b) {
   const bool even = std::abs(b) >= 2 / std::numeric_limits<T>::epsilon();
   const L power = T(even && a < 0 ? -std::pow(-a, b) : std::pow(a, even && a == 0 ? b : b - 1));
   return b == 0 ? (std::isnan(a) ? nan : 0) : power == 0 ? 0 : b * power;
 }
 
-template <class T>
-std::vector<Unary<T>> unary() {
+template <class T> std::vector<Unary<T>> unary() {
   using V = Variable<T>;
   using std::exp, std::sqrt, std::abs;
   std::vector<Unary<T>> rows{
@@ -176,8 +166,7 @@ std::vector<Unary<T>> unary() {
 
 using BinaryReference = std::function<L(L, L)>;
 
-template <class T>
-struct Binary {
+template <class T> struct Binary {
   std::string name;
   std::function<Variable<T>(const Variable<T>&, const Variable<T>&)> f;
   BinaryReference value, by_a, by_b;
@@ -186,8 +175,7 @@ struct Binary {
 // One where the first holds, none where the second does, half of it where neither, as for ties.
 L share(bool all, bool none, L a, L b) { return all ? 1 : none ? 0 : a == b ? L(0.5) : nan; }
 
-template <class T>
-std::vector<Binary<T>> binary() {
+template <class T> std::vector<Binary<T>> binary() {
   using V = Variable<T>;
   // eˣ and differences in T: what comes after may be infinite by them.
   const auto exponential = [](L x) { return L(T(std::exp(x))); };
@@ -242,8 +230,7 @@ std::vector<Binary<T>> binary() {
   };
 }
 
-template <class T>
-void check_unary(const Unary<T>& row) {
+template <class T> void check_unary(const Unary<T>& row) {
   const Numbers<T> points = grid<T>();
   Tape<T> tape;
   const Variable<T> x = tape.watch(array_of(points));
@@ -260,8 +247,7 @@ void check_unary(const Unary<T>& row) {
   }
 }
 
-template <class T>
-void check_binary(const Binary<T>& row) {
+template <class T> void check_binary(const Binary<T>& row) {
   const Numbers<T> points = grid<T>();
   Numbers<T> as, bs;
   for (T a : points)
@@ -288,8 +274,7 @@ void check_binary(const Binary<T>& row) {
 }
 
 // Numbers of all sizes for which functions are ordinary, and those next to where sin and cos are 0.
-template <class T>
-Numbers<T> ordinary() {
+template <class T> Numbers<T> ordinary() {
   Numbers<T> result;
   Random random(3);
   for (T x : random.uniform<T>({20000}, -15, 15)) result.push_back(x);
@@ -298,8 +283,7 @@ Numbers<T> ordinary() {
   return result;
 }
 
-template <class T>
-void check_ordinary(const Unary<T>& row) {
+template <class T> void check_ordinary(const Unary<T>& row) {
   const L quanta = row.quanta * std::numeric_limits<T>::denorm_min();
   const Numbers<T> points = ordinary<T>();
   const Array<T> y = row.f(Variable<T>(array_of(points))).value();

@@ -18,15 +18,13 @@ inline std::string length_of(std::uint64_t length) {
 }
 
 // The text of the Error that f throws, without the directory.
-template <class F>
-std::string refusal_by(const F& f) {
+template <class F> std::string refusal_by(const F& f) {
   const std::string text = error_of(f);
   const std::size_t colon = text.find(": "), slash = text.rfind('/', colon);
   return slash < colon ? text.substr(slash + 1) : text;
 }
 
-template <class Element>
-nn::StoredTensor stored(nn::Dtype dtype, const std::vector<Element>& values) {
+template <class Element> nn::StoredTensor stored(nn::Dtype dtype, const std::vector<Element>& values) {
   nn::StoredTensor tensor;
   tensor.dtype = dtype;
   tensor.shape = {values.size()};

@@ -14,8 +14,7 @@
 namespace unroll {
 
 /// What the Error says that `f` throws.
-template <class F>
-std::string error_of(const F& f) {
+template <class F> std::string error_of(const F& f) {
   try {
     f();
   } catch (const Error& error) {

@@ -15,8 +15,7 @@ using namespace unroll;
 
 namespace {
 
-template <class T>
-struct Tagger : nn::Module<T> {
+template <class T> struct Tagger : nn::Module<T> {
   nn::Embedding<T> words;
   nn::GRU<T> gru;
   nn::Linear<T> scores;
@@ -37,8 +36,7 @@ struct Tagger : nn::Module<T> {
 const Indices tokens{{1, 4, 0}, {2, 3, 0}, {0, 1, 0}}, labels{{0, 1, -100}, {2, 0, -100}, {1, -100, -100}},
     lengths{3, 2, 0};
 
-template <class T>
-Variable<T> loss_of(const Tagger<T>& model) {
+template <class T> Variable<T> loss_of(const Tagger<T>& model) {
   return nn::cross_entropy(model(tokens, lengths), labels);
 }
 
@@ -312,8 +310,7 @@ TEST_CASE("losses of large logits and of probabilities of 0 and 1 are finite and
 }
 
 // Numbers, or what numbers of the order of 1e9 tend to.
-template <class T>
-bool is_limit(const Array<T>& limit, const Array<T>& near) {
+template <class T> bool is_limit(const Array<T>& limit, const Array<T>& near) {
   constexpr T large = T(1e6), tolerance = std::numeric_limits<T>::epsilon() * 8;
   for (std::size_t k = 0; k < near.size(); ++k) {
     const T a = limit.flat(k), b = near.flat(k);

@@ -11,14 +11,12 @@ using namespace unroll;
 
 namespace {
 
-template <class T = float>
-nn::WordVectors<T> vectors(const std::string& text) {
+template <class T = float> nn::WordVectors<T> vectors(const std::string& text) {
   std::istringstream in(text);
   return nn::read_word_vectors<T>(in, "vectors.txt");
 }
 
-template <class T = float>
-std::string vectors_error(const std::string& text) {
+template <class T = float> std::string vectors_error(const std::string& text) {
   return error_of([&] { vectors<T>(text); });
 }
 

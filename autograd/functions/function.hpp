@@ -20,10 +20,7 @@ inline constexpr unsigned other = 16;     ///< of two operands, the one that the
 /// The rule of an operand that gets the adjoint of the result as it is; a sweep then hands it on without a copy.
 struct Pass {
   /// g
-  template <class X, class... Kept>
-  constexpr const X& operator()(const X& g, const Kept&...) const {
-    return g;
-  }
+  template <class X, class... Kept> constexpr const X& operator()(const X& g, const Kept&...) const { return g; }
 };
 
 namespace detail {
@@ -31,14 +28,11 @@ namespace detail {
 /// Stands for the rule of an operand that is never differentiated.
 struct NoRule {};
 
-template <class A, class B>
-inline constexpr bool same = false;
-template <class A>
-inline constexpr bool same<A, A> = true;
+template <class A, class B> inline constexpr bool same = false;
+template <class A> inline constexpr bool same<A, A> = true;
 
 /// An elementwise function of up to three operands: its value and the rule of each operand.
-template <unsigned Keep, class Value, class A = NoRule, class B = NoRule, class C = NoRule>
-struct Function {
+template <unsigned Keep, class Value, class A = NoRule, class B = NoRule, class C = NoRule> struct Function {
   const char* name;
   [[no_unique_address]] Value value;
   [[no_unique_address]] A a{};
@@ -55,8 +49,7 @@ struct Function {
                                    ((Keep & keep::first) != 0) + ((Keep & keep::second) != 0) +
                                    ((Keep & keep::third) != 0);
 
-  template <int operand>
-  constexpr const auto& rule() const {
+  template <int operand> constexpr const auto& rule() const {
     if constexpr (operand == 0)
       return a;
     else if constexpr (operand == 1)
@@ -72,8 +65,7 @@ constexpr Function<Keep, Value, Rules...> function(const char* name, Value value
 }
 
 /// Calls f with the first N elements of x.
-template <int N, class F, class X>
-constexpr auto spread(const F& f, const X* x) {
+template <int N, class F, class X> constexpr auto spread(const F& f, const X* x) {
   static_assert(1 <= N && N <= 5);
   if constexpr (N == 1) return f(x[0]);
   if constexpr (N == 2) return f(x[0], x[1]);
@@ -82,8 +74,7 @@ constexpr auto spread(const F& f, const X* x) {
   if constexpr (N == 5) return f(x[0], x[1], x[2], x[3], x[4]);
 }
 
-template <class F>
-F plain(const F&);  // only for decltype: the type without const and reference
+template <class F> F plain(const F&);  // only for decltype: the type without const and reference
 
 }  // namespace detail
 }  // namespace unroll

@@ -11,10 +11,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 /// x where it is not 0, else 1: keeps a choice that is not taken, and its derivatives, finite.
-template <class X>
-constexpr X nonzero_or_one(const X& x) {
-  return select(nonzero(x), x, X(1));
-}
+template <class X> constexpr X nonzero_or_one(const X& x) { return select(nonzero(x), x, X(1)); }
 
 namespace functions {
 
@@ -233,19 +230,16 @@ inline constexpr auto equal =
     function<keep::nothing>("equal", []<class X>(const X& a, const X& b) { return select(a == b, X(1), X(0)); });
 
 /// A list of functions.
-template <const auto&... function>
-struct List {
+template <const auto&... function> struct List {
   static constexpr int size = sizeof...(function);
   /// The position of a function in the list.
-  template <class F>
-  static constexpr int index_of() {
+  template <class F> static constexpr int index_of() {
     int index = 0;
     (void)((same<decltype(plain(function)), F> || (++index, false)) || ...);
     return index;
   }
   /// Whether F is the value of one of them.
-  template <class F>
-  static constexpr bool is_value = (same<decltype(plain(function.value)), F> || ...);
+  template <class F> static constexpr bool is_value = (same<decltype(plain(function.value)), F> || ...);
 };
 
 /// The functions that have vector kernels.

@@ -11,16 +11,10 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// a where the condition holds, else b.
-template <class X>
-constexpr X select(bool condition, const X& a, const X& b) {
-  return condition ? a : b;
-}
+template <class X> constexpr X select(bool condition, const X& a, const X& b) { return condition ? a : b; }
 
 /// Whether x ≠ 0, as a condition for select; so is NaN, which a vector's own ≠ denies.
-template <class X>
-constexpr auto nonzero(const X& x) {
-  return !(x == X(0));
-}
+template <class X> constexpr auto nonzero(const X& x) { return !(x == X(0)); }
 
 // Inline where a call for each vector would cost as much as the function itself.
 namespace detail::maths {
@@ -31,8 +25,7 @@ concept VectorLike = requires {
 };
 
 /// The constant c; in float, the nearest one.
-template <class X>
-constexpr X number(double c) {
+template <class X> constexpr X number(double c) {
   if constexpr (requires { typename X::value_type; })
     return X(static_cast<typename X::value_type>(c));
   else
@@ -40,28 +33,20 @@ constexpr X number(double c) {
 }
 
 /// max(x, −1000), below which eˣ is 0 in every type: 0 · x can be written without the NaN of 0 · ∞.
-template <class X>
-X bounded_below(const X& x) {
-  return select(x < X(-1000), X(-1000), x);
-}
+template <class X> X bounded_below(const X& x) { return select(x < X(-1000), X(-1000), x); }
 
 /// x within ±1000, beyond which e^−|x| is 0 in every type.
-template <class X>
-X bounded(const X& x) {
-  return select(x > X(1000), X(1000), bounded_below(x));
-}
+template <class X> X bounded(const X& x) { return select(x > X(1000), X(1000), bounded_below(x)); }
 
 /// The polynomial of these coefficients, from that of the highest power down.
-template <class X, class... Lower>
-inline X polynomial(const X& x, double highest, Lower... lower) {
+template <class X, class... Lower> inline X polynomial(const X& x, double highest, Lower... lower) {
   X y = number<X>(highest);
   ((y = y * x + number<X>(lower)), ...);
   return y;
 }
 
 /// f(a, b) of numbers, lane by lane.
-template <class X, class F>
-inline X each_lane(const X& a, const X& b, const F& f) {
+template <class X, class F> inline X each_lane(const X& a, const X& b, const F& f) {
   typename X::value_type x[X::size], y[X::size];
   a.store_unaligned(x);
   b.store_unaligned(y);
@@ -70,15 +55,13 @@ inline X each_lane(const X& a, const X& b, const F& f) {
 }
 
 /// eˣ of a vector as (e^(x/2))², where eˣ is infinite or subnormal; out of line, since it is seldom needed.
-template <class X>
-[[gnu::noinline]] X exp_far_from_zero(const X& x) {
+template <class X> [[gnu::noinline]] X exp_far_from_zero(const X& x) {
   const X y = exp(X(x * number<X>(0.5)));
   return y * y;
 }
 
 /// eˣ; xsimd's is infinite too early and never subnormal.
-template <class X>
-inline X exp(const X& x) {
+template <class X> inline X exp(const X& x) {
   using std::exp;
   if constexpr (VectorLike<X>) {
     const X y = exp(x);
@@ -89,8 +72,7 @@ inline X exp(const X& x) {
   }
 }
 
-template <class X>
-inline X log(const X& x) {
+template <class X> inline X log(const X& x) {
   using std::log;
   if constexpr (VectorLike<X>) {
     // xsimd's is wrong for subnormal numbers, so small ones are scaled up by 2¹⁰⁰.
@@ -101,8 +83,7 @@ inline X log(const X& x) {
   }
 }
 
-template <class X>
-inline X log1p(const X& x) {
+template <class X> inline X log1p(const X& x) {
   using std::log1p;
   if constexpr (VectorLike<X>)
     return select(nonzero(x), log1p(x), x);
@@ -110,8 +91,7 @@ inline X log1p(const X& x) {
     return log1p(x);
 }
 
-template <class X>
-inline X expm1(const X& x) {
+template <class X> inline X expm1(const X& x) {
   using std::expm1;
   if constexpr (VectorLike<X>)
     return select(nonzero(x), select(x > X(80), maths::exp(x), expm1(x)), x);
@@ -120,8 +100,7 @@ inline X expm1(const X& x) {
 }
 
 /// aᵇ; xsimd's is e^(b ln a), which is far from right to the last digits.
-template <class X>
-inline X pow(const X& a, const X& b) {
+template <class X> inline X pow(const X& a, const X& b) {
   using std::pow;
   if constexpr (VectorLike<X>)
     return each_lane(a, b, [](auto x, auto y) {
@@ -135,8 +114,7 @@ inline X pow(const X& a, const X& b) {
 }
 
 /// sin x; xsimd's is wrong where it is almost 0.
-template <class X>
-inline X sin(const X& x) {
+template <class X> inline X sin(const X& x) {
   using std::sin;
   if constexpr (VectorLike<X>)
     return each_lane(x, x, [](auto number, auto) {
@@ -149,8 +127,7 @@ inline X sin(const X& x) {
     return sin(x);
 }
 
-template <class X>
-inline X cos(const X& x) {
+template <class X> inline X cos(const X& x) {
   using std::cos;
   if constexpr (VectorLike<X>)
     return each_lane(x, x, [](auto number, auto) {
@@ -164,8 +141,7 @@ inline X cos(const X& x) {
 }
 
 /// 1 − Φ(x) of a vector x ≥ 0, Φ the normal distribution function; right to the last digits however small it is.
-template <class X>
-inline X normal_tail(const X& beyond) {
+template <class X> inline X normal_tail(const X& beyond) {
   const X x = select(beyond > X(40), X(40), beyond), square = x * x;
   // Of e^(−x²/2), what rounding took from the square is put back: x² = h² + (x − h)(x + h), and h² is exact.
   const X h = nearbyint(X(x * X(128))) * number<X>(1. / 128), lost = (h * h - square) + (x - h) * (x + h);
@@ -183,8 +159,7 @@ inline X normal_tail(const X& beyond) {
 }
 
 /// erf x of a vector |x| ≤ 1: erf x / x as a polynomial of x², interpolated at Chebyshev nodes
-template <class X>
-inline X erf_near_zero(const X& x) {
+template <class X> inline X erf_near_zero(const X& x) {
   return x * polynomial(X(x * x), -7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07,
                         1.6447424703317362e-06, -1.492473690741966e-05, 0.00012055294904839707, -0.0008548325975389692,
                         0.0052239776071164225, -0.02686617064323777, 0.11283791670945006, -0.37612638903183543,
@@ -192,8 +167,7 @@ inline X erf_near_zero(const X& x) {
 }
 
 /// erf x; xsimd's is NaN for large numbers and off by 70 units in the last place at 2.2.
-template <class X>
-inline X erf(const X& x) {
+template <class X> inline X erf(const X& x) {
   using std::erf;
   if constexpr (VectorLike<X>) {
     const X size = abs(x), far = X(1) - X(2) * normal_tail(X(size * number<X>(1.4142135623730951)));
@@ -204,8 +178,7 @@ inline X erf(const X& x) {
 }
 
 /// Φ(x), the normal distribution function
-template <class X>
-inline X normal(const X& x) {
+template <class X> inline X normal(const X& x) {
   const X half = number<X>(0.5), scaled = x * number<X>(0.7071067811865476);
   if constexpr (VectorLike<X>) {
     const X size = abs(x), tail = normal_tail(size);
@@ -216,8 +189,7 @@ inline X normal(const X& x) {
 }
 
 /// σ(x) = eˣ / (1 + eˣ), which unlike 1 / (1 + e⁻ˣ) is right for subnormal results
-template <class X>
-inline X logistic(const X& x) {
+template <class X> inline X logistic(const X& x) {
   if constexpr (requires { sigmoid(x); }) {
     return sigmoid(x);
   } else {

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "../error.hpp"
-#include "threads.hpp"
 #include "traverse.hpp"
 #include "vector_loops.hpp"
 
@@ -29,20 +28,16 @@ namespace unroll::detail {
 
 namespace {
 
-template <class T, class Single, class Double>
-constexpr auto version(Single single, Double twofold) {
+template <class T, class Single, class Double> constexpr auto version(Single single, Double twofold) {
   if constexpr (std::is_same_v<T, float>)
     return single;
   else
     return twofold;
 }
 
-template <class T>
-constexpr auto gemm = version<T>(cblas_sgemm, cblas_dgemm);
-template <class T>
-constexpr auto gemv = version<T>(cblas_sgemv, cblas_dgemv);
-template <class T>
-constexpr auto omatcopy = version<T>(cblas_somatcopy, cblas_domatcopy);
+template <class T> constexpr auto gemm = version<T>(cblas_sgemm, cblas_dgemm);
+template <class T> constexpr auto gemv = version<T>(cblas_sgemv, cblas_dgemv);
+template <class T> constexpr auto omatcopy = version<T>(cblas_somatcopy, cblas_domatcopy);
 
 int size(std::size_t x) {
   constexpr int most = std::numeric_limits<int>::max();
@@ -162,8 +157,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
   }
 }
 
-template <class T>
-void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
+template <class T> void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
   if (m == 0 || n == 0) return;
   omatcopy<T>(CblasRowMajor, CblasTrans, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
 }

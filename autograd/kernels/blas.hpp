@@ -4,14 +4,13 @@
 #include <cstddef>
 #include <string>
 
-#include "../visibility.hpp"
+#include "threads.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 /// A matrix in memory: rows of neighbouring elements, `pitch` apart.
-template <class T>
-struct Matrix {
+template <class T> struct Matrix {
   T* data;
   std::size_t pitch;
 };
@@ -22,11 +21,7 @@ void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const
                        Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add);
 
 /// b = aᵀ.   shapes: (m, n) (n, m)
-template <class T>
-void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
-
-/// As many threads as OpenBLAS was given at the start; one within SingleThreaded.
-std::size_t all_threads();
+template <class T> void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b);
 
 /// How many threads a product is worth: all for one of some hundred microseconds; smaller ones lose more by waiting for
 /// each other than they gain, and lose it all where another program has a core.

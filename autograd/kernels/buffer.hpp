@@ -12,8 +12,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 /// The storage of an Array: a value (copies are deep) over a Block, which the engine may share.
-template <class T>
-class Buffer {
+template <class T> class Buffer {
  public:
   using value_type = T;
   using allocator_type = std::allocator<T>;

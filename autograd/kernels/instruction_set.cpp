@@ -48,8 +48,7 @@ const InstructionSet& instruction_set() {
 }
 
 // What get(std::integral_constant) gives for that size; no other kernels need to be there.
-template <class T, class Get>
-const auto& chosen(const Get& get) {
+template <class T, class Get> const auto& chosen(const Get& get) {
   const int bytes = instruction_set().bytes;
   if constexpr (UNROLL_WIDE_KERNELS && sizeof(T) > 0) {
     if (bytes == 64) return get(std::integral_constant<int, 64>{});
@@ -71,14 +70,12 @@ const InstructionSet& choose(const std::vector<InstructionSet>& built, const std
 
 std::string about_kernels() { return instruction_set().name + ", of " + names(usable(built())); }
 
-template <class T>
-const Kernels<T>& kernels() {
+template <class T> const Kernels<T>& kernels() {
   static const Kernels<T>& best = chosen<T>([](auto bytes) -> const auto& { return kernels_for<T, bytes>(); });
   return best;
 }
 
-template <class T>
-const PanelKernels<T>& panel_kernels() {
+template <class T> const PanelKernels<T>& panel_kernels() {
   static const PanelKernels<T>& best =
       chosen<T>([](auto bytes) -> const auto& { return panel_kernels_for<T, bytes>(); });
   return best;

@@ -8,8 +8,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class X>
-constexpr X select(bool condition, const X& a, const X& b);
+template <class X> constexpr X select(bool condition, const X& a, const X& b);
 
 namespace detail {
 
@@ -17,8 +16,7 @@ namespace detail {
 inline constexpr std::size_t most_operands = 5;
 
 /// One operand of a loop: `row` elements from row to row, and along a row a step of 1, or of 0 for one value.
-template <class T>
-struct Stream {
+template <class T> struct Stream {
   T* data;
   std::ptrdiff_t row;
   std::ptrdiff_t step;
@@ -36,8 +34,7 @@ inline constexpr std::size_t few = 16, some = 8 * few;
 
 /// A sum and what rounding has lost of it, which goes into the next term: Kahan (1965), with an error that is exact
 /// whichever is larger, Knuth (1969), 4.2.2.
-template <class X>
-struct Compensated {
+template <class X> struct Compensated {
   X sum, lost;
 
   void operator+=(const X& x) {
@@ -49,15 +46,13 @@ struct Compensated {
 };
 
 /// The loops of a function: of its value and of the rules of its operands, null where there is none.
-template <class T>
-struct Loops {
+template <class T> struct Loops {
   Loop<T> value;
   Loop<T> rules[3];
 };
 
 /// The loops of a function F, run by Runner::run.
-template <class T, class Runner, class F>
-constexpr Loops<T> loops_of() {
+template <class T, class Runner, class F> constexpr Loops<T> loops_of() {
   Loops<T> loops{&Runner::template run<T, decltype(F::value), F::operands>, {}};
   if constexpr (!same<decltype(F::a), NoRule>) loops.rules[0] = &Runner::template run<T, decltype(F::a), F::arguments>;
   if constexpr (!same<decltype(F::b), NoRule>) loops.rules[1] = &Runner::template run<T, decltype(F::b), F::arguments>;

@@ -88,8 +88,7 @@ struct Recycled {
 };
 
 /// Counts the references inside what it points to.
-template <class Object>
-class Shared {
+template <class Object> class Shared {
  public:
   Shared() = default;
   explicit Shared(Object* object) : object_(object) { object_->references.store(1, std::memory_order_relaxed); }

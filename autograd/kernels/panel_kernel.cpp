@@ -5,16 +5,13 @@
 namespace unroll::detail {
 namespace {
 
-template <class T>
-using Lanes = xsimd::batch<T>;
+template <class T> using Lanes = xsimd::batch<T>;
 
 // As many rows at once as leave registers for a row of the panel: there are 32 of 64 bytes, else 16.
-template <class T>
-constexpr int most_rows = sizeof(Lanes<T>) == 64 ? 8 : 6;
+template <class T> constexpr int most_rows = sizeof(Lanes<T>) == 64 ? 8 : 6;
 
 // So many rows of c, and one panel of so many vectors and `columns` columns.
-template <class T, int rows, int vectors>
-void block(const PanelProduct<T>& p, std::size_t columns) {
+template <class T, int rows, int vectors> void block(const PanelProduct<T>& p, std::size_t columns) {
   constexpr std::size_t width = Lanes<T>::size, all = vectors * width;
   alignas(64) T part[rows][all];  // of c, where the panel is wider
   T* const c = columns == all ? p.c : part[0];
@@ -58,8 +55,7 @@ void rows_of(std::size_t count, const PanelProduct<T>& p, std::size_t columns) {
     rows_of<T, rows - 1, vectors>(count, p, columns);
 }
 
-template <class T>
-void multiply(const PanelProduct<T>& p) {
+template <class T> void multiply(const PanelProduct<T>& p) {
   constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 512;
   const std::size_t blocks = (p.m + most - 1) / most;
   for (std::size_t column = 0; column < p.n; column += 2 * width) {
@@ -113,15 +109,11 @@ void pack(std::size_t n, std::size_t k, const T* weight, std::size_t row, bool t
   }
 }
 
-template <class T>
-constexpr PanelKernels<T> kernels{2 * Lanes<T>::size, &pack<T>, &multiply<T>};
+template <class T> constexpr PanelKernels<T> kernels{2 * Lanes<T>::size, &pack<T>, &multiply<T>};
 
 }  // namespace
 
-template <class T, int bytes>
-const PanelKernels<T>& panel_kernels_for() {
-  return kernels<T>;
-}
+template <class T, int bytes> const PanelKernels<T>& panel_kernels_for() { return kernels<T>; }
 
 template const PanelKernels<float>& panel_kernels_for<float, sizeof(Lanes<float>)>();
 template const PanelKernels<double>& panel_kernels_for<double, sizeof(Lanes<double>)>();

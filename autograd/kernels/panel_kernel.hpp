@@ -10,8 +10,7 @@ namespace detail {
 
 /// c = start + a b; no start is zeros, and its rows may be one and the same.
 /// shapes: a (m, k), b (k, n), start and c (m, n)
-template <class T>
-struct PanelProduct {
+template <class T> struct PanelProduct {
   std::size_t m, n, k;
   const T* a;
   std::size_t row_a;
@@ -24,20 +23,17 @@ struct PanelProduct {
 
 /// The kernels for one size of vector registers. A panel has `columns` columns, row after row; the last one has half of
 /// them if that is enough, and zeros beyond the last column.
-template <class T>
-struct PanelKernels {
+template <class T> struct PanelKernels {
   std::size_t columns;
   /// Copies columns of a weight whose rows are `row` apart, or those of its transpose.   shape of the panels: (k, n)
   void (*pack)(std::size_t n, std::size_t k, const T* weight, std::size_t row, bool transposed, T* panels);
   void (*multiply)(const PanelProduct<T>& product);
 };
 
-template <class T, int bytes>
-const PanelKernels<T>& panel_kernels_for();
+template <class T, int bytes> const PanelKernels<T>& panel_kernels_for();
 
 /// The kernels for this processor.
-template <class T>
-const PanelKernels<T>& panel_kernels();
+template <class T> const PanelKernels<T>& panel_kernels();
 
 }  // namespace detail
 }  // namespace unroll

@@ -35,8 +35,7 @@ const T* kept_panels(const PanelProduct<T>& product, Matrix<const T> weight, boo
 }
 
 // The product's columns from one on.
-template <class T>
-PanelProduct<T> columns_of(PanelProduct<T> product, std::size_t first, std::size_t n) {
+template <class T> PanelProduct<T> columns_of(PanelProduct<T> product, std::size_t first, std::size_t n) {
   product.n = n;
   if (product.panels) product.panels += first * product.k;
   if (product.start) product.start += first;

@@ -18,8 +18,7 @@ using namespace detail;
 namespace {
 
 // Whether `done` holds soon: to sleep and to be woken takes as long as a small job.
-template <class Done>
-bool soon(const Done& done) {
+template <class Done> bool soon(const Done& done) {
   for (int k = 0; k < 400; ++k) {
     if (done()) return true;
     std::this_thread::yield();

@@ -29,6 +29,9 @@ class SingleThreaded {
   const bool outer_;
 };
 
+/// As many as OpenBLAS was given at the start, whose file says so; one within SingleThreaded.
+std::size_t all_threads();
+
 /// Calls f(begin, end) for each of `threads` parts of what is numbered from 0 to size; they begin at multiples of unit.
 void in_parts(std::size_t size, std::size_t unit, std::size_t threads,
               const std::function<void(std::size_t, std::size_t)>& f);

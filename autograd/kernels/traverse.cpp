@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "blas.hpp"
 #include "threads.hpp"
 #include "vector_loops.hpp"
 
 namespace unroll::detail {
 
-template <class T>
-Strided<T> strided(const View<T>& x, const Shape& shape) {
+template <class T> Strided<T> strided(const View<T>& x, const Shape& shape) {
   Strided<T> result{x.data, {}};
   const Shape& own = *x.shape;
   const std::size_t offset = shape.size() - own.size();
@@ -87,8 +85,7 @@ struct Nest {
   }
 };
 
-template <class T>
-struct Traversal {
+template <class T> struct Traversal {
   Loop<T> loop;
   const void* function;
   std::size_t operands;
@@ -157,15 +154,13 @@ struct Traversal {
 
 }  // namespace
 
-template <class T>
-void Parts<T>::add(const T* x) {
+template <class T> void Parts<T>::add(const T* x) {
   T* const part = memory_.data();
   for (std::size_t j = 0; j < size_; ++j) part[j] += x[j];
   if (++terms_ == few) fold();
 }
 
-template <class T>
-void Parts<T>::fold() {
+template <class T> void Parts<T>::fold() {
   terms_ = 0;
   T *const part = memory_.data(), *const sum = part + size_, *const lost = sum + size_;
   for (std::size_t j = 0; j < size_; ++j) {
@@ -177,8 +172,7 @@ void Parts<T>::fold() {
   }
 }
 
-template <class T>
-const T* Parts<T>::sum() {
+template <class T> const T* Parts<T>::sum() {
   fold();
   return memory_.data() + size_;
 }

@@ -10,19 +10,16 @@ namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 /// Memory seen through the distance between neighbours along each axis.
-template <class T>
-struct Strided {
+template <class T> struct Strided {
   T* data;
   std::array<std::ptrdiff_t, Shape::most> strides;
 };
 
 /// x as it looks when it is broadcast to a shape: distance 0 along the axes that are repeated.
-template <class T>
-Strided<T> strided(const View<T>& x, const Shape& shape);
+template <class T> Strided<T> strided(const View<T>& x, const Shape& shape);
 
 /// The operands of an elementwise function.
-template <class T>
-struct Inputs {
+template <class T> struct Inputs {
   std::size_t count = 0;
   std::array<View<const T>, most_operands> views;
 
@@ -43,8 +40,7 @@ struct Inputs {
 };
 
 /// Arrays that are added up: few of them one after the other into a part, and the parts without loss.
-template <class T>
-class Parts {
+template <class T> class Parts {
  public:
   explicit Parts(std::size_t size) : size_(size), memory_(3 * size, T(0)) {}
   /// Zeros, to be added to.

@@ -27,10 +27,8 @@ struct Vector {
 
  private:
   // Only what is called is compiled: rules are assigned or added, values assigned, but for these.
-  template <class F, const auto& f>
-  static constexpr bool is = same<F, decltype(plain(f.value))>;
-  template <class F>
-  static constexpr bool maximises = is<F, functions::copy>;
+  template <class F, const auto& f> static constexpr bool is = same<F, decltype(plain(f.value))>;
+  template <class F> static constexpr bool maximises = is<F, functions::copy>;
   template <class F>
   static constexpr bool adds =
       !functions::Vectorised::is_value<F> || is<F, functions::copy> || is<F, functions::exp_difference>;
@@ -40,16 +38,14 @@ struct Vector {
   // Keeps a NaN, whichever side it is on.
   static constexpr auto maximum = [](auto y, auto value) { return select(!(value <= y) && y == y, value, y); };
 
-  template <class T, class F, int n>
-  static bool dense(const Stream<const T>* in) {
+  template <class T, class F, int n> static bool dense(const Stream<const T>* in) {
     bool all = true;
     for (int k = 0; k < n; ++k) all &= in[k].step == 1;
     return all;
   }
 
   // The operands of one row: those that step by 0 are spread over a vector of their own; there are none if it is dense.
-  template <class T, int n, bool dense>
-  struct Row {
+  template <class T, int n, bool dense> struct Row {
     using Lanes = xsimd::batch<T>;
     static constexpr std::size_t width = Lanes::size;
     const T* data[n];
@@ -66,8 +62,7 @@ struct Vector {
       }
     }
 
-    template <class F>
-    Lanes call(const F& f, std::size_t j) const {
+    template <class F> Lanes call(const F& f, std::size_t j) const {
       Lanes x[n];
       for (int k = 0; k < n; ++k) x[k] = Lanes::load_unaligned(data[k] + j * step[k]);
       return spread<n>(f, x);
@@ -75,8 +70,7 @@ struct Vector {
   };
 
   // The first lanes.
-  template <class T>
-  static auto first(std::size_t count) {
+  template <class T> static auto first(std::size_t count) {
     constexpr std::size_t width = xsimd::batch<T>::size;
     alignas(64) T index[width];
     for (std::size_t l = 0; l < width; ++l) index[l] = T(l);
@@ -232,26 +226,18 @@ struct Vector {
     }
   }
 
-  template <class T>
-  static T larger(T y, T value) {
-    return !(value <= y) && y == y ? value : y;
-  }
+  template <class T> static T larger(T y, T value) { return !(value <= y) && y == y ? value : y; }
 };
 
-template <class T, const auto&... function>
-constexpr Kernels<T> table(functions::List<function...>) {
+template <class T, const auto&... function> constexpr Kernels<T> table(functions::List<function...>) {
   return {{loops_of<T, Vector, decltype(plain(function))>()...}};
 }
 
-template <class T>
-constexpr Kernels<T> all = table<T>(functions::Vectorised{});
+template <class T> constexpr Kernels<T> all = table<T>(functions::Vectorised{});
 
 }  // namespace
 
-template <class T, int bytes>
-const Kernels<T>& kernels_for() {
-  return all<T>;
-}
+template <class T, int bytes> const Kernels<T>& kernels_for() { return all<T>; }
 
 template const Kernels<float>& kernels_for<float, sizeof(xsimd::batch<float>)>();
 template const Kernels<double>& kernels_for<double, sizeof(xsimd::batch<double>)>();

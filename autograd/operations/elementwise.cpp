@@ -23,28 +23,24 @@ Shared<Tensor<T>> detail::evaluate(const char* name, Loop<T> loop, const void* f
   return result;
 }
 
-template <const auto& f, class T, class... More>
-Variable<T> detail::apply(const Variable<T>& x, const More&... more) {
+template <const auto& f, class T, class... More> Variable<T> detail::apply(const Variable<T>& x, const More&... more) {
   return apply_loops<T>(f, vector_loops<T>(f), x, more...);
 }
 
-template <class T>
-Variable<T> detail::recorded_sum(const Variable<T>& sum, const Variable<T>& x, const Shape& shape) {
+template <class T> Variable<T> detail::recorded_sum(const Variable<T>& sum, const Variable<T>& x, const Shape& shape) {
   const bool larger = broadcast("adjoint", x.shape(), shape) == x.shape();
   const Variable<T> term = larger ? sum_to(x, shape) : broadcast_to(x, shape);
   return sum.has_value() ? sum + term : term;
 }
 
-template <class T>
-Variable<T> detail::contiguous(const Variable<T>& x) {
+template <class T> Variable<T> detail::contiguous(const Variable<T>& x) {
   return x.tensor().gapless() ? x : detail::apply<functions::copy>(x);
 }
 
 namespace {
 
 // The operation of a function that the library has, for so many operands.
-template <const auto& f, class T>
-constexpr auto operation_of() {
+template <const auto& f, class T> constexpr auto operation_of() {
   if constexpr (decltype(plain(f))::operands == 1)
     return &detail::apply<f, T>;
   else if constexpr (decltype(plain(f))::operands == 2)
@@ -53,8 +49,7 @@ constexpr auto operation_of() {
     return &detail::apply<f, T, Variable<T>, Variable<T>>;
 }
 
-template <class T, const auto&... f>
-constexpr auto operations_of(functions::List<f...>) {
+template <class T, const auto&... f> constexpr auto operations_of(functions::List<f...>) {
   return std::tuple{operation_of<f, T>()...};
 }
 

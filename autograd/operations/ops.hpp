@@ -15,8 +15,7 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-T element_of(const Variable<T>*);  ///< only for decltype: the T of a Variable or Parameter
+template <class T> T element_of(const Variable<T>*);  ///< only for decltype: the T of a Variable or Parameter
 
 /// A Variable or Parameter.
 template <class X>
@@ -33,17 +32,14 @@ template <class... X>
 concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
 
 namespace detail {
-template <class X>
-struct ElementOf : std::false_type {};
-template <VariableLike X>
-struct ElementOf<X> : std::true_type {
+template <class X> struct ElementOf : std::false_type {};
+template <VariableLike X> struct ElementOf<X> : std::true_type {
   using T = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
 };
 }  // namespace detail
 
 /// An operand as a Variable with the element type of those that are Variables already.
-template <class... All, class X>
-decltype(auto) as_variable(const X& x) {
+template <class... All, class X> decltype(auto) as_variable(const X& x) {
   using T = typename std::disjunction<detail::ElementOf<All>...>::T;  // of the first that is a Variable
   if constexpr (VariableLike<X>)
     return static_cast<const Variable<T>&>(x);
@@ -53,8 +49,7 @@ decltype(auto) as_variable(const X& x) {
 
 namespace detail {
 /// An elementwise function of the library, by its kernels.
-template <const auto& f, class T, class... More>
-Variable<T> apply(const Variable<T>& x, const More&... more);
+template <const auto& f, class T, class... More> Variable<T> apply(const Variable<T>& x, const More&... more);
 }  // namespace detail
 
 // Elementwise: the result has the shape to which the operands broadcast; they throw where they do not. A value is
@@ -65,214 +60,127 @@ Variable<T> apply(const Variable<T>& x, const More&... more);
 // exact to the last place of 1. A NaN is never lost.
 
 /// y = a + b
-template <class T>
-Variable<T> add(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> add(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::add>(a, b);
 }
 /// y = a − b
-template <class T>
-Variable<T> subtract(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> subtract(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::subtract>(a, b);
 }
 /// y = a ⊙ b
-template <class T>
-Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::multiply>(a, b);
 }
 /// y = a ⊙ b + c
-template <class T>
-Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c) {
+template <class T> Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c) {
   return detail::apply<detail::functions::fma>(a, b, c);
 }
 /// y = a + t ⊙ (b − a)
-template <class T>
-Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t) {
+template <class T> Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t) {
   return detail::apply<detail::functions::lerp>(a, b, t);
 }
 /// y = a / b
-template <class T>
-Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::divide>(a, b);
 }
 /// y = −x
-template <class T>
-Variable<T> negate(const Variable<T>& x) {
-  return detail::apply<detail::functions::negate>(x);
-}
+template <class T> Variable<T> negate(const Variable<T>& x) { return detail::apply<detail::functions::negate>(x); }
 /// y = eˣ
-template <class T>
-Variable<T> exp(const Variable<T>& x) {
-  return detail::apply<detail::functions::exp>(x);
-}
+template <class T> Variable<T> exp(const Variable<T>& x) { return detail::apply<detail::functions::exp>(x); }
 /// y = ln x; ln 0 = −∞, and NaN below
-template <class T>
-Variable<T> log(const Variable<T>& x) {
-  return detail::apply<detail::functions::log>(x);
-}
+template <class T> Variable<T> log(const Variable<T>& x) { return detail::apply<detail::functions::log>(x); }
 /// y = tanh x
-template <class T>
-Variable<T> tanh(const Variable<T>& x) {
-  return detail::apply<detail::functions::tanh>(x);
-}
+template <class T> Variable<T> tanh(const Variable<T>& x) { return detail::apply<detail::functions::tanh>(x); }
 /// y = σ(x) = 1 / (1 + e⁻ˣ)
-template <class T>
-Variable<T> sigmoid(const Variable<T>& x) {
-  return detail::apply<detail::functions::sigmoid>(x);
-}
+template <class T> Variable<T> sigmoid(const Variable<T>& x) { return detail::apply<detail::functions::sigmoid>(x); }
 /// y = ln(1 + eˣ)
-template <class T>
-Variable<T> softplus(const Variable<T>& x) {
-  return detail::apply<detail::functions::softplus>(x);
-}
+template <class T> Variable<T> softplus(const Variable<T>& x) { return detail::apply<detail::functions::softplus>(x); }
 /// y = ln σ(x)
-template <class T>
-Variable<T> log_sigmoid(const Variable<T>& x) {
-  return -softplus(-x);
-}
+template <class T> Variable<T> log_sigmoid(const Variable<T>& x) { return -softplus(-x); }
 /// y = ln(1 + x), exact for small x
-template <class T>
-Variable<T> log1p(const Variable<T>& x) {
-  return detail::apply<detail::functions::log1p>(x);
-}
+template <class T> Variable<T> log1p(const Variable<T>& x) { return detail::apply<detail::functions::log1p>(x); }
 /// y = eˣ − 1, exact for small x
-template <class T>
-Variable<T> expm1(const Variable<T>& x) {
-  return detail::apply<detail::functions::expm1>(x);
-}
+template <class T> Variable<T> expm1(const Variable<T>& x) { return detail::apply<detail::functions::expm1>(x); }
 /// y = √x; NaN below 0
-template <class T>
-Variable<T> sqrt(const Variable<T>& x) {
-  return detail::apply<detail::functions::sqrt>(x);
-}
+template <class T> Variable<T> sqrt(const Variable<T>& x) { return detail::apply<detail::functions::sqrt>(x); }
 /// y = 1 / √x
-template <class T>
-Variable<T> rsqrt(const Variable<T>& x) {
-  return 1 / sqrt(x);
-}
+template <class T> Variable<T> rsqrt(const Variable<T>& x) { return 1 / sqrt(x); }
 /// y = 1 / x
-template <class T>
-Variable<T> reciprocal(const Variable<T>& x) {
-  return 1 / x;
-}
+template <class T> Variable<T> reciprocal(const Variable<T>& x) { return 1 / x; }
 /// y = aᵇ; the derivative by b is 0 where a is, but −∞ there for b < 0
-template <class T>
-Variable<T> pow(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> pow(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::pow>(a, b);
 }
 /// y = |x|; its derivative at 0 is 0
-template <class T>
-Variable<T> abs(const Variable<T>& x) {
-  return detail::apply<detail::functions::abs>(x);
-}
+template <class T> Variable<T> abs(const Variable<T>& x) { return detail::apply<detail::functions::abs>(x); }
 /// y = erf x = 2/√π ∫₀ˣ e^(−t²) dt
-template <class T>
-Variable<T> erf(const Variable<T>& x) {
-  return detail::apply<detail::functions::erf>(x);
-}
+template <class T> Variable<T> erf(const Variable<T>& x) { return detail::apply<detail::functions::erf>(x); }
 /// y = sin x, in radians
-template <class T>
-Variable<T> sin(const Variable<T>& x) {
-  return detail::apply<detail::functions::sin>(x);
-}
+template <class T> Variable<T> sin(const Variable<T>& x) { return detail::apply<detail::functions::sin>(x); }
 /// y = cos x, in radians
-template <class T>
-Variable<T> cos(const Variable<T>& x) {
-  return detail::apply<detail::functions::cos>(x);
-}
+template <class T> Variable<T> cos(const Variable<T>& x) { return detail::apply<detail::functions::cos>(x); }
 /// y = x σ(x)                                    Elfwing et al. (2018)
-template <class T>
-Variable<T> silu(const Variable<T>& x) {
-  return detail::apply<detail::functions::silu>(x);
-}
+template <class T> Variable<T> silu(const Variable<T>& x) { return detail::apply<detail::functions::silu>(x); }
 /// y = x Φ(x), Φ the normal distribution function    Hendrycks and Gimpel (2016)
-template <class T>
-Variable<T> gelu(const Variable<T>& x) {
-  return detail::apply<detail::functions::gelu>(x);
-}
+template <class T> Variable<T> gelu(const Variable<T>& x) { return detail::apply<detail::functions::gelu>(x); }
 /// y = max(a, b); equal ones share the gradient evenly; NaN if one is
-template <class T>
-Variable<T> maximum(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> maximum(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::maximum>(a, b);
 }
 /// y = min(a, b); equal ones share the gradient evenly; NaN if one is
-template <class T>
-Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) {
-  return -maximum(-a, -b);
-}
+template <class T> Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) { return -maximum(-a, -b); }
 /// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond. Throws unless
 /// low ≤ high.
-template <class T>
-Variable<T> clamp(const Variable<T>& x, double low, double high) {
+template <class T> Variable<T> clamp(const Variable<T>& x, double low, double high) {
   require(low <= high, "clamp", "from ", low, " to ", high, "; the former must not be larger");
   return where(x < low, low, where(x > high, high, x));
 }
 /// y = max(x, 0); its derivative at 0 is 0
-template <class T>
-Variable<T> relu(const Variable<T>& x) {
-  return detail::apply<detail::functions::relu>(x);
-}
+template <class T> Variable<T> relu(const Variable<T>& x) { return detail::apply<detail::functions::relu>(x); }
 /// y = a where the condition is not 0, else b; what is not selected may be NaN or infinite, and gets gradient 0. The
 /// condition is constant. An operation before that is not finite for an element that is not selected makes NaN of that
 /// 0, as √ does of 0 · ∞: select what goes into it as well, where(x > 0, sqrt(where(x > 0, x, 1)), 0).
-template <class T>
-Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::where>(condition, a, b);
 }
 /// 1 where a < b, else 0; constant
-template <class T>
-Variable<T> less(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> less(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::less>(a, b);
 }
 /// 1 where a ≤ b, else 0; constant
-template <class T>
-Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::less_equal>(a, b);
 }
 /// 1 where a = b, else 0; constant
-template <class T>
-Variable<T> equal(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> equal(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::equal>(a, b);
 }
 /// 1 where a ≠ b, else 0; constant
-template <class T>
-Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) {
-  return 1 - equal(a, b);
-}
+template <class T> Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) { return 1 - equal(a, b); }
 /// 1 where x is 0, else 0; constant. Here and below, what is not 0 is true, NaN as well.
-template <class T>
-Variable<T> logical_not(const Variable<T>& x) {
-  return equal(x, 0);
-}
+template <class T> Variable<T> logical_not(const Variable<T>& x) { return equal(x, 0); }
 /// 1 where neither a nor b is 0, else 0; constant
-template <class T>
-Variable<T> logical_and(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> logical_and(const Variable<T>& a, const Variable<T>& b) {
   return not_equal(a, 0) * not_equal(b, 0);
 }
 /// 1 where a or b is not 0, else 0; constant
-template <class T>
-Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
   return maximum(not_equal(a, 0), not_equal(b, 0));
 }
 /// y = e^(a − b)
-template <class T>
-Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::exp_difference>(a, b);
 }
 /// y = w ⊙ tanh x; the hyperbolic tangent is not kept for the sweep but computed again
-template <class T>
-Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x) {
+template <class T> Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x) {
   return detail::apply<detail::functions::scaled_tanh>(w, x);
 }
 /// y = w ⊙ e^(a − b)
-template <class T>
-Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b) {
   return detail::apply<detail::functions::scaled_exp>(w, a, b);
 }
 /// y = x² , one multiplication
-template <class T>
-Variable<T> square(const Variable<T>& x) {
-  return multiply(x, x);
-}
+template <class T> Variable<T> square(const Variable<T>& x) { return multiply(x, x); }
 
 ///@{
 /// Element by element, of Variables, and of a Variable and a number or an xtensor expression.
@@ -314,14 +222,8 @@ auto operator&&(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_vari
 template <class A, class B>
 requires Operands<A, B>
 auto operator||(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
-template <VariableLike X>
-auto operator!(const X& x) {
-  return logical_not(as_variable<X>(x));
-}
-template <VariableLike X>
-auto operator-(const X& x) {
-  return negate(as_variable<X>(x));
-}
+template <VariableLike X> auto operator!(const X& x) { return logical_not(as_variable<X>(x)); }
+template <VariableLike X> auto operator-(const X& x) { return negate(as_variable<X>(x)); }
 template <class C, class A, class B>
 requires MixedOperands<C, A, B>
 auto where(C&& condition, A&& a, B&& b) {
@@ -353,20 +255,13 @@ auto logical_or(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_varia
 // What rules that choose are written with (functions.hpp), as it is there for numbers and for vectors of them.
 
 /// where(condition, a, b)
-template <class T>
-Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
   return where(condition, a, b);
 }
 /// x, which a rule divides by
-template <class T>
-const Variable<T>& nonzero(const Variable<T>& x) {
-  return x;
-}
+template <class T> const Variable<T>& nonzero(const Variable<T>& x) { return x; }
 /// sigmoid(x)
-template <class T>
-Variable<T> logistic(const Variable<T>& x) {
-  return sigmoid(x);
-}
+template <class T> Variable<T> logistic(const Variable<T>& x) { return sigmoid(x); }
 
 // Matrix product
 
@@ -394,8 +289,7 @@ class RepeatedProducts {
 /// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.
 /// shape: (..., m, k) (..., k, n) → (..., m, n). The last two axes of a or b are exchanged on request, without a copy.
 /// Throws where the inner sizes k differ, an operand has no axes, a vector is to be transposed, or batches do not fit.
-template <class T>
-Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
+template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
 /// The same of a Variable and an xtensor expression.
 template <class A, class B>
 requires MixedOperands<A, B>
@@ -404,8 +298,7 @@ auto matmul(A&& a, B&& b, Transposed transposed = {}) {
 }
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
 /// none. Throws where the sizes k differ.
-template <class T>
-Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
+template <class T> Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
 
 // Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
 // norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
@@ -436,11 +329,9 @@ class Axes {
   ///@{
   /// One axis, or some; an empty vector is none.
   Axes(Axis axis) : axes_{axis}, all_(false) {}
-  template <Integer I>
-  Axes(I axis) : Axes(Axis(axis)) {}
+  template <Integer I> Axes(I axis) : Axes(Axis(axis)) {}
   Axes(std::initializer_list<Axis> axes) : axes_(axes), all_(false) {}
-  template <Integer I>
-  Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
+  template <Integer I> Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
   ///@}
 
   /// The shape with these axes of size 1.
@@ -462,22 +353,18 @@ std::size_t normal_axis(const char* where, Axis axis, std::size_t rank);
 struct Keep {
   ///@{
   /// Whether they stay.
-  template <std::same_as<bool> B>
-  constexpr Keep(B keep) : value(keep) {}
+  template <std::same_as<bool> B> constexpr Keep(B keep) : value(keep) {}
   constexpr operator bool() const { return value; }
   bool value;
   ///@}
 };
 
 /// y = Σx over the axes; 0 over nothing. `keep` leaves them with size 1.
-template <class T>
-Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> sum(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Σx / n over the axes; throws over nothing.
-template <class T>
-Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> mean(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = max x over the axes; equal maxima share the gradient evenly; NaN if there is one; throws over nothing.
-template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> max(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// The larger of two is maximum(a, b), the smaller is minimum(a, b); max and min reduce one array over its axes.
 template <class T, class B>
 requires(!std::convertible_to<B, Axes>) Variable<T> max(const Variable<T>& a, const B& b)
@@ -486,39 +373,30 @@ template <class T, class B>
 requires(!std::convertible_to<B, Axes>) Variable<T> min(const Variable<T>& a, const B& b)
 = delete;
 /// y = min x over the axes, as max.
-template <class T>
-Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false) {
+template <class T> Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false) {
   const Scope scope("min");
   return -max(-x, axes, keep);
 }
 /// y = Πx over the axes; 1 over nothing. Its derivatives are right where elements are 0.
-template <class T>
-Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Σ(x − mean x)² / (n − correction) over the axes; throws where that is not positive.
 template <class T>
 Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, Keep keep = false, std::size_t correction = 0);
 /// y = √Σx² over the axes; its derivative at 0 is 0
-template <class T>
-Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y_k = Σ_{i ≤ k} x_i along an axis
-template <class T>
-Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
+template <class T> Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
 /// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
-template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
+template <class T> Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
 /// large x is.   shape: that of the shift, which must broadcast to x
-template <class T>
-Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
+template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
 /// y = eˣ / Σeˣ along an axis
-template <class T>
-Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
+template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
 /// y = x − ln Σeˣ along an axis
-template <class T>
-Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
+template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
 /// x summed over the axes along which `shape` would have to be broadcast to x; throws where it does not broadcast.
-template <class T>
-Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
+template <class T> Variable<T> sum_to(const Variable<T>& x, const Shape& shape);
 
 // Shape
 
@@ -529,8 +407,7 @@ class Sizes {
   struct Size {
     std::int64_t value;  ///< as it was given
     /// What is larger than Axis::most becomes it.
-    template <Integer I>
-    Size(I size) : value(Axis(size).value) {}
+    template <Integer I> Size(I size) : value(Axis(size).value) {}
   };
   ///@{
   /// These sizes, one for each axis.
@@ -546,19 +423,15 @@ class Sizes {
 };
 
 /// x with another shape, without a copy where rows stay whole; throws where it has not as many elements.
-template <class T>
-Variable<T> reshape(const Variable<T>& x, const Sizes& shape);
+template <class T> Variable<T> reshape(const Variable<T>& x, const Sizes& shape);
 /// x with its axes in another order: y.shape()[k] = x.shape()[order[k]]; without one, reversed. Throws unless each axis
 /// is given once.
-template <class T>
-Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order = {});
+template <class T> Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order = {});
 /// x repeated along axes of size 1 and new leading axes; throws where it does not broadcast to this shape.
-template <class T>
-Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
+template <class T> Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 /// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
 /// from the end. Throws where it does not lie within the axis.
-template <class T>
-Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
+template <class T> Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
 /// Every step-th index of that, the first one first; throws where the step is 0.
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step);
@@ -576,23 +449,18 @@ requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis
   return parts;
 }
 /// The parts of x at each index of an axis, without that axis.
-template <class T>
-std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
+template <class T> std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
 ///@{
 /// Arrays one after the other along an axis. Throws where there are none, or their other sizes differ.
-template <class T>
-Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
-template <class T>
-Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
+template <class T> Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
+template <class T> Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return concatenate(std::vector<Variable<T>>(xs), axis);
 }
 ///@}
 ///@{
 /// Arrays of one shape along a new axis: stack({x, y}, -1) has it last. Throws where there are none, or shapes differ.
-template <class T>
-Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis = 0);
-template <class T>
-Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
+template <class T> Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis = 0);
+template <class T> Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return stack(std::vector<Variable<T>>(xs), axis);
 }
 ///@}
@@ -600,45 +468,37 @@ Variable<T> stack(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
 template <class T>
 Variable<T> pad(const Variable<T>& x, const std::vector<std::pair<std::size_t, std::size_t>>& widths, T value = 0);
 /// x in reverse order along the axes.   shape: as x
-template <class T>
-Variable<T> flip(const Variable<T>& x, const Axes& axes);
+template <class T> Variable<T> flip(const Variable<T>& x, const Axes& axes);
 
 // Selection
 
 /// The rows of x with these indices.  shape: (n, ...) with indices of shape s → s + (...); errors name `where`, that of
 /// an index outside [0, n) for one
-template <class T>
-Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where = "take");
+template <class T> Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where = "take");
 /// Zeros of shape (count, ...) with row i of g added at indices[i]: what `take` is the derivative of.
 /// shape: s + (...) with indices of shape s → (count, ...); throws for an index outside [0, count)
-template <class T>
-Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);
+template <class T> Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count);
 /// y[..., i, ...] = x[..., indices[..., i, ...], ...]: elements of x by index along an axis.
 /// shape: that of the indices, which equals that of x except along the axis; throws for an index outside of it
-template <class T>
-Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis = -1);
+template <class T> Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis = -1);
 /// Zeros of a shape with the elements of g, one for each index, added where take_along would take them; throws where it
 /// would.
 template <class T>
 Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape);
 
 /// 1 at each index along a new last axis of size `count`, else 0; constant. An index outside [0, count) throws.
-template <class T>
-Variable<T> one_hot(const Indices& indices, std::size_t count);
+template <class T> Variable<T> one_hot(const Indices& indices, std::size_t count);
 
 /// What top_k finds.
-template <class T>
-struct TopK {
+template <class T> struct TopK {
   Variable<T> values;  ///< recorded, as take_along would take them
   Indices indices;     ///< along the axis
 };
 /// The k largest elements along an axis, the largest first, of equal ones the first one first; NaN is the largest.
 /// shapes: that of x, with size k along the axis; throws where the axis is shorter
-template <class T>
-TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
+template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis = -1);
 /// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest. Throws over
 /// nothing.
-template <class T>
-Indices argmax(const Variable<T>& x, Axis axis = -1);
+template <class T> Indices argmax(const Variable<T>& x, Axis axis = -1);
 
 }  // namespace unroll

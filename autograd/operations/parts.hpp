@@ -7,8 +7,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 /// x without gaps between its rows: x itself if there are none, else a recorded copy.
-template <class T>
-Variable<T> contiguous(const Variable<T>& x);
+template <class T> Variable<T> contiguous(const Variable<T>& x);
 
 /// What stands in the memory of x, `offset` elements from where x begins.
 template <class T>

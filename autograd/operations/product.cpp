@@ -11,21 +11,18 @@ using namespace detail;
 
 namespace {
 
-template <class T>
-Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
+template <class T> Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed transposed);
 
 constexpr std::size_t many_rows = 256;  // it costs little beside such a product to make the panels of its weight
 
 // Whether a product of so many rows should read b from panels.
-template <class T>
-bool panels_pay(const Variable<T>& b, std::size_t rows) {
+template <class T> bool panels_pay(const Variable<T>& b, std::size_t rows) {
   return b.tensor().parameter && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
 }
 
 // A product that has not been computed, so that a sweep can add it to what is there.
 // shapes: (m, k) (k, n), or with the same leading axis for a batch of products
-template <class T>
-struct Product {
+template <class T> struct Product {
   const Variable<T>&a, &b;
   Transposed transposed;
   bool panels = false;  // to read b from
@@ -73,8 +70,7 @@ struct Product {
 };
 
 // Rows of arrays one after the other; not copied if they stand so in memory.
-template <class T>
-Variable<T> joined(const std::vector<Variable<T>>& xs) {
+template <class T> Variable<T> joined(const std::vector<Variable<T>>& xs) {
   const Tensor<T>& first = xs[0].tensor();
   const T* next = first.data();
   std::size_t rows = 0;
@@ -88,8 +84,7 @@ Variable<T> joined(const std::vector<Variable<T>>& xs) {
 }
 
 // Products aᵀ b that are computed as one.
-template <class T>
-class Products final : public Postponed<T> {
+template <class T> class Products final : public Postponed<T> {
  public:
   static constexpr std::size_t enough = 512;  // rows at once, for a product to run at full speed
 
@@ -105,8 +100,7 @@ class Products final : public Postponed<T> {
   }
 };
 
-template <class T>
-bool Product<T>::postpone_to(Adjoint<T>& into) const {
+template <class T> bool Product<T>::postpone_to(Adjoint<T>& into) const {
   const std::size_t rows = a.shape()[0];
   if (!into.postpones() || !transposed.a || transposed.b || a.shape().size() != 2 || rows >= Products<T>::enough)
     return false;
@@ -119,8 +113,7 @@ bool Product<T>::postpone_to(Adjoint<T>& into) const {
 }
 
 /// y = a b                                       ā = ȳ bᵀ,  b̄ = aᵀ ȳ, and likewise where a or b is transposed
-template <class T>
-Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+template <class T> Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
   Product<T> y{a, b, t};
   Shared<Tensor<T>> value(new Tensor<T>(y.shape()));
   y.panels = !t.a && panels_pay(b, value->shape[0]);
@@ -137,8 +130,7 @@ Variable<T> product(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 
 }  // namespace
 
-template <class T>
-Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
+template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
   const Shape &sa = a.shape(), &sb = b.shape();
   const auto describe = [&](const Shape& shape, bool transposed) {
     std::ostringstream text;
@@ -192,8 +184,7 @@ Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed t) {
 }
 
 /// y = x Wᵀ + b                                  x̄ = ȳ W,  W̄ = ȳᵀ x,  b̄ = Σȳ
-template <class T>
-Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
+template <class T> Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias) {
   const Scope scope("linear");
   if (!bias.has_value()) return matmul(x, weight, {.b = true});
   const Shape &sx = x.shape(), &sw = weight.shape();

@@ -20,8 +20,7 @@ void copy_into(const Strided<T>& out, const Strided<const T>& x, const Shape& sh
 }
 
 // An array at its place among the elements of another one.
-template <class T>
-struct Placed {
+template <class T> struct Placed {
   Variable<T> x;
   Shape whole;
   std::size_t offset;
@@ -34,8 +33,7 @@ struct Placed {
 };
 
 /// y = Σ of arrays at their places, from zeros    x̄_k = what stands there in ȳ
-template <class T>
-Variable<T> assemble(const std::vector<Placed<T>>& parts) {
+template <class T> Variable<T> assemble(const std::vector<Placed<T>>& parts) {
   const Shape& shape = parts[0].whole;
   if (parts.size() == 1 && parts[0].x.size() == shape.elements()) return reshape(parts[0].x, shape);
   const Variable<T> y = zeros<T>(shape);
@@ -52,27 +50,21 @@ Variable<T> assemble(const std::vector<Placed<T>>& parts) {
 }
 
 // All parts of an array, which is put together once: as many steps of a sequence cost no more than one by one.
-template <class T>
-class PlacedTerms final : public Postponed<T> {
+template <class T> class PlacedTerms final : public Postponed<T> {
  public:
   std::vector<Placed<T>> all;
   void add_to(Adjoint<T>& into) override { into += assemble(all); }
 };
 
-template <class T>
-Variable<T> Placed<T>::value() const {
-  return assemble<T>({*this});
-}
+template <class T> Variable<T> Placed<T>::value() const { return assemble<T>({*this}); }
 
-template <class T>
-bool Placed<T>::postpone_to(Adjoint<T>& into) const {
+template <class T> bool Placed<T>::postpone_to(Adjoint<T>& into) const {
   into.template wait_for<PlacedTerms<T>>().all.push_back(*this);
   return true;
 }
 
 // In a sweep that frees, the adjoint of a part stands in that of the whole already, and no rule is called.
-template <class T>
-struct PartRule final : Rule<T> {
+template <class T> struct PartRule final : Rule<T> {
   Shape whole;
   std::size_t offset;
   Layout layout;
@@ -126,8 +118,7 @@ Shape Sizes::of(std::size_t elements) const {
   return shape;
 }
 
-template <class T>
-Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
+template <class T> Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
   const Shape shape = sizes.of(x.size());
   if (x.shape() == shape) return x;
   require(shape.elements() == x.size(), "reshape", x.shape(), " to ", shape, ": ", x.size(), " elements cannot become ",
@@ -143,8 +134,7 @@ Variable<T> reshape(const Variable<T>& x, const Sizes& sizes) {
 }
 
 /// y = x with its axes in another order           x̄ = ȳ with its axes back in order
-template <class T>
-Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
+template <class T> Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
   const std::size_t rank = x.shape().size();
   std::vector<int> axes = order, inverse(rank, -1);
   if (order.empty()) {
@@ -171,8 +161,7 @@ Variable<T> transpose(const Variable<T>& x, const std::vector<int>& order) {
 }
 
 /// y = x, repeated                               x̄ = Σȳ
-template <class T>
-Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
+template <class T> Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require(broadcast("broadcast_to", x.shape(), shape) == shape, "broadcast_to", x.shape(), " does not broadcast to ",
           shape);
@@ -181,8 +170,7 @@ Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape) {
   return primitive("broadcast_to", {x}, Variable<T>(y), Pass{});
 }
 
-template <class T>
-Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end) {
+template <class T> Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end) {
   const std::size_t k = normal_axis("slice", axis, x.shape().size());
   const auto size = static_cast<std::int64_t>(x.shape()[k]);
   const std::int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
@@ -255,8 +243,7 @@ std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size
   return parts;
 }
 
-template <class T>
-std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis) {
+template <class T> std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis) {
   const Scope scope("unstack");
   const std::size_t k = normal_axis("unstack", axis, x.shape().size());
   Shape shape = x.shape();
@@ -267,8 +254,7 @@ std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis) {
 }
 
 /// y = x_1, x_2, ... along an axis                x̄_k = its part of ȳ
-template <class T>
-Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
+template <class T> Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
   require(!xs.empty(), "concatenate", "there are no arrays; there must be at least one");
   const std::size_t k = normal_axis("concatenate", axis, xs[0].shape().size());
   Shape shape = xs[0].shape();
@@ -292,8 +278,7 @@ Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
                    [ends, axis](std::size_t i, const Variable<T>& g) { return slice(g, axis, ends[i], ends[i + 1]); });
 }
 
-template <class T>
-Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis) {
+template <class T> Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis) {
   const Scope scope("stack");
   require(!xs.empty(), "stack", "there are no arrays; there must be at least one");
   Shape shape = xs[0].shape();
@@ -307,8 +292,7 @@ Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis) {
 }
 
 /// y = x in reverse order                        x̄ = ȳ in reverse order
-template <class T>
-Variable<T> flip(const Variable<T>& x, const Axes& axes) {
+template <class T> Variable<T> flip(const Variable<T>& x, const Axes& axes) {
   const Shape& shape = x.shape();
   const Shape kept = axes.kept("flip", shape);
   Shared<Tensor<T>> y(new Tensor<T>(shape));

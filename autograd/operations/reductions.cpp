@@ -56,8 +56,7 @@ Variable<T> reduce(const Shape& shape, T start, Write write, const Variable<T>& 
   return Variable<T>(std::move(result));
 }
 
-template <class T>
-Variable<T> maximum_to(const Variable<T>& x, const Shape& shape) {
+template <class T> Variable<T> maximum_to(const Variable<T>& x, const Shape& shape) {
   return reduce<T, functions::copy>(shape, -std::numeric_limits<T>::infinity(), Write::maximum, x);
 }
 
@@ -69,8 +68,7 @@ Variable<T> with_axes(const Variable<T>& kept, const char* where, const Variable
 }  // namespace
 
 /// y = Σx                                        x̄ = ȳ, repeated
-template <class T>
-Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
+template <class T> Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require(broadcast("sum_to", x.shape(), shape) == x.shape(), "sum_to", x.shape(), " to ", shape,
           ": the latter must broadcast to the former");
@@ -80,14 +78,12 @@ Variable<T> sum_to(const Variable<T>& x, const Shape& shape) {
   return primitive("sum", {x}, reshape(y, shape), Pass{});
 }
 
-template <class T>
-Variable<T> sum(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> sum(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("sum");
   return with_axes(sum_to(x, axes.kept("sum", x.shape())), "sum", x, axes, keep);
 }
 
-template <class T>
-Variable<T> mean(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> mean(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("mean");
   const std::size_t left = axes.kept("mean", x.shape()).elements();
   require(x.size() > 0 || left == 0, "mean", "the shape is ", x.shape(), "; there is nothing to average");
@@ -95,8 +91,7 @@ Variable<T> mean(const Variable<T>& x, const Axes& axes, Keep keep) {
 }
 
 /// y = max x                                     x̄ = ȳ / n for the n elements that equal y, else 0
-template <class T>
-Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("max");
   const Shape shape = axes.kept("max", x.shape());
   require(x.size() > 0 || shape.elements() == 0, "max", "the shape is ", x.shape(),
@@ -109,8 +104,7 @@ Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
   return with_axes(kept, "max", x, axes, keep);
 }
 
-template <class T>
-Variable<T> prod(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> prod(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("prod");
   const Shape& shape = x.shape();
   const Shape kept = axes.kept("prod", shape);
@@ -129,8 +123,7 @@ Variable<T> prod(const Variable<T>& x, const Axes& axes, Keep keep) {
   return with_axes(reshape(y, kept), "prod", x, axes, keep);
 }
 
-template <class T>
-Variable<T> variance(const Variable<T>& x, const Axes& axes, Keep keep, std::size_t correction) {
+template <class T> Variable<T> variance(const Variable<T>& x, const Axes& axes, Keep keep, std::size_t correction) {
   const Scope scope("variance");
   const std::size_t left = axes.kept("variance", x.shape()).elements();
   const std::size_t n = x.size() / std::max<std::size_t>(left, 1);
@@ -143,8 +136,7 @@ Variable<T> variance(const Variable<T>& x, const Axes& axes, Keep keep, std::siz
 namespace {
 
 // √Σx² without gaps in what it can be: the squares of small numbers are 0, those of large ones ∞.
-template <class T>
-Variable<T> length(const Variable<T>& x, const Shape& shape) {
+template <class T> Variable<T> length(const Variable<T>& x, const Shape& shape) {
   using Limits = std::numeric_limits<T>;
   const auto lengths = [&](const Variable<T>& x) { return sqrt(sum_to(square(x), shape)); };
   const Variable<T> y = lengths(x);
@@ -161,8 +153,7 @@ Variable<T> length(const Variable<T>& x, const Shape& shape) {
 }  // namespace
 
 /// y = √Σx²                                      x̄ = ȳ x / y, 0 where y = 0
-template <class T>
-Variable<T> norm(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> norm(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("norm");
   const Variable<T> constant = detach(x);
   const Variable<T> y = primitive("norm", {x}, length(constant, axes.kept("norm", x.shape())),
@@ -173,8 +164,7 @@ Variable<T> norm(const Variable<T>& x, const Axes& axes, Keep keep) {
 }
 
 /// y_k = Σ_{i ≤ k} x_i                           x̄_k = Σ_{i ≥ k} ȳ_i
-template <class T>
-Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
+template <class T> Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
   const std::size_t k = normal_axis("cumulative_sum", axis, x.shape().size());
   const std::size_t inner = x.shape().product(k + 1, x.shape().size()), outer = inner * x.shape()[k];
   const Variable<T> y = copy_of(x);
@@ -198,8 +188,7 @@ Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
 }
 
 /// y = ln Σe^(x − s)                            x̄ = ȳ e^(−y) ⊙ e^(x − s), 0 where y = −∞;  s̄ = −ȳ
-template <class T>
-Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
+template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
   require(broadcast("logsumexp_above", x.shape(), shift.shape()) == x.shape(), "logsumexp_above", "x has shape ",
           x.shape(), ", the shift ", shift.shape(), "; the latter must broadcast to the former");
   const Variable<T> y = log(reduce<T, functions::exp_difference>(shift.shape(), T(0), Write::add, x, shift));
@@ -216,8 +205,7 @@ namespace {
 
 // x, but in lines whose largest element is ∞ that is 0 and all below it −∞: what ∞ and numbers tend to as exponents.
 // Of several that are ∞ each is `several`.
-template <class T>
-Variable<T> limited(const Variable<T>& x, const Variable<T>& largest, T several) {
+template <class T> Variable<T> limited(const Variable<T>& x, const Variable<T>& largest, T several) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const T* const first = largest.tensor().data();
   if (std::find(first, first + largest.size(), infinity) == first + largest.size()) return x;
@@ -228,8 +216,7 @@ Variable<T> limited(const Variable<T>& x, const Variable<T>& largest, T several)
 }
 
 // x less its largest element along the axis, a constant: softmax does not depend on it, but is exact only near 0.
-template <class T>
-Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
+template <class T> Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
   const Variable<T> largest = maximum_to(x, Axes(axis).kept(where, x.shape()));
   const Variable<T> line = limited(x, largest, std::numeric_limits<T>::quiet_NaN());
   return line.shared().get() == x.shared().get() ? x - largest : line - maximum_to(line, largest.shape());
@@ -237,23 +224,20 @@ Variable<T> shifted(const char* where, const Variable<T>& x, Axis axis) {
 
 }  // namespace
 
-template <class T>
-Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, Keep keep) {
+template <class T> Variable<T> logsumexp(const Variable<T>& x, const Axes& axes, Keep keep) {
   const Scope scope("logsumexp");
   const Variable<T> largest = maximum_to(x, axes.kept("logsumexp", x.shape()));
   const Variable<T> shift = where(equal(largest - largest, 0), largest, 0);  // 0 instead of an infinity
   return with_axes(logsumexp_above(limited(x, largest, T(0)), shift) + largest, "logsumexp", x, axes, keep);
 }
 
-template <class T>
-Variable<T> softmax(const Variable<T>& x, Axis axis) {
+template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis) {
   const Scope scope("softmax");
   const Variable<T> z = shifted("softmax", x, axis);
   return exp_difference(z, logsumexp(z, axis, true));
 }
 
-template <class T>
-Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
+template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
   const Scope scope("log_softmax");
   const Variable<T> z = shifted("log_softmax", x, axis);
   return z - logsumexp(z, axis, true);

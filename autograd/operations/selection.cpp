@@ -26,8 +26,7 @@ template <class T>
 Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
 
 /// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
-template <class T>
-Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
+template <class T> Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
   const Shape &given = x.shape(), taken(indices->shape());
   require(given.size() >= taken.size() && Shape(given.begin(), given.begin() + taken.size()) == taken, "scatter",
           "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
@@ -42,8 +41,7 @@ Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std
 }
 
 // Rows of a table that are added as one, or stay what they are.
-template <class T>
-class RowTerms final : public Postponed<T> {
+template <class T> class RowTerms final : public Postponed<T> {
  public:
   Shape row;
   std::vector<Rows<T>> terms;
@@ -53,8 +51,7 @@ class RowTerms final : public Postponed<T> {
 };
 
 // A scatter that has not been computed, so that a sweep adds only the rows that were taken.
-template <class T>
-struct Scatter {
+template <class T> struct Scatter {
   Rows<T> rows;
   Shape table;
 
@@ -71,8 +68,7 @@ struct Scatter {
 };
 
 /// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
-template <class T>
-Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
+template <class T> Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
   require(!x.shape().empty(), where, "the table has no axes; it must have rows");
   const Shape table = x.shape();
   const std::size_t row = table.product(1, table.size());
@@ -90,8 +86,7 @@ Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const 
 }
 
 // Calls f(position in the indices, position in an array of this shape) for every index along an axis.
-template <class F>
-void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis, const F& f) {
+template <class F> void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis, const F& f) {
   const std::size_t inner = shape.product(axis + 1, shape.size()), count = indices.shape()[axis];
   for (std::size_t k = 0; k < indices.size(); ++k) {
     const std::size_t outer = k / (count * inner), j = k % inner;
@@ -123,8 +118,7 @@ std::size_t check_along(const char* where, const Shape& shape, const Indices& in
   return k;
 }
 
-template <class T>
-Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis);
+template <class T> Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis);
 
 /// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
 template <class T>
@@ -140,8 +134,7 @@ Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices,
 }
 
 // A scatter_along that has not been computed, so that a sweep adds only to the elements that were taken.
-template <class T>
-struct ScatterAlong {
+template <class T> struct ScatterAlong {
   Variable<T> x;
   SharedIndices indices;
   std::size_t axis;
@@ -156,8 +149,7 @@ struct ScatterAlong {
 };
 
 /// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
-template <class T>
-Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis) {
+template <class T> Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis) {
   const std::size_t k = check_along("take_along", x.shape(), *indices, axis);
   const Variable<T> values = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
@@ -170,18 +162,15 @@ Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Ax
 
 }  // namespace
 
-template <class T>
-Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
+template <class T> Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
   return take_rows(x, std::make_shared<Indices>(indices), where);
 }
 
-template <class T>
-Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count) {
+template <class T> Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count) {
   return scatter_rows(g, std::make_shared<Indices>(indices), count);
 }
 
-template <class T>
-Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis) {
+template <class T> Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis) {
   return take_elements(x, std::make_shared<Indices>(indices), axis);
 }
 
@@ -190,8 +179,7 @@ Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axi
   return scatter_elements(g, std::make_shared<Indices>(indices), axis, shape);
 }
 
-template <class T>
-Variable<T> one_hot(const Indices& indices, std::size_t count) {
+template <class T> Variable<T> one_hot(const Indices& indices, std::size_t count) {
   check("one_hot", indices, count, "axis");
   Shape shape(indices.shape());
   shape.push_back(1);
@@ -202,8 +190,7 @@ Variable<T> one_hot(const Indices& indices, std::size_t count) {
   return scatter_along(marks, column, -1, shape);
 }
 
-template <class T>
-TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
+template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
   const std::size_t along = normal_axis("top_k", axis, x.shape().size()), size = x.shape()[along];
   require(k <= size, "top_k", k, " of an axis of size ", size, "; there are not so many");
   const std::size_t inner = x.shape().product(along + 1, x.shape().size());
@@ -230,8 +217,7 @@ TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
   return {take_along(x, best, axis), best};
 }
 
-template <class T>
-Indices argmax(const Variable<T>& x, Axis axis) {
+template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
   const std::size_t along = normal_axis("argmax", axis, x.shape().size()), size = x.shape()[along];
   require(size > 0, "argmax", "the shape is ", x.shape(), "; there is nothing to choose from");

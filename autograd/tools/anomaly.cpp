@@ -11,8 +11,7 @@ namespace unroll {
 namespace {
 
 // "nan at (0, 2)", or nothing if there is no anomaly.
-template <class T>
-std::string first_anomaly(const Variable<T>& x, const AnomalyOptions& counts) {
+template <class T> std::string first_anomaly(const Variable<T>& x, const AnomalyOptions& counts) {
   const auto& elements = x.value().storage();
   const auto bad = std::find_if(elements.begin(), elements.end(), [&](T element) {
     if (std::isnan(element)) return counts.nan;
@@ -30,8 +29,7 @@ std::string first_anomaly(const Variable<T>& x, const AnomalyOptions& counts) {
 
 }  // namespace
 
-template <class T>
-void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
+template <class T> void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
   const std::string found = first_anomaly(result, options_);
   if (found.empty()) return;
   Tape<T>& tape = *Tape<T>::innermost();
@@ -49,8 +47,7 @@ void AnomalyMode<T>::recorded(const Node<T>& node, const Variable<T>& result) {
   fail(name, "the result of shape ", shape, " holds ", found, ", from ", text.str(), "; it must be finite");
 }
 
-template <class T>
-void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) {
+template <class T> void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) {
   const std::string found = first_anomaly(into.value(), {options_.nan, options_.infinity, options_.infinity});
   if (found.empty()) return;
   fail(node.name, "the gradient by operand ", operand, " of shape ", into.shape(), " holds ", found,

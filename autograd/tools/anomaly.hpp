@@ -13,8 +13,7 @@ struct AnomalyOptions {
 
 /// While it lives, the first operation of this thread whose result, or whose rule in a backward sweep, holds an anomaly
 /// throws. The Error has its name, the shapes, the first bad index, and the scopes in which it was recorded.
-template <class T>
-class AnomalyMode final : public Observer<T> {
+template <class T> class AnomalyMode final : public Observer<T> {
  public:
   /// From here on, until it goes out of scope.
   explicit AnomalyMode(const AnomalyOptions& options = {}) : options_(options) {}

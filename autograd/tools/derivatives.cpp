@@ -7,11 +7,9 @@ namespace unroll {
 
 namespace {
 
-template <class T>
-using Many = std::vector<Variable<T>>;
+template <class T> using Many = std::vector<Variable<T>>;
 
-template <class T>
-Many<T> watched(Tape<T>& tape, const std::vector<Array<T>>& arrays) {
+template <class T> Many<T> watched(Tape<T>& tape, const std::vector<Array<T>>& arrays) {
   Many<T> result;
   for (const Array<T>& x : arrays) result.push_back(tape.watch(x));
   return result;
@@ -27,8 +25,7 @@ Many<T> slopes(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs, const Var
 }
 
 // Σ ⟨x, v⟩
-template <class T>
-Variable<T> contracted(const char* where, const Many<T>& xs, const std::vector<Array<T>>& vs) {
+template <class T> Variable<T> contracted(const char* where, const Many<T>& xs, const std::vector<Array<T>>& vs) {
   require(xs.size() == vs.size(), where, vs.size(), " vectors for ", xs.size(), " arrays; each needs one");
   Variable<T> total = 0;
   for (std::size_t k = 0; k < xs.size(); ++k) {
@@ -39,20 +36,17 @@ Variable<T> contracted(const char* where, const Many<T>& xs, const std::vector<A
   return total;
 }
 
-template <class T>
-void require_scalar(const char* where, const Variable<T>& y) {
+template <class T> void require_scalar(const char* where, const Variable<T>& y) {
   require(y.size() == 1, where, "f has shape ", y.shape(), "; it must be a scalar");
 }
 
-template <class T>
-std::vector<Array<T>> values(const Many<T>& xs) {
+template <class T> std::vector<Array<T>> values(const Many<T>& xs) {
   std::vector<Array<T>> result;
   for (const Variable<T>& x : xs) result.push_back(x.value());
   return result;
 }
 
-template <class T>
-std::vector<Array<T>> rows(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs) {
+template <class T> std::vector<Array<T>> rows(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs) {
   std::vector<Many<T>> found(xs.size());
   const std::size_t size = tape.size();
   for (std::size_t k = 0; k < y.size(); ++k) {
@@ -78,8 +72,7 @@ std::vector<Array<T>> hessian_times(Tape<T>& tape, const Variable<T>& y, const M
   return values(slopes(tape, contracted("hessian_vector", slopes(tape, y, xs), vs), xs));
 }
 
-template <class T>
-MapOfMany<T> of_many(const Map<T>& f) {
+template <class T> MapOfMany<T> of_many(const Map<T>& f) {
   return [&f](const Many<T>& xs) { return f(xs[0]); };
 }
 
@@ -138,12 +131,10 @@ Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std:
   return slopes(tape, contracted("jacobian_vector", slopes(tape, y, x, u), vs), {u})[0].value();
 }
 
-template <class T>
-Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
+template <class T> Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
   return jacobian<T>(of_many<T>(f), std::vector{x})[0];
 }
-template <class T>
-Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
+template <class T> Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
   return hessian<T>(of_many<T>(f), std::vector{x})[0][0];
 }
 template <class T>

@@ -8,22 +8,18 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// A function of one array.
-template <class T>
-using Map = std::function<Variable<T>(const Variable<T>&)>;
+template <class T> using Map = std::function<Variable<T>(const Variable<T>&)>;
 /// A function of several arrays.
-template <class T>
-using MapOfMany = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
+template <class T> using MapOfMany = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
 
 /// ∂f_i/∂x_j of f(x) of any shape, by one sweep for each element of f.   shape: that of f, then that of x
-template <class T = double>
-Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
+template <class T = double> Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
 /// The same by each of several arrays.
 template <class T = double>
 std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs);
 
 /// ∂²f/∂x_i∂x_j of a scalar f(x).        shape: that of x, twice; throws where f is no scalar
-template <class T = double>
-Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
+template <class T = double> Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
 /// The same of several arrays: block (i, j) is by xs[i] and then xs[j].
 template <class T = double>
 std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,

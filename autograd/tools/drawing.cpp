@@ -21,10 +21,7 @@ std::string quoted(const std::string& text) {
   return result + '"';
 }
 
-template <class T>
-bool is_parameter(const Node<T>& node) {
-  return node.leaf && node.leaf->handle.tensor().parameter;
-}
+template <class T> bool is_parameter(const Node<T>& node) { return node.leaf && node.leaf->handle.tensor().parameter; }
 
 // How a book writes an operation.
 std::string symbol(const std::string& operation) {
@@ -35,13 +32,9 @@ std::string symbol(const std::string& operation) {
 }
 
 // A part of another value is only a fork of its arrow.
-template <class T>
-bool is_fork(const Node<T>& node) {
-  return node.adjoint.joined() && !node.label;
-}
+template <class T> bool is_fork(const Node<T>& node) { return node.adjoint.joined() && !node.label; }
 
-template <class T>
-std::string drawn(const Node<T>& node) {
+template <class T> std::string drawn(const Node<T>& node) {
   std::ostringstream text;
   text << "[label=";
   if (is_parameter(node))
@@ -73,8 +66,7 @@ const Path* step_of(const Path* path) {
 }
 
 // Whether b goes on with a state that a has from another step: c = f ⊙ c + ...
-template <class T>
-bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
+template <class T> bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
   const Node<T>&from = tape.node(a), &to = tape.node(b);
   return to.label && std::any_of(from.operands.begin(), from.operands.end(), [&](std::uint32_t operand) {
            if (operand == Node<T>::constant) return false;
@@ -85,8 +77,7 @@ bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
 
 using Clusters = std::map<const Path*, Cluster>;
 
-template <class T>
-Clusters clusters_of(const Tape<T>& tape) {
+template <class T> Clusters clusters_of(const Tape<T>& tape) {
   Clusters clusters;
   std::set<const Path*> known;
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
@@ -127,8 +118,7 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
 
 }  // namespace
 
-template <class T>
-std::string to_dot(const Tape<T>& tape) {
+template <class T> std::string to_dot(const Tape<T>& tape) {
   require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
   Clusters clusters = clusters_of(tape);
   std::ostringstream out;

@@ -6,13 +6,11 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T>
-class Tape;
+template <class T> class Tape;
 
 /// What a tape has recorded, as a graph in Graphviz' language, with a box around each scope of several operations and
 /// the steps of a numbered scope from left to right: dot -Tsvg draws it. Parameters (blue), watched variables (green)
 /// and named values are filled; constants are left out; parts of a value are forks. Throws if the tape is spent.
-template <class T>
-std::string to_dot(const Tape<T>& tape);
+template <class T> std::string to_dot(const Tape<T>& tape);
 
 }  // namespace unroll

@@ -160,8 +160,7 @@ struct Estimate {
   }
 };
 
-template <class F>
-Estimate five_points(const F& f, double middle, double h, double previous) {
+template <class F> Estimate five_points(const F& f, double middle, double h, double previous) {
   const double left = f(-h), right = f(h), far_left = f(-2 * h), far_right = f(2 * h);
   const double derivative = (8 * (right - left) - (far_right - far_left)) / (12 * h);
   return {derivative, (4 * (right + left) - (far_right + far_left) - 6 * middle) / (2 * h), derivative - previous};

@@ -7,37 +7,29 @@
 
 namespace unroll {
 
-template <class T>
-double Profile<T>::lap() {
+template <class T> double Profile<T>::lap() {
   const auto now = Clock::now();
   return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
 }
 
-template <class T>
-auto Profile<T>::entry_of(const Node<T>& node) -> Entry& {
+template <class T> auto Profile<T>::entry_of(const Node<T>& node) -> Entry& {
   return entries_[{node.path ? node.path->text(false) : "", node.name}];
 }
 
-template <class T>
-void Profile<T>::recorded(const Node<T>& node, const Variable<T>& result) {
+template <class T> void Profile<T>::recorded(const Node<T>& node, const Variable<T>& result) {
   Entry& entry = entry_of(node);
   ++entry.calls;
   entry.bytes += result.size() * sizeof(T);
   entry.seconds += lap();
 }
 
-template <class T>
-void Profile<T>::sweeping(const Node<T>&, const Variable<T>&) {
-  last_ = Clock::now();
-}
+template <class T> void Profile<T>::sweeping(const Node<T>&, const Variable<T>&) { last_ = Clock::now(); }
 
-template <class T>
-void Profile<T>::pulled(const Node<T>& node, std::size_t, Adjoint<T>&) {
+template <class T> void Profile<T>::pulled(const Node<T>& node, std::size_t, Adjoint<T>&) {
   entry_of(node).sweep_seconds += lap();
 }
 
-template <class T>
-std::ostream& operator<<(std::ostream& out, const Profile<T>& profile) {
+template <class T> std::ostream& operator<<(std::ostream& out, const Profile<T>& profile) {
   using Entry = typename Profile<T>::Entry;
   std::vector<std::pair<typename Profile<T>::Key, Entry>> rows(profile.entries().begin(), profile.entries().end());
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {

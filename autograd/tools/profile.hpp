@@ -9,8 +9,7 @@ namespace UNROLL_PUBLIC unroll {
 
 /// Measures what this thread records and sweeps while it lives, by scope path and operation, and prints it as a table.
 /// An operation's time runs from the end of the one before, so it holds what the program does between the two as well.
-template <class T>
-class Profile final : public Observer<T> {
+template <class T> class Profile final : public Observer<T> {
  public:
   /// What the calls of an operation in a scope took together.
   struct Entry {
@@ -38,7 +37,6 @@ class Profile final : public Observer<T> {
 };
 
 /// The entries, the slowest first, and their sum.
-template <class T>
-std::ostream& operator<<(std::ostream& out, const Profile<T>& profile);
+template <class T> std::ostream& operator<<(std::ostream& out, const Profile<T>& profile);
 
 }  // namespace unroll

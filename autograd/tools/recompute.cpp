@@ -8,12 +8,10 @@ namespace unroll {
 
 namespace {
 
-template <class T>
-using Many = std::vector<Variable<T>>;
+template <class T> using Many = std::vector<Variable<T>>;
 
 // All elements of the values, one value after the other.
-template <class T>
-Variable<T> flattened(const Many<T>& values) {
+template <class T> Variable<T> flattened(const Many<T>& values) {
   Many<T> rows;
   for (const Variable<T>& value : values) rows.push_back(reshape(value, Shape{value.size()}));
   return concatenate(rows);
@@ -36,8 +34,7 @@ class Replay {
 };
 
 /// y = f(x), all outputs in one array            x̄ = ȳ ∂f/∂x, of an f that is computed again
-template <class T>
-class Recomputation final : public Rule<T> {
+template <class T> class Recomputation final : public Rule<T> {
  public:
   Recomputation(const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs, const Many<T>& operands,
                 Random* random, const Random::State& state)

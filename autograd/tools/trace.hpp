@@ -7,12 +7,10 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// x itself, under this name in traces and drawings. `name` is a literal, or lives as long as the tape.
-template <class T>
-Variable<T> named(const char* name, const Variable<T>& x);
+template <class T> Variable<T> named(const char* name, const Variable<T>& x);
 
 /// Keeps what this thread records while it lives: every value and, after a backward sweep, its gradient.
-template <class T>
-class Trace final : public Observer<T> {
+template <class T> class Trace final : public Observer<T> {
  public:
   /// An operation.
   struct Entry {

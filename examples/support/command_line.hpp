@@ -77,8 +77,7 @@ class Interrupt {
 void require_writable(const std::string& path);
 
 /// Throws an Error if a value occurs twice.
-template <class T>
-void require_distinct(const std::string& option, std::vector<T> values) {
+template <class T> void require_distinct(const std::string& option, std::vector<T> values) {
   std::ranges::sort(values);
   const auto twice = std::ranges::adjacent_find(values);
   require(twice == values.end(), option, *twice, " is given twice; each must be another one");

@@ -12,8 +12,7 @@ namespace unroll::examples {
 [[gnu::format(printf, 1, 2)]] std::string formatted(const char* format, ...);
 
 /// One of some choices.
-template <class Choices>
-const auto& choose(const Choices& choices, Random& random) {
+template <class Choices> const auto& choose(const Choices& choices, Random& random) {
   return choices[random.below(std::size(choices))];
 }
 

@@ -18,8 +18,7 @@
 namespace unroll::examples {
 
 /// What some rows have, as indices.
-template <class Number>
-Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& rows) {
+template <class Number> Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& rows) {
   Indices result = Indices::from_shape({rows.size()});
   for (std::size_t k = 0; k < rows.size(); ++k) result(k) = static_cast<std::int64_t>(values.at(rows[k]));
   return result;
@@ -28,15 +27,11 @@ Indices pick(const std::vector<Number>& values, const std::vector<std::size_t>& 
 /// A number that tells data from other data: FNV-1a over the elements of lists, of lists of lists, and so on.
 class Fingerprint {
  public:
-  template <class... Data>
-  explicit Fingerprint(const Data&... data) {
-    (add(data), ...);
-  }
+  template <class... Data> explicit Fingerprint(const Data&... data) { (add(data), ...); }
   std::string text() const { return formatted("%016llx", static_cast<unsigned long long>(hash_)); }
 
  private:
-  template <class Data>
-  void add(const Data& data) {
+  template <class Data> void add(const Data& data) {
     if constexpr (std::is_integral_v<Data>) {
       for (std::size_t k = 0; k < sizeof(Data); ++k)
         hash_ = (hash_ ^ (std::uint64_t(data) >> 8 * k & 0xff)) * 0x100000001b3;
@@ -85,8 +80,7 @@ class Training {
 
   /// A step against the gradient of a loss that is added up over some shares (nn::parallel_gradients) and divided by
   /// the count of units, after clipping.
-  template <class LossOfShare>
-  Loss descend(double count, std::size_t shares, const LossOfShare& loss) {
+  template <class LossOfShare> Loss descend(double count, std::size_t shares, const LossOfShare& loss) {
     auto [mean, gradients] = nn::parallel_gradients(shares, [&](std::size_t k) { return loss(k) / float(count); },
                                                     {.threads = options_.threads, .random = &random_});
     if (options_.clip > 0) nn::clip_norm(gradients, options_.clip);
@@ -94,16 +88,14 @@ class Training {
     return {double(mean) * count, count};
   }
   /// The same for a batch whose rows are dealt out to its shares.
-  template <class LossOfRows>
-  Loss descend(double count, const Batch& batch, const LossOfRows& loss) {
+  template <class LossOfRows> Loss descend(double count, const Batch& batch, const LossOfRows& loss) {
     std::vector<Batch> shares(std::min(options_.shares, batch.size()));
     for (std::size_t k = 0; k < batch.size(); ++k) shares[k % shares.size()].push_back(batch[k]);
     return descend(count, shares.size(), [&](std::size_t k) { return loss(shares[k]); });
   }
   /// A step of each of some models that share nothing against the gradient of its own loss, after clipping that; their
   /// losses. The optimizer has the parameters of all.
-  template <class LossOfModel>
-  std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
+  template <class LossOfModel> std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
     std::vector<Gradients<float>> gradients(models);
     std::vector<double> losses(models);
     in_parallel(models, options_.threads, [&](std::size_t k) {

@@ -31,8 +31,7 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
 };
 
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).
-template <class T>
-struct GateWeights : Module<T> {
+template <class T> struct GateWeights : Module<T> {
   ///@{
   /// weight_ih (gates × hidden, input), weight_hh (gates × hidden, output); bias_ih, bias_hh (gates × hidden,), empty
   /// without biases; norm_ih, norm_hh (gates × hidden,): gains of LN(W x) and LN(U h), empty without layer norm

@@ -15,8 +15,7 @@ struct ElmanOptions {
 };
 
 /// h' = g(W x + b + U h + d), where g is tanh or relu: Elman (1990).
-template <class T>
-class ElmanCell : public GateWeights<T> {
+template <class T> class ElmanCell : public GateWeights<T> {
  public:
   using Options = ElmanOptions;              ///< .cell of the layer's
   using State = std::array<Variable<T>, 1>;  ///< h

@@ -17,8 +17,7 @@ struct GRUOptions {
 /// r, z = σ(W x + b + U h + d),  h' = (1 − z) ⊙ n + z ⊙ h            gates in the order r, z, n
 /// reset after:   n = tanh(W x + b + r ⊙ (U h + d))                  PyTorch, cuDNN
 /// reset before:  n = tanh(W x + b + U (r ⊙ h) + d)                  Cho et al. (2014)
-template <class T>
-class GRUCell : public GateWeights<T> {
+template <class T> class GRUCell : public GateWeights<T> {
  public:
   using Options = GRUOptions;                ///< .cell of the layer's
   using State = std::array<Variable<T>, 1>;  ///< h

@@ -10,8 +10,7 @@ namespace unroll::nn {
 namespace {
 
 // Before a random number is drawn.
-template <class T>
-const LSTMOptions& checked(const LSTMOptions& options, const CellSizes& sizes) {
+template <class T> const LSTMOptions& checked(const LSTMOptions& options, const CellSizes& sizes) {
   require(sizes.bias || options.forget_bias == 0, "lstm", "a forget bias of ", options.forget_bias,
           " in a cell without biases; set bias = true");
   require(std::abs(options.forget_bias) <= std::numeric_limits<T>::max(), "lstm", "a forget bias of ",

@@ -16,8 +16,7 @@ struct LSTMOptions {
 
 /// f, i, o = σ(W x + b + U h + d),  g = tanh(W x + b + U h + d)      gates in the order i, f, g, o
 /// k = c ⊙ f,  j = g ⊙ i,  c' = j + k,  h' = o ⊙ tanh c'    Hochreiter and Schmidhuber (1997), Gers et al. (2000)
-template <class T>
-class LSTMCell : public GateWeights<T> {
+template <class T> class LSTMCell : public GateWeights<T> {
  public:
   using Options = LSTMOptions;               ///< .cell of the layer's
   using State = std::array<Variable<T>, 2>;  ///< h, c

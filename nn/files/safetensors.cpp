@@ -200,8 +200,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
   });
 }
 
-template <class T>
-Metadata load_safetensors(const std::string& path, Module<T>& model) {
+template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model) {
   Safetensors file = read_safetensors(path);
   auto parameters = model.named_parameters();
   std::map<std::string, StoredTensor*> wanted;
@@ -237,8 +236,7 @@ Metadata load_safetensors(const std::string& path, Module<T>& model) {
   return std::move(file.metadata);
 }
 
-template <class T>
-void save_safetensors(const std::string& path, const Module<T>& model, const Metadata& metadata) {
+template <class T> void save_safetensors(const std::string& path, const Module<T>& model, const Metadata& metadata) {
   std::map<std::string, StoredTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.emplace(name, parameter.value());
   write_safetensors(path, tensors, metadata);

@@ -38,8 +38,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
 /// Assigns to every parameter the tensor of its name, and returns the file's metadata. An Error, before anything is
 /// assigned, for a tensor that is missing, has another shape, no floating-point type, a number beyond the largest float
 /// or, its type being known, no parameter, and where the names of one tied parameter have different values.
-template <class T>
-Metadata load_safetensors(const std::string& path, Module<T>& model);
+template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model);
 
 /// Writes every parameter under its names, a tied one under each, as PyTorch's state_dict has them. Errors as
 /// write_safetensors has them.

@@ -48,8 +48,7 @@ class Json {
   }
 
   /// Calls `member` at each name of an object.
-  template <class F>
-  void object(const F& member) {
+  template <class F> void object(const F& member) {
     expect('{');
     if (accept('}')) return;
     do member();

@@ -33,8 +33,7 @@ struct BrainHalf {
   operator float() const { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
 };
 
-template <class T, class Element>
-void convert(const std::byte* from, unroll::detail::Buffer<T>& values) {
+template <class T, class Element> void convert(const std::byte* from, unroll::detail::Buffer<T>& values) {
   for (T& value : values) {
     Element element;
     std::memcpy(&element, from, sizeof(Element));
@@ -51,8 +50,7 @@ struct Kind {
   void (*to_index)(const std::byte*, unroll::detail::Buffer<std::int64_t>&);
 };
 
-template <class Element>
-constexpr Kind kind(const char* name) {
+template <class Element> constexpr Kind kind(const char* name) {
   return {name, sizeof(Element), convert<float, Element>, convert<double, Element>, convert<std::int64_t, Element>};
 }
 
@@ -67,8 +65,7 @@ constexpr const Kind* known_end = std::end(kinds) - 1;
 
 const Kind& kind_of(Dtype dtype) { return kinds[static_cast<std::size_t>(dtype)]; }
 
-template <class T>
-StoredTensor store(Dtype dtype, const Array<T>& values) {
+template <class T> StoredTensor store(Dtype dtype, const Array<T>& values) {
   StoredTensor tensor;
   tensor.dtype = dtype;
   tensor.shape = values.shape();
@@ -116,8 +113,7 @@ StoredTensor::StoredTensor(const Array<float>& values) : StoredTensor(store(Dtyp
 StoredTensor::StoredTensor(const Array<double>& values) : StoredTensor(store(Dtype::F64, values)) {}
 StoredTensor::StoredTensor(const Indices& values) : StoredTensor(store(Dtype::I64, values)) {}
 
-template <class T>
-Array<T> StoredTensor::to(std::string_view where) const {
+template <class T> Array<T> StoredTensor::to(std::string_view where) const {
   require_known(where, dtype);
   detail::check_size(where, "the tensor", dtype, shape, bytes.size());
   Array<T> values = uninitialised<T>(shape);

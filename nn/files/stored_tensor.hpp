@@ -27,8 +27,7 @@ struct StoredTensor {
 
   /// The values of any known dtype as T, float or double, rounded to nearest where T is narrower. An Error, which
   /// begins with `where`, for a finite F64 beyond the largest float.
-  template <class T>
-  Array<T> to(std::string_view where = "to") const;
+  template <class T> Array<T> to(std::string_view where = "to") const;
   /// The values of an integer type or BOOL; an Error for others, and for a U64 above the largest index.
   Indices to_indices() const;
 };

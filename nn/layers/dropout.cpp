@@ -7,16 +7,14 @@ namespace unroll::nn {
 
 namespace {
 
-template <class T>
-Random* stream() {
+template <class T> Random* stream() {
   const Tape<T>* const tape = Tape<T>::innermost();
   return tape ? tape->random() : nullptr;
 }
 
 }  // namespace
 
-template <class T>
-Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along) {
+template <class T> Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along) {
   require(0 <= rate && rate < 1, "dropout", "a rate of ", rate, "; it must be in [0, 1)");
   Random* const random = stream<T>();
   if (rate == 0 || !random) return x;
@@ -25,8 +23,7 @@ Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along) {
   return where(drawn < rate, 0, x * (1 / (1 - rate)));
 }
 
-template <class T>
-Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate) {
+template <class T> Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate) {
   require(0 <= rate && rate < 1, "zoneout", "a rate of ", rate, "; it must be in [0, 1)");
   require(before.shape() == after.shape(), "zoneout", "shape ", before.shape(), " before and ", after.shape(),
           " after; they must be equal");

@@ -14,8 +14,7 @@ Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along = 
 /// What zoneout leaves of a step: each element stays as it was before with probability `rate`, by the random stream of
 /// the innermost tape; on a tape without one, its mean, rate before + (1 − rate) after. Krueger et al. (2017).
 /// shape: that of before and after, which must be equal; throws unless the rate is in [0, 1)
-template <class T>
-Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate);
+template <class T> Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate);
 
 /// Options of Dropout.
 struct DropoutOptions {
@@ -24,8 +23,7 @@ struct DropoutOptions {
 };
 
 /// Dropout as a layer without parameters: Srivastava et al. (2014); for all steps alike: Gal and Ghahramani (2016).
-template <class T>
-class Dropout : public Module<T> {
+template <class T> class Dropout : public Module<T> {
  public:
   /// Throws unless the rate is in [0, 1).
   explicit Dropout(const DropoutOptions& options) : options_(options) {

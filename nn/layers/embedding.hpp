@@ -13,8 +13,7 @@ struct EmbeddingOptions {
 };
 
 /// The rows of a table with these indices.   shape: indices of shape s → s + (size,)   parameter: weight (count, size)
-template <class T>
-class Embedding : public Module<T> {
+template <class T> class Embedding : public Module<T> {
  public:
   /// A table of N(0, 1), as PyTorch's; throws where count or size is 0.
   Embedding(const EmbeddingOptions& options, Random& random) {

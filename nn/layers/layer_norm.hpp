@@ -30,8 +30,7 @@ struct LayerNormOptions {
 
 /// Layer normalisation over the last axis: Ba et al. (2016).   shape: (..., size) → (..., size)   parameters: weight
 /// (size,), bias (size,)
-template <class T>
-class LayerNorm : public Module<T> {
+template <class T> class LayerNorm : public Module<T> {
  public:
   /// Throws where the size is 0, or epsilon negative.
   explicit LayerNorm(const LayerNormOptions& options) : options_(options) {

@@ -14,8 +14,7 @@ struct LinearOptions {
 };
 
 /// y = x Wᵀ + b        shape: (..., input) → (..., output)   parameters: weight (output, input), bias (output,)
-template <class T>
-class Linear : public Module<T> {
+template <class T> class Linear : public Module<T> {
  public:
   /// Weight and bias from U(−1/√input, 1/√input); throws where a size is 0.
   Linear(const LinearOptions& options, Random& random) {

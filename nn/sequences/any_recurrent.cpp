@@ -4,8 +4,7 @@
 
 namespace unroll::nn {
 
-template <class T>
-auto AnyRecurrent<T>::make(const Options& o, Random& random) -> Layer {
+template <class T> auto AnyRecurrent<T>::make(const Options& o, Random& random) -> Layer {
   const auto layer = [&]<class Kind>(std::in_place_type_t<Kind>) -> Layer {
     return Kind({.input = o.input,
                  .hidden = o.hidden,
@@ -47,10 +46,7 @@ auto AnyRecurrent<T>::operator()(const Variable<T>& x, const std::optional<Indic
   return std::visit(run, layer_);
 }
 
-template <class T>
-std::size_t AnyRecurrent<T>::states() const {
-  return options_.cell == "lstm" ? 2 : 1;
-}
+template <class T> std::size_t AnyRecurrent<T>::states() const { return options_.cell == "lstm" ? 2 : 1; }
 
 template class AnyRecurrent<float>;
 template class AnyRecurrent<double>;

@@ -33,8 +33,7 @@ struct AnyRecurrentOptions {
 ///     const auto [output, state] = layer(x, lengths);  // state.size() is 2 for an LSTM, otherwise 1
 ///
 /// shapes: as those of Recurrent
-template <class T>
-class AnyRecurrent : public Module<T> {
+template <class T> class AnyRecurrent : public Module<T> {
  public:
   using State = std::vector<Variable<T>>;  ///< h, and c of an LSTM, each (layers × directions, batch, hidden)
   using Options = AnyRecurrentOptions;     ///< what it is made with

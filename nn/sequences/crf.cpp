@@ -15,8 +15,7 @@ std::size_t length_of(const std::optional<Indices>& lengths, std::size_t sequenc
 
 }  // namespace
 
-template <class T>
-CRF<T>::CRF(const CRFOptions& options, Random& random) : tags_(options.tags) {
+template <class T> CRF<T>::CRF(const CRFOptions& options, Random& random) : tags_(options.tags) {
   require(tags_ > 0, "crf", "0 tags; their number must be given");
   transitions = Parameter<T>(random.uniform<T>({tags_, tags_}, -0.1, 0.1));
   start = Parameter<T>(random.uniform<T>({tags_}, -0.1, 0.1));
@@ -26,8 +25,7 @@ CRF<T>::CRF(const CRFOptions& options, Random& random) : tags_(options.tags) {
   this->add("end", end);
 }
 
-template <class T>
-Packing CRF<T>::packed(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
+template <class T> Packing CRF<T>::packed(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
   const Shape& shape = emissions.shape();
   require(shape.size() == 3 && shape[2] == tags_, "crf", "emissions of shape ", shape, "; it must be (time, batch, ",
           tags_, ")");
@@ -65,8 +63,7 @@ Variable<T> CRF<T>::score(const Variable<T>& emissions, const Indices& labels, c
 }
 
 // The forward algorithm: α_t[j] = ln Σᵢ e^(α_t₋₁[i] + transitions[i, j]) + e_t[j], over the sequences that still run.
-template <class T>
-Variable<T> CRF<T>::log_normaliser(const Variable<T>& emissions, const Packing& packing) const {
+template <class T> Variable<T> CRF<T>::log_normaliser(const Variable<T>& emissions, const Packing& packing) const {
   const std::vector<std::size_t>& sizes = packing.sizes();
   const std::vector<Variable<T>> e = split(packing.pack(emissions), sizes, 0);
   std::vector<Variable<T>> last;  // of the sequences that have ended, the shortest first
@@ -99,8 +96,7 @@ Total<T> CRF<T>::loss(const Variable<T>& emissions, const Indices& labels,
   return {-sum(log_likelihood(emissions, labels, lengths)), double(packed(emissions, lengths).sizes()[0])};
 }
 
-template <class T>
-Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
+template <class T> Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
   const Scope scope("crf");
   const std::size_t batch = packed(emissions, lengths).batch(), time = emissions.shape()[0];
   const Array<T>&e = emissions.value(), &move = transitions.value();

@@ -20,8 +20,7 @@ struct CRFOptions {
 /// emissions (time, batch, tags); lengths (batch,), all as long as the emissions by default; padding may hold anything
 /// and gets gradient 0.   parameters: transitions (tags, tags), from row to column, start (tags,), end (tags,), which
 /// are −∞ for what must not be. Throws where shapes do not fit, or a length or a label within it is out of range.
-template <class T>
-class CRF : public Module<T> {
+template <class T> class CRF : public Module<T> {
  public:
   /// Parameters from U(−0.1, 0.1); throws for 0 tags.
   CRF(const CRFOptions& options, Random& random);

@@ -49,8 +49,7 @@ void Packing::require_not_moved() const {
   require(!sizes_.empty(), "packing", "it was moved from; use the one that it was moved to");
 }
 
-template <class T>
-Variable<T> Packing::pack(const Variable<T>& x) const {
+template <class T> Variable<T> Packing::pack(const Variable<T>& x) const {
   require_not_moved();
   Shape shape = x.shape();
   shape.erase(0);
@@ -59,8 +58,7 @@ Variable<T> Packing::pack(const Variable<T>& x) const {
   return even_ ? flat : take(flat, rows_of_padded_);
 }
 
-template <class T>
-Variable<T> Packing::unpack(const Variable<T>& x) const {
+template <class T> Variable<T> Packing::unpack(const Variable<T>& x) const {
   require_not_moved();
   Shape shape = x.shape();
   shape[0] = batch_;
@@ -68,14 +66,12 @@ Variable<T> Packing::unpack(const Variable<T>& x) const {
   return reshape(even_ ? x : scatter(x, rows_of_padded_, time_ * batch_), shape);
 }
 
-template <class T>
-Variable<T> Packing::sort(const Variable<T>& x) const {
+template <class T> Variable<T> Packing::sort(const Variable<T>& x) const {
   require_not_moved();
   return even_ ? x : take(x, order_);
 }
 
-template <class T>
-Variable<T> Packing::unsort(const Variable<T>& x) const {
+template <class T> Variable<T> Packing::unsort(const Variable<T>& x) const {
   require_not_moved();
   return even_ ? x : take(x, inverse_);
 }

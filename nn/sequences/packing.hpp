@@ -24,17 +24,13 @@ class Packing {
   std::size_t batch() const { return batch_; }
 
   /// (time, batch, ...) → (rows, ...); padding is not read, and gets gradient 0.
-  template <class T>
-  Variable<T> pack(const Variable<T>& x) const;
+  template <class T> Variable<T> pack(const Variable<T>& x) const;
   /// (rows, ...) → (time, batch, ...); padding is 0.
-  template <class T>
-  Variable<T> unpack(const Variable<T>& x) const;
+  template <class T> Variable<T> unpack(const Variable<T>& x) const;
   /// (batch, ...) → (batch, ...), the longest sequence first.
-  template <class T>
-  Variable<T> sort(const Variable<T>& x) const;
+  template <class T> Variable<T> sort(const Variable<T>& x) const;
   /// The same back.
-  template <class T>
-  Variable<T> unsort(const Variable<T>& x) const;
+  template <class T> Variable<T> unsort(const Variable<T>& x) const;
   /// What each sequence of the batch ends with, given what there is after every step of those that run, and at the
   /// start of all, the longest first. Forward a sequence ends at its last step; in reverse all end at the first; one of
   /// length 0 ends where it starts.   shape: (batch, ...)

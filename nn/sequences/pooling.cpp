@@ -29,30 +29,26 @@ std::pair<Indices, Indices> rows_of(const char* where, const Shape& shape, const
   return result;
 }
 
-template <class T>
-Variable<T> sum_rows(const Variable<T>& x, const std::pair<Indices, Indices>& rows) {
+template <class T> Variable<T> sum_rows(const Variable<T>& x, const std::pair<Indices, Indices>& rows) {
   const Shape& shape = x.shape();
   return scatter(take(reshape(x, {shape[0] * shape[1], shape[2]}), rows.first), rows.second, shape[1]);
 }
 
 }  // namespace
 
-template <class T>
-Variable<T> last_step(const Variable<T>& x, const Indices& lengths) {
+template <class T> Variable<T> last_step(const Variable<T>& x, const Indices& lengths) {
   const Scope scope("last_step");
   return sum_rows(x, rows_of("last_step", x.shape(), lengths, [](auto t, auto length) { return t == length - 1; }));
 }
 
-template <class T>
-Variable<T> mean_over_time(const Variable<T>& x, const Indices& lengths) {
+template <class T> Variable<T> mean_over_time(const Variable<T>& x, const Indices& lengths) {
   const Scope scope("mean_over_time");
   const auto rows = rows_of("mean_over_time", x.shape(), lengths, [](auto, auto) { return true; });
   const Variable<T> count = reshape(Variable<T>(lengths), {-1, 1});
   return sum_rows(x, rows) / where(count > 0, count, 1);
 }
 
-template <class T>
-Variable<T> both_ends(const Variable<T>& h) {
+template <class T> Variable<T> both_ends(const Variable<T>& h) {
   const Scope scope("both_ends");
   require(h.shape().size() == 3 && h.shape()[0] >= 2 && h.shape()[0] % 2 == 0, "both_ends", "h has shape ", h.shape(),
           "; it must be (layers × 2, batch, hidden)");

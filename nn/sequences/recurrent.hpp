@@ -20,10 +20,7 @@ namespace detail {
 /// Stands for the options of a cell that has none.
 struct NoOptions {};
 
-template <class Cell>
-struct OptionsOf {
-  using type = NoOptions;
-};
+template <class Cell> struct OptionsOf { using type = NoOptions; };
 template <class Cell>
 requires requires { typename Cell::Options; }
 struct OptionsOf<Cell> {
@@ -33,8 +30,7 @@ struct OptionsOf<Cell> {
 }  // namespace detail
 
 /// The options of a recurrent layer; `cell` holds those of its cell. Both sizes must be given.
-template <class Cell>
-struct RecurrentOptions {
+template <class Cell> struct RecurrentOptions {
   std::size_t input = 0;                 ///< features of x
   std::size_t hidden = 0;                ///< features of the state of each cell
   std::size_t layers = 1;                ///< how many, each over the outputs of the one before
@@ -53,8 +49,7 @@ struct RecurrentOptions {
 /// (layers × directions, batch, hidden): layer 0 forward, layer 0 reverse, layer 1 forward, ... Padding may hold
 /// anything and gets gradient 0; the work is that of the sum of the lengths. Parameters have the cell's names with
 /// _l0, _l0_reverse, _l1, ... behind. For `hidden` read the state_sizes() of a cell that has them.
-template <class Cell>
-class Recurrent : public Module<typename Cell::State::value_type::value_type> {
+template <class Cell> class Recurrent : public Module<typename Cell::State::value_type::value_type> {
  public:
   using State = typename Cell::State;                ///< entries (layers × directions, batch, hidden), h first
   using T = typename State::value_type::value_type;  ///< float or double
@@ -106,8 +101,7 @@ class Recurrent : public Module<typename Cell::State::value_type::value_type> {
   std::vector<Parameter<T>> initial_;  // the entries of each cell's learned state
 };
 
-template <class Cell>
-Recurrent<Cell>::Recurrent(const Options& options, Random& random) : options_(options) {
+template <class Cell> Recurrent<Cell>::Recurrent(const Options& options, Random& random) : options_(options) {
   require(options.input && options.hidden && options.layers, "recurrent", "input ", options.input, ", hidden ",
           options.hidden, ", layers ", options.layers, "; all sizes must be given");
   detail::require_rate("recurrent", "dropout", options.dropout);
@@ -124,8 +118,7 @@ Recurrent<Cell>::Recurrent(const Options& options, Random& random) : options_(op
   }
 }
 
-template <class Cell>
-void Recurrent<Cell>::add_cell(std::size_t input, Random& random) {
+template <class Cell> void Recurrent<Cell>::add_cell(std::size_t input, Random& random) {
   const CellSizes sizes{input, options_.hidden, options_.bias};
   if constexpr (requires { typename Cell::Options; })
     cells_.emplace_back(sizes, options_.cell, random);
@@ -167,8 +160,7 @@ auto Recurrent<Cell>::operator()(const Variable<T>& x, const std::optional<Indic
   return result;
 }
 
-template <class Cell>
-void Recurrent<Cell>::check(const State& initial, std::size_t batch) const {
+template <class Cell> void Recurrent<Cell>::check(const State& initial, std::size_t batch) const {
   for (std::size_t n = 0; n < states; ++n) {
     const Shape shape{cells_.size(), batch, state_size(n)};
     require(initial[n].shape() == shape, "recurrent", "an initial state of shape ", initial[n].shape(), "; it must be ",
@@ -204,8 +196,7 @@ auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing) c
 ///
 ///     const nn::RNN<float> rnn({.input = 64, .hidden = 128}, random);
 ///     const auto [output, state] = rnn(x, lengths);
-template <class T>
-using RNN = Recurrent<ElmanCell<T>>;
+template <class T> using RNN = Recurrent<ElmanCell<T>>;
 
 /// Long short-term memory: c' = f ⊙ c + i ⊙ g, h' = o ⊙ tanh c' (lstm.hpp); .cell = {...} has peepholes, coupled gates,
 /// a projection, layer norm and a forget bias. State {h, c}. Hochreiter and Schmidhuber (1997), Gers et al. (2000);
@@ -214,14 +205,12 @@ using RNN = Recurrent<ElmanCell<T>>;
 ///     const nn::LSTM<float> lstm({.input = 64, .hidden = 128, .layers = 2, .bidirectional = true}, random);
 ///     const auto [output, state] = lstm(x, lengths);                   // output (time, batch, 256), state {h, c}
 ///     const auto next = lstm(more, lengths, state).output;             // goes on from there
-template <class T>
-using LSTM = Recurrent<LSTMCell<T>>;
+template <class T> using LSTM = Recurrent<LSTMCell<T>>;
 
 /// Gated recurrent units: h' = (1 − z) ⊙ n + z ⊙ h (gru.hpp), with the reset gate after the product, or before it by
 /// .cell = {.reset = Reset::before}. State {h}. Cho et al. (2014); weights as torch.nn.GRU has them, gates r, z, n.
 /// x (time, batch, input) → Result of Recurrent
-template <class T>
-using GRU = Recurrent<GRUCell<T>>;
+template <class T> using GRU = Recurrent<GRUCell<T>>;
 
 extern template class Recurrent<ElmanCell<float>>;
 extern template class Recurrent<ElmanCell<double>>;

@@ -8,11 +8,9 @@ namespace unroll::nn::detail {
 
 namespace {
 
-template <class T>
-using Entries = std::vector<Variable<T>>;  // of a state
+template <class T> using Entries = std::vector<Variable<T>>;  // of a state
 
-template <class T>
-Entries<T> sequences(std::span<const Variable<T>> state, std::size_t begin, std::size_t end) {
+template <class T> Entries<T> sequences(std::span<const Variable<T>> state, std::size_t begin, std::size_t end) {
   Entries<T> result;
   result.reserve(state.size());
   for (const Variable<T>& entry : state)
@@ -21,8 +19,7 @@ Entries<T> sequences(std::span<const Variable<T>> state, std::size_t begin, std:
 }
 
 // The state of the sequences that run at a step, of whom some have ended since the last one, or some start.
-template <class T>
-Entries<T> of_running(Entries<T> state, std::span<const Variable<T>> initial, std::size_t size) {
+template <class T> Entries<T> of_running(Entries<T> state, std::span<const Variable<T>> initial, std::size_t size) {
   const std::size_t running = state[0].shape()[0];
   if (size < running) return sequences<T>(state, 0, size);
   if (size == running) return state;
@@ -48,8 +45,7 @@ void check(const AnyCell<T>& cell, const std::vector<std::size_t>& sizes, std::s
 
 // What a cell makes of the input alone. It is computed for several steps at once: enough for a product to run at full
 // speed, and few enough for the result to be near when it is used.
-template <class T>
-class Projected {
+template <class T> class Projected {
  public:
   Projected(const AnyCell<T>& cell, const Variable<T>& rows, const std::vector<std::size_t>& sizes, bool reverse)
       : cell_(cell), rows_(rows), sizes_(sizes), reverse_(reverse), steps_(sizes.size()) {

@@ -13,12 +13,10 @@ namespace nn {
 namespace detail {
 
 /// A rate of zoneout for each entry of a cell's state.
-template <class Cell>
-using ZoneoutOf = std::array<double, std::tuple_size_v<typename Cell::State>>;
+template <class Cell> using ZoneoutOf = std::array<double, std::tuple_size_v<typename Cell::State>>;
 
 /// A cell as the loop over time sees it, whatever its type; the cell must live as long.
-template <class T>
-struct AnyCell {
+template <class T> struct AnyCell {
   template <class Cell>
   explicit AnyCell(const Cell& cell)
       : input([&cell](const Variable<T>& x) { return cell.input(x); }),

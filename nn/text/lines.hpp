@@ -33,14 +33,12 @@ class Lines {
   const std::string& name() const { return name_; }
 
   /// Throws an Error at this line, `train.conllu:118: ...`, unless `holds`.
-  template <class... Parts>
-  void require(bool holds, const Parts&... parts) const {
+  template <class... Parts> void require(bool holds, const Parts&... parts) const {
     if (!holds) [[unlikely]]
       fail_at(number_, parts...);
   }
   /// Throws an Error at the line of this number.
-  template <class... Parts>
-  [[noreturn]] void fail_at(std::size_t number, const Parts&... parts) const {
+  template <class... Parts> [[noreturn]] void fail_at(std::size_t number, const Parts&... parts) const {
     fail(name_ + ':' + std::to_string(number), parts...);
   }
 

@@ -10,8 +10,7 @@
 
 namespace unroll::nn {
 
-template <class T>
-std::int64_t sample(const Array<T>& scores, const SamplingOptions& options, Random& random) {
+template <class T> std::int64_t sample(const Array<T>& scores, const SamplingOptions& options, Random& random) {
   detail::require_not_negative("sample", "temperature", options.temperature);
   require(0 <= options.top_p && options.top_p <= 1, "sample", "top_p is ", options.top_p, "; it must be in [0, 1]");
   constexpr T infinity = std::numeric_limits<T>::infinity();

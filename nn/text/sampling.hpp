@@ -18,8 +18,7 @@ struct SamplingOptions {
 
 /// Draws a token from softmax(scores / temperature), whose scores may have any shape: its number in their order. An
 /// Error for scores that are NaN or ∞, or all of them −∞, and for options out of range.
-template <class T>
-std::int64_t sample(const Array<T>& scores, const SamplingOptions& options, Random& random);
+template <class T> std::int64_t sample(const Array<T>& scores, const SamplingOptions& options, Random& random);
 
 }  // namespace nn
 }  // namespace unroll

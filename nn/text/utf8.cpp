@@ -31,8 +31,7 @@ std::size_t length_of_first(std::string_view text) {
 namespace {
 
 // Calls `next` with each character.
-template <class F>
-void for_each_character(std::string_view text, const F& next) {
+template <class F> void for_each_character(std::string_view text, const F& next) {
   for (std::size_t at = 0, length; at < text.size(); at += length) {
     length = length_of_first(text.substr(at));
     require(length > 0, "characters", "byte ", std::hex, std::showbase, unsigned{static_cast<unsigned char>(text[at])},

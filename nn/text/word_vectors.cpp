@@ -19,8 +19,7 @@ namespace {
 bool is_separator(char c) { return c == ' ' || c == '\t'; }
 
 // As std::from_chars, but the whole field must be the number, which may have a plus sign.
-template <class Number>
-std::errc parse(std::string_view field, Number& number) {
+template <class Number> std::errc parse(std::string_view field, Number& number) {
   if (field.starts_with('+') && !field.starts_with("+-")) field.remove_prefix(1);
   const char* const end = field.data() + field.size();
   const auto [stop, error] = std::from_chars(field.data(), end, number);
@@ -78,8 +77,7 @@ std::size_t size_of(std::string_view text, const Lines& lines) {
   return size;
 }
 
-template <class T>
-T read_number(std::string_view field, const Lines& lines) {
+template <class T> T read_number(std::string_view field, const Lines& lines) {
   double number = 0;
   const std::errc error = parse(field, number);
   lines.require(error != std::errc::invalid_argument, "'", field, "' is not a number");
@@ -90,14 +88,12 @@ T read_number(std::string_view field, const Lines& lines) {
 
 }  // namespace
 
-template <class T>
-WordVectors<T> read_word_vectors(const std::string& path) {
+template <class T> WordVectors<T> read_word_vectors(const std::string& path) {
   std::ifstream in = open_text(path);
   return read_word_vectors<T>(in, path);
 }
 
-template <class T>
-WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
+template <class T> WordVectors<T> read_word_vectors(std::istream& in, const std::string& name) {
   Lines lines(in, name);
   WordVectors<T> vectors;
   std::deque<T> values;  // a vector that grows is held three times

@@ -10,8 +10,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 /// Words and their vectors, word k in row k of the table.
-template <class T>
-struct WordVectors {
+template <class T> struct WordVectors {
   std::vector<std::string> words;  ///< each once
   Array<T> table;                  ///< [words, size]
 };
@@ -22,11 +21,9 @@ struct WordVectors {
 /// stands before, so that it may hold spaces, and numbers too. A first line of two whole numbers is word2vec's header
 /// `words n`; without one, n is how many numbers the first line ends with, whose word must hold none after its first
 /// field. Lines of nothing but spaces are skipped. An Error tells file and line of what is wrong.
-template <class T>
-WordVectors<T> read_word_vectors(const std::string& path);
+template <class T> WordVectors<T> read_word_vectors(const std::string& path);
 /// The same from a stream, which errors call `name`.
-template <class T>
-WordVectors<T> read_word_vectors(std::istream& in, const std::string& name);
+template <class T> WordVectors<T> read_word_vectors(std::istream& in, const std::string& name);
 
 }  // namespace nn
 }  // namespace unroll

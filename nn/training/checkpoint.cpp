@@ -13,8 +13,7 @@ Indices indices_of(const std::vector<std::size_t>& numbers) {
   return result;
 }
 
-template <class T>
-Array<T> array_of(const std::vector<T>& numbers) {
+template <class T> Array<T> array_of(const std::vector<T>& numbers) {
   Array<T> result = Array<T>::from_shape({numbers.size()});
   std::copy(numbers.begin(), numbers.end(), result.begin());
   return result;
@@ -55,8 +54,7 @@ void Checkpoint::fix(const std::string& name, const std::string& value) {
 
 void Checkpoint::note(const std::string& name, const std::string& value) { notes_[name] = value; }
 
-template <class T>
-void Checkpoint::add(const std::string& name, const Module<T>& model) {
+template <class T> void Checkpoint::add(const std::string& name, const Module<T>& model) {
   for (const auto& [inner, parameter] : model.named_parameters())
     add_entry({name + "." + inner, false, [p = parameter] { return StoredTensor(p.value()); },
                [p = parameter](const StoredTensor& tensor) {
@@ -110,8 +108,7 @@ void Checkpoint::add(const std::string& name, std::vector<double>& numbers) {
              }});
 }
 
-template <class T>
-void Checkpoint::add(const std::string& name, Array<T>& array) {
+template <class T> void Checkpoint::add(const std::string& name, Array<T>& array) {
   add_entry({name, false, [&] { return StoredTensor(array); },
              [&](const StoredTensor& tensor) {
                return [&, values = tensor.to<T>()]() mutable { array = std::move(values); };

@@ -28,8 +28,7 @@ class Checkpoint {
 
   ///@{
   /// What the file has under this name, a model's parameters as name.parameter; throws where a name is in use.
-  template <class T>
-  void add(const std::string& name, const Module<T>& model);
+  template <class T> void add(const std::string& name, const Module<T>& model);
   /// What has a state of its own: anything with visit_state(f), which calls f(name, value). Its name(), if it has one,
   /// as an optimizer does, must be the same in a file to load.
   template <class State>
@@ -46,8 +45,7 @@ class Checkpoint {
   /// A list may have another length when it is loaded, an array may not.
   void add(const std::string& name, std::vector<std::size_t>& numbers);
   void add(const std::string& name, std::vector<double>& numbers);
-  template <class T>
-  void add(const std::string& name, Array<T>& array);
+  template <class T> void add(const std::string& name, Array<T>& array);
   ///@}
   /// A value that does not change, and must be the same in a file to load.
   void fix(const std::string& name, const std::string& value);

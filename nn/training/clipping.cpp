@@ -9,8 +9,7 @@
 
 namespace unroll::nn {
 
-template <class T>
-void require_finite(const char* where, const Gradients<T>& gradients) {
+template <class T> void require_finite(const char* where, const Gradients<T>& gradients) {
   for (const auto& entry : gradients.entries()) {
     const auto& g = entry.gradient.value().storage();
     const auto odd = [](T x) { return !(std::abs(x) <= std::numeric_limits<T>::max()); };
@@ -24,8 +23,7 @@ void require_finite(const char* where, const Gradients<T>& gradients) {
   }
 }
 
-template <class T>
-double clip_norm(Gradients<T>& gradients, double most) {
+template <class T> double clip_norm(Gradients<T>& gradients, double most) {
   require(most >= 0, "clip_norm", "a limit of ", most, "; it must be 0 or more");
   const double norm = gradients.norm();
   if (!std::isfinite(norm)) require_finite("clip_norm", gradients);
@@ -43,8 +41,7 @@ double clip_norm(Gradients<T>& gradients, double most) {
   return norm;
 }
 
-template <class T>
-void clip_value(Gradients<T>& gradients, double limit) {
+template <class T> void clip_value(Gradients<T>& gradients, double limit) {
   require(limit >= 0, "clip_value", "a limit of ", limit, "; it must be 0 or more");
   require_finite("clip_value", gradients);
   gradients.transform([limit](const Variable<T>& g) { return clamp(g, -limit, limit); });

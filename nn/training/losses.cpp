@@ -32,8 +32,7 @@ Counted counted(const Indices& labels, std::int64_t ignore, std::size_t classes)
 }
 
 // w ⊙ x for logarithms x, of which −∞ does not count where w is 0.
-template <class T>
-Variable<T> weighted(const Variable<T>& w, const Variable<T>& x) {
+template <class T> Variable<T> weighted(const Variable<T>& w, const Variable<T>& x) {
   return w * where(equal(w, 0), maximum(x, std::numeric_limits<T>::lowest()), x);
 }
 
@@ -107,14 +106,12 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
 
 namespace {
 
-template <class T>
-void check_targets(const char* where, const Variable<T>& x, const Variable<T>& targets) {
+template <class T> void check_targets(const char* where, const Variable<T>& x, const Variable<T>& targets) {
   require(x.shape() == targets.shape(), where, "shape ", x.shape(), " with targets of shape ", targets.shape(),
           "; they must be equal");
 }
 
-template <class T>
-Variable<T> reduced(const Variable<T>& losses, Reduction reduction) {
+template <class T> Variable<T> reduced(const Variable<T>& losses, Reduction reduction) {
   return reduction == Reduction::mean ? mean(losses) : reduction == Reduction::sum ? sum(losses) : losses;
 }
 

@@ -9,8 +9,7 @@ namespace nn {
 enum class Reduction { mean, sum, none };
 
 /// Options of cross_entropy.
-template <class T>
-struct CrossEntropyOptions {
+template <class T> struct CrossEntropyOptions {
   std::int64_t ignore = ignored;  ///< the label of what does not count
   Array<T> weights = {};          ///< of the classes, (classes,), 0 or more; all 1 by default
   double smoothing = 0;           ///< the share of the label, in [0, 1), spread over all classes: Szegedy et al. (2016)

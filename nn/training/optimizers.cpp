@@ -28,8 +28,7 @@ Optimizer<T>::Optimizer(const char* name, const ParameterGroups<T>& groups, doub
   require(!members_.empty(), "optimizer", "there are no parameters; there must be at least one");
 }
 
-template <class T>
-void Optimizer<T>::step(const Gradients<T>& gradients) {
+template <class T> void Optimizer<T>::step(const Gradients<T>& gradients) {
   detail::require_not_negative<T>("step", "the learning rate", learning_rate);
   bool any = false, trained = false;
   for (const Member& member : members_) {
@@ -58,10 +57,7 @@ void Optimizer<T>::step(const Gradients<T>& gradients) {
 namespace {
 
 // The denominator of a step: where it is 0, so is what it divides, or nearly.
-template <class T>
-T nonzero(T x) {
-  return x > 0 ? x : T(1);
-}
+template <class T> T nonzero(T x) { return x > 0 ? x : T(1); }
 
 }  // namespace
 
@@ -74,8 +70,7 @@ SGD<T>::SGD(const ParameterGroups<T>& parameters, const SGDOptions& options)
   require(options.momentum > 0 || !options.nesterov, "sgd", "nesterov without momentum; set momentum");
 }
 
-template <class T>
-void SGD<T>::update(Step<T> step) const {
+template <class T> void SGD<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), momentum = T(options_.momentum);
   const bool nesterov = options_.nesterov;
   if (momentum == 0) return each<0>(step, [=](T& x, T g) { x -= rate * g; });
@@ -94,8 +89,7 @@ Adam<T>::Adam(const ParameterGroups<T>& parameters, const AdamOptions& options)
   detail::require_not_negative<T>("adam", "epsilon", options.epsilon);
 }
 
-template <class T>
-void Adam<T>::update(Step<T> step) const {
+template <class T> void Adam<T>::update(Step<T> step) const {
   const T beta1 = T(options_.beta1), beta2 = T(options_.beta2), epsilon = T(options_.epsilon);
   const T share1 = T(1 - options_.beta1), share2 = T(1 - options_.beta2);
   const T rate = T(step.learning_rate / (1 - std::pow(options_.beta1, step.count)));
@@ -126,8 +120,7 @@ RMSprop<T>::RMSprop(const ParameterGroups<T>& parameters, const RMSpropOptions& 
   detail::require_not_negative<T>("rmsprop", "momentum", options.momentum);
 }
 
-template <class T>
-void RMSprop<T>::update(Step<T> step) const {
+template <class T> void RMSprop<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), alpha = T(options_.alpha), epsilon = T(options_.epsilon);
   const T momentum = T(options_.momentum), share = T(1 - options_.alpha);
   // Centred, s is the average of (g − m)² about the new m, which s − m² is too, but for what cancels there.
@@ -149,8 +142,7 @@ Adagrad<T>::Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& 
   detail::require_not_negative<T>("adagrad", "initial", options.initial);
 }
 
-template <class T>
-void Adagrad<T>::update(Step<T> step) const {
+template <class T> void Adagrad<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate / (1 + (step.count - 1) * options_.learning_rate_decay));
   const T epsilon = T(options_.epsilon), initial = T(step.count == 1 ? options_.initial : 0);
   each<1>(step, [=](T& x, T g, T& s) {
@@ -167,8 +159,7 @@ Adadelta<T>::Adadelta(const ParameterGroups<T>& parameters, const AdadeltaOption
   detail::require_not_negative<T>("adadelta", "epsilon", options.epsilon);
 }
 
-template <class T>
-void Adadelta<T>::update(Step<T> step) const {
+template <class T> void Adadelta<T>::update(Step<T> step) const {
   const T rate = T(step.learning_rate), rho = T(options_.rho), epsilon = T(options_.epsilon);
   const T share = T(1 - options_.rho);
   each<2>(step, [=](T& x, T g, T& s, T& u) {

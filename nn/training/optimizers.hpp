@@ -19,8 +19,7 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 
 /// Parameters that an optimizer moves in a way of their own.
-template <class T>
-struct ParameterGroup {
+template <class T> struct ParameterGroup {
   std::vector<Parameter<T>> parameters;     ///< each in one group
   double learning_rate_factor = 1;          ///< by which the optimizer's is multiplied
   std::optional<double> weight_decay = {};  ///< the optimizer's unless given
@@ -28,8 +27,7 @@ struct ParameterGroup {
 
 /// What an optimizer moves: parameters, or groups of them:
 /// Adam<float>({{.parameters = words, .learning_rate_factor = 0.1}, {.parameters = rest}}, {.weight_decay = 0.01})
-template <class T>
-struct ParameterGroups : std::vector<ParameterGroup<T>> {
+template <class T> struct ParameterGroups : std::vector<ParameterGroup<T>> {
   ParameterGroups() = default;
   ///@{
   /// One group of all, or several groups.
@@ -41,8 +39,7 @@ struct ParameterGroups : std::vector<ParameterGroup<T>> {
 };
 
 /// The step of one parameter x with gradient g.
-template <class T>
-struct Step {
+template <class T> struct Step {
   double learning_rate;           ///< η, the group's
   double weight_decay;            ///< λ, the group's
   double count;                   ///< 1 at the parameter's first step
@@ -55,8 +52,7 @@ struct Step {
 /// Calls rule(x, g, memory...) for each element, with g = ∇ + λ x and the first n arrays of the memory; what is not
 /// kept there is 0 before each step. If the weights `decay`, by λ or in the rule, an infinite element stays as it is,
 /// as if g were 0; else no finite step moves it.
-template <std::size_t n, class T, class Rule>
-void each(const Step<T>& step, const Rule& rule, bool decay) {
+template <std::size_t n, class T, class Rule> void each(const Step<T>& step, const Rule& rule, bool decay) {
   const T factor = T(step.weight_decay);
   [&]<std::size_t... k>(std::index_sequence<k...>) {
     constexpr std::size_t most = 256;  // elements at a time, for which there is spare memory
@@ -91,16 +87,14 @@ void each(const Step<T>& step, const Rule& rule, bool decay) {
   (std::make_index_sequence<n>());
 }
 /// The same, where the weights decay by λ alone.
-template <std::size_t n, class T, class Rule>
-void each(const Step<T>& step, const Rule& rule) {
+template <std::size_t n, class T, class Rule> void each(const Step<T>& step, const Rule& rule) {
   each<n>(step, rule, step.weight_decay != 0);
 }
 
 /// What optimizers share: parameters, what is remembered of each, and the learning rate, which schedules set. One's own
 /// is an update() by each(step, rule). All throw where an option is negative or not finite, and where a parameter is
 /// given twice or none is.
-template <class T>
-class Optimizer {
+template <class T> class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
@@ -114,8 +108,7 @@ class Optimizer {
   const char* name() const { return name_; }
   /// Calls f(name, value) for what there is to save: the learning rate, and of each parameter the number of its steps
   /// and the arrays that are kept.
-  template <class F>
-  void visit_state(const F& f) {
+  template <class F> void visit_state(const F& f) {
     f("learning_rate", learning_rate);
     for (std::size_t k = 0; k < members_.size(); ++k) {
       Member& member = members_[k];
@@ -158,8 +151,7 @@ struct SGDOptions {
 };
 
 /// v = μ v + g,  x = x − η v
-template <class T>
-class SGD final : public Optimizer<T> {
+template <class T> class SGD final : public Optimizer<T> {
  public:
   /// Throws where nesterov has no momentum.
   explicit SGD(const ParameterGroups<T>& parameters, const SGDOptions& options = {});
@@ -181,8 +173,7 @@ struct AdamOptions {
 
 /// m = β₁ m + (1 − β₁) g,  v = β₂ v + (1 − β₂) g²,  x = x − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
 /// Kingma and Ba (2015)
-template <class T>
-class Adam : public Optimizer<T> {
+template <class T> class Adam : public Optimizer<T> {
  public:
   /// Throws where an option is outside its range.
   explicit Adam(const ParameterGroups<T>& parameters, const AdamOptions& options = {});
@@ -196,8 +187,7 @@ class Adam : public Optimizer<T> {
 };
 
 /// Adam whose weights decay by themselves: x = x − η λ x first, with g = ∇. Loshchilov and Hutter (2019)
-template <class T>
-class AdamW final : public Adam<T> {
+template <class T> class AdamW final : public Adam<T> {
  public:
   /// Throws where an option is outside its range.
   explicit AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options = {.weight_decay = 0.01});
@@ -214,8 +204,7 @@ struct RMSpropOptions {
 };
 
 /// s = α s + (1 − α) g²,  v = μ v + g / (√s + ε),  x = x − η v. Tieleman and Hinton (2012)
-template <class T>
-class RMSprop final : public Optimizer<T> {
+template <class T> class RMSprop final : public Optimizer<T> {
  public:
   /// Throws where an option is outside its range.
   explicit RMSprop(const ParameterGroups<T>& parameters, const RMSpropOptions& options = {});
@@ -235,8 +224,7 @@ struct AdagradOptions {
 };
 
 /// s = s + g²,  x = x − η g / (√s + ε). Duchi et al. (2011)
-template <class T>
-class Adagrad final : public Optimizer<T> {
+template <class T> class Adagrad final : public Optimizer<T> {
  public:
   /// Throws where an option is outside its range.
   explicit Adagrad(const ParameterGroups<T>& parameters, const AdagradOptions& options = {});
@@ -255,8 +243,7 @@ struct AdadeltaOptions {
 };
 
 /// s = ρ s + (1 − ρ) g²,  d = g √(u + ε) / √(s + ε),  u = ρ u + (1 − ρ) d²,  x = x − η d. Zeiler (2012)
-template <class T>
-class Adadelta final : public Optimizer<T> {
+template <class T> class Adadelta final : public Optimizer<T> {
  public:
   /// Throws where an option is outside its range.
   explicit Adadelta(const ParameterGroups<T>& parameters, const AdadeltaOptions& options = {});

@@ -18,8 +18,7 @@ struct ParallelOptions {
 };
 
 /// What parallel_gradients gives.
-template <class T>
-struct LossAndGradients {
+template <class T> struct LossAndGradients {
   T loss;                  ///< the sum of the shares' losses
   Gradients<T> gradients;  ///< of this sum
 };

@@ -69,8 +69,7 @@ class PlateauSchedule {
     return rate_;
   }
   /// Calls f(name, value) for what there is to save.
-  template <class F>
-  void visit_state(const F& f) {
+  template <class F> void visit_state(const F& f) {
     f("rate", rate_);
     f("waited", waited_);
     f("best", least_loss_);

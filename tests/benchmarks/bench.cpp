@@ -70,8 +70,7 @@ Indices labels(const Shape& shape, std::size_t classes, Random& random) {
 }
 
 // A recurrent layer over words or vectors, and a score for each class at every step.
-template <class Layer>
-struct Model : nn::Module<float> {
+template <class Layer> struct Model : nn::Module<float> {
   std::optional<nn::Embedding<float>> words;
   Layer layer;
   nn::Linear<float> scores;
@@ -142,8 +141,7 @@ struct OwnCell : nn::Module<float> {
   }
 };
 
-template <class Layer>
-Workload core(const Given& given) {
+template <class Layer> Workload core(const Given& given) {
   Random random(1);
   const std::size_t T = get(given, "T", 50), B = get(given, "B", 64);
   const typename Layer::Options options{.input = get(given, "I", 256), .hidden = get(given, "H", 256)};

@@ -24,8 +24,7 @@ struct Workload {
   std::function<double()> predict = nullptr;
 };
 
-template <class... Modules>
-std::vector<Tensor> parameters_of(const Modules&... modules) {
+template <class... Modules> std::vector<Tensor> parameters_of(const Modules&... modules) {
   std::vector<Tensor> all;
   const auto append = [&](const auto& module) {
     for (const Tensor& parameter : module->parameters()) all.push_back(parameter);

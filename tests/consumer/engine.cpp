@@ -8,14 +8,12 @@ using namespace unroll;
 
 namespace {
 
-template <class T>
-Variable<T> cube(const Variable<T>& x) {
+template <class T> Variable<T> cube(const Variable<T>& x) {
   return elementwise<keep::first>(
       "cube", x, [](const auto& a) { return a * a * a; }, [](const auto& g, const auto& a) { return 3 * g * a * a; });
 }
 
-template <class T>
-Variable<T> inner(const Variable<T>& a, const Variable<T>& b) {
+template <class T> Variable<T> inner(const Variable<T>& a, const Variable<T>& b) {
   return primitive(
       "inner", {a, b}, matmul(detach(a), detach(b)), [b](const Variable<T>& g) { return g * b; },
       [a](const Variable<T>& g) { return g * a; });

@@ -10,8 +10,7 @@ using namespace unroll;
 
 namespace {
 
-template <class T>
-struct Tagger : nn::Module<T> {
+template <class T> struct Tagger : nn::Module<T> {
   nn::Embedding<T> words;
   nn::LSTM<T> lstm;
   nn::Linear<T> scores;
@@ -30,8 +29,7 @@ struct Tagger : nn::Module<T> {
   }
 };
 
-template <class T>
-struct Decay : nn::Module<T> {
+template <class T> struct Decay : nn::Module<T> {
   using State = std::array<Variable<T>, 1>;
   Parameter<T> weight;
 

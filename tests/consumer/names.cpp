@@ -41,8 +41,7 @@ struct Scores : unroll::nn::Linear<double> {
   using unroll::nn::Linear<double>::Linear;
 };
 
-template <class T>
-struct Classifier : Module<T> {
+template <class T> struct Classifier : Module<T> {
   Embedding<T> words;
   LSTM<T> lstm;
   Linear<T> scores;
