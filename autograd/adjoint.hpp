@@ -122,7 +122,7 @@ template <class T> class Adjoint {
   }
 
  private:
-  // What it is of the memory, seen in rows: none of it if that is not some columns.
+  // Where a part stands in the memory of the whole, if that is seen in rows: in these columns, or in none.
   struct Columns {
     std::size_t first, count, pitch;
   };

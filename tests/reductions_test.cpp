@@ -52,7 +52,7 @@ Line log_shares(const Line& x) {
 }
 
 std::vector<Row> reductions() {
-  static const Axes corners{0, -1}, last_two{-1, -2}, no_axes(std::vector<int>{});
+  static const Axes corners{0, -1}, last_two{-1, -2}, no_axes = Axes::none();
   static const Shape row{3}, column{2, 1};
   const std::string matrices = "(2,3); (1,1); (2,3,4); (9,2)", axis_0 = "(2,3); (3,2,2); (1,1); (2,0); (0,2)";
   const auto exp_of_largest = [](const Line& x) { return std::exp(largest_of(x)); };

@@ -71,14 +71,14 @@ const InstructionSet& choose(const std::vector<InstructionSet>& built, const std
 std::string about_kernels() { return instruction_set().name + ", of " + names(usable(built())); }
 
 template <class T> const Kernels<T>& kernels() {
-  static const Kernels<T>& best = chosen<T>([](auto bytes) -> const auto& { return kernels_for<T, bytes>(); });
-  return best;
+  static const Kernels<T>& widest = chosen<T>([](auto bytes) -> const auto& { return kernels_for<T, bytes>(); });
+  return widest;
 }
 
 template <class T> const PanelKernels<T>& panel_kernels() {
-  static const PanelKernels<T>& best =
+  static const PanelKernels<T>& widest =
       chosen<T>([](auto bytes) -> const auto& { return panel_kernels_for<T, bytes>(); });
-  return best;
+  return widest;
 }
 
 template const Kernels<float>& kernels();

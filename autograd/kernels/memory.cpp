@@ -32,16 +32,16 @@ Depot& depot() {
   return shared;
 }
 
-// Takes the free block whose touched bytes fit best, of those that have lain here for the shortest time.
-Block* best_of(FreeBlocks& blocks, std::size_t bytes) {
+// Takes the free block whose touched bytes fit, of those that have lain here for the shortest time.
+Block* fitting_block(FreeBlocks& blocks, std::size_t bytes) {
   constexpr int most_compared = 16;
-  Block** best = &blocks.head;
-  for (auto [link, n] = std::pair(best, 0); *link && n < most_compared; link = &(*link)->next, ++n) {
-    const std::size_t touched = (*link)->touched, known = (*best)->touched;
-    if (touched < bytes ? touched > known : known < bytes || touched < known) best = link;
+  Block** fitting = &blocks.head;
+  for (auto [link, n] = std::pair(fitting, 0); *link && n < most_compared; link = &(*link)->next, ++n) {
+    const std::size_t touched = (*link)->touched, known = (*fitting)->touched;
+    if (touched < bytes ? touched > known : known < bytes || touched < known) fitting = link;
   }
-  Block* const block = *best;
-  if (block) *best = block->next;
+  Block* const block = *fitting;
+  if (block) *fitting = block->next;
   return block;
 }
 
@@ -80,7 +80,7 @@ Block* Block::take_or_allocate(std::size_t bytes) {
   {
     const std::lock_guard lock(depot().mutex);
     FreeBlocks& others = depot().of_class[size_class];
-    block = best_of(others, bytes);
+    block = fitting_block(others, bytes);
     if (FreeBlocks::mine)
       for (std::int64_t k = most_kept(size_class) / 2; k > 0 && others.head; --k)
         FreeBlocks::mine[size_class].push(others.pop());

@@ -14,7 +14,7 @@ struct Vector {
     if (write == Write::assign) return rows_of<T, F, n>(function, rows, columns, in, out, assign);
     if constexpr (maximises<F>)
       if (write == Write::maximum) {
-        if (out.step) return sweep<T, F, n, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
+        if (out.step) return each_row<T, F, n, Row<T, 1, false>>(function, rows, columns, in, out, maximum);
         return largest<T, F, n>(function, rows, columns, in, out);
       }
     if constexpr (adds<F>) {
@@ -80,15 +80,15 @@ struct Vector {
   template <class T, class F, int n, class Combine>
   static void rows_of(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                       const Stream<T>& out, const Combine& combine) {
-    dense<T, F, n>(in) ? sweep<T, F, n, Row<T, n, true>>(function, rows, columns, in, out, combine)
-                       : sweep<T, F, n, Row<T, n, false>>(function, rows, columns, in, out, combine);
+    dense<T, F, n>(in) ? each_row<T, F, n, Row<T, n, true>>(function, rows, columns, in, out, combine)
+                       : each_row<T, F, n, Row<T, n, false>>(function, rows, columns, in, out, combine);
   }
 
   // A row may end within a vector. Of the operands, what is behind it is read too (there is memory behind every block);
   // in the result it is put back, if it is not behind the last row, where it may be another thread's.
   template <class T, class F, int n, class Operands, class Combine>
-  static void sweep(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
-                    const Stream<T>& out, const Combine& combine) {
+  static void each_row(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
+                       const Stream<T>& out, const Combine& combine) {
     using Lanes = typename Operands::Lanes;
     constexpr std::size_t width = Operands::width;
     const F& f = *static_cast<const F*>(function);
@@ -153,7 +153,7 @@ struct Vector {
     }
   }
 
-  // The rows add up to one. What is behind a row is read too, as in a sweep.
+  // The rows add up to one. What is behind a row is read too, as in each_row.
   template <class T, class F, int n, bool dense>
   static void add_rows(const void* function, std::size_t rows, std::size_t columns, const Stream<const T>* in,
                        const Stream<T>& out) {

@@ -15,7 +15,9 @@
 
 namespace UNROLL_PUBLIC unroll {
 
-template <class T> T element_of(const Variable<T>*);  ///< only for decltype: the T of a Variable or Parameter
+namespace detail {
+
+template <class T> T element_of(const Variable<T>*);  // only for decltype: the T of a Variable or Parameter
 
 /// A Variable or Parameter.
 template <class X>
@@ -31,23 +33,20 @@ concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> ||
 template <class... X>
 concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
 
-namespace detail {
 template <class X> struct ElementOf : std::false_type {};
 template <VariableLike X> struct ElementOf<X> : std::true_type {
   using T = decltype(element_of(static_cast<const std::decay_t<X>*>(nullptr)));
 };
-}  // namespace detail
 
 /// An operand as a Variable with the element type of those that are Variables already.
 template <class... All, class X> decltype(auto) as_variable(const X& x) {
-  using T = typename std::disjunction<detail::ElementOf<All>...>::T;  // of the first that is a Variable
+  using T = typename std::disjunction<ElementOf<All>...>::T;  // of the first that is a Variable
   if constexpr (VariableLike<X>)
     return static_cast<const Variable<T>&>(x);
   else
     return Variable<T>(x);
 }
 
-namespace detail {
 /// An elementwise function of the library, by its kernels.
 template <const auto& f, class T, class... More> Variable<T> apply(const Variable<T>& x, const More&... more);
 }  // namespace detail
@@ -185,71 +184,72 @@ template <class T> Variable<T> square(const Variable<T>& x) { return multiply(x,
 ///@{
 /// Element by element, of Variables, and of a Variable and a number or an xtensor expression.
 template <class A, class B>
-requires Operands<A, B>
-auto operator+(A&& a, B&& b) { return add(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator+(A&& a, B&& b) { return add(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator-(A&& a, B&& b) { return subtract(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator-(A&& a, B&& b) { return subtract(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator*(A&& a, B&& b) { return multiply(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator*(A&& a, B&& b) { return multiply(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator/(A&& a, B&& b) { return divide(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator/(A&& a, B&& b) { return divide(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator<(A&& a, B&& b) { return less(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator<(A&& a, B&& b) { return less(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator<=(A&& a, B&& b) { return less_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator<=(A&& a, B&& b) { return less_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator>(A&& a, B&& b) { return less(as_variable<A, B>(b), as_variable<A, B>(a)); }
+requires detail::Operands<A, B>
+auto operator>(A&& a, B&& b) { return less(detail::as_variable<A, B>(b), detail::as_variable<A, B>(a)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator>=(A&& a, B&& b) { return less_equal(as_variable<A, B>(b), as_variable<A, B>(a)); }
+requires detail::Operands<A, B>
+auto operator>=(A&& a, B&& b) { return less_equal(detail::as_variable<A, B>(b), detail::as_variable<A, B>(a)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator==(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator==(A&& a, B&& b) { return equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires Operands<A, B>
-auto operator!=(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator!=(A&& a, B&& b) { return not_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 /// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0).
 template <class A, class B>
-requires Operands<A, B>
-auto operator&&(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::Operands<A, B>
+auto operator&&(A&& a, B&& b) { return logical_and(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 /// Element by element, so both sides are computed.
 template <class A, class B>
-requires Operands<A, B>
-auto operator||(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
-template <VariableLike X> auto operator!(const X& x) { return logical_not(as_variable<X>(x)); }
-template <VariableLike X> auto operator-(const X& x) { return negate(as_variable<X>(x)); }
+requires detail::Operands<A, B>
+auto operator||(A&& a, B&& b) { return logical_or(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
+template <detail::VariableLike X> auto operator!(const X& x) { return logical_not(detail::as_variable<X>(x)); }
+template <detail::VariableLike X> auto operator-(const X& x) { return negate(detail::as_variable<X>(x)); }
 template <class C, class A, class B>
-requires MixedOperands<C, A, B>
+requires detail::MixedOperands<C, A, B>
 auto where(C&& condition, A&& a, B&& b) {
-  return where(as_variable<C, A, B>(condition), as_variable<C, A, B>(a), as_variable<C, A, B>(b));
+  return where(detail::as_variable<C, A, B>(condition), detail::as_variable<C, A, B>(a),
+               detail::as_variable<C, A, B>(b));
 }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto maximum(A&& a, B&& b) { return maximum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto maximum(A&& a, B&& b) { return maximum(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto minimum(A&& a, B&& b) { return minimum(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto minimum(A&& a, B&& b) { return minimum(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto pow(A&& a, B&& b) { return pow(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto pow(A&& a, B&& b) { return pow(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto equal(A&& a, B&& b) { return equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto equal(A&& a, B&& b) { return equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto not_equal(A&& a, B&& b) { return not_equal(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto not_equal(A&& a, B&& b) { return not_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto logical_and(A&& a, B&& b) { return logical_and(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto logical_and(A&& a, B&& b) { return logical_and(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 template <class A, class B>
-requires MixedOperands<A, B>
-auto logical_or(A&& a, B&& b) { return logical_or(as_variable<A, B>(a), as_variable<A, B>(b)); }
+requires detail::MixedOperands<A, B>
+auto logical_or(A&& a, B&& b) { return logical_or(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 ///@}
 
 // What rules that choose are written with (functions.hpp), as it is there for numbers and for vectors of them.
@@ -292,9 +292,9 @@ class RepeatedProducts {
 template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
 /// The same of a Variable and an xtensor expression.
 template <class A, class B>
-requires MixedOperands<A, B>
+requires detail::MixedOperands<A, B>
 auto matmul(A&& a, B&& b, Transposed transposed = {}) {
-  return matmul(as_variable<A, B>(a), as_variable<A, B>(b), transposed);
+  return matmul(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b), transposed);
 }
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
 /// none. Throws where the sizes k differ.
@@ -333,6 +333,8 @@ class Axes {
   Axes(std::initializer_list<Axis> axes) : axes_(axes), all_(false) {}
   template <Integer I> Axes(const std::vector<I>& axes) : axes_(axes.begin(), axes.end()), all_(false) {}
   ///@}
+  /// No axes: x itself is the sum over them.
+  static Axes none() { return Axes(std::vector<int>{}); }
 
   /// The shape with these axes of size 1.
   Shape kept(const char* where, const Shape& shape) const;

@@ -197,7 +197,7 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis)
   const Variable<T> values = detach(x);
   Shape shape = x.shape();
   shape[along] = k;
-  Indices best = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  Indices chosen = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
   std::vector<std::int64_t> order(size);
   for (std::size_t line = 0; line < shape.elements() / std::max<std::size_t>(k, 1); ++line) {
     const std::size_t outer = line / inner, first = outer * size * inner + line % inner;
@@ -212,9 +212,9 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis)
                         if (a_is_number != b_is_number) return b_is_number;
                         return a_is_number && a != b ? a > b : i < j;
                       });
-    for (std::size_t i = 0; i < k; ++i) best.storage()[(outer * k + i) * inner + line % inner] = order[i];
+    for (std::size_t i = 0; i < k; ++i) chosen.storage()[(outer * k + i) * inner + line % inner] = order[i];
   }
-  return {take_along(x, best, axis), best};
+  return {take_along(x, chosen, axis), chosen};
 }
 
 template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
@@ -225,20 +225,20 @@ template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
   shape.erase(along);
   const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
   const Variable<T> values = detach(x), largest = max(values, axis);
-  Indices best = Indices::from_shape(sizes);
+  Indices chosen = Indices::from_shape(sizes);
   for (std::size_t line = 0; line < shape.elements(); ++line) {
     const T most = largest.tensor().data()[line];
     if (most != most) {  // numbers come before NaN
-      best = top_k(values, 1, axis).indices;
-      best.reshape(sizes);
-      return best;
+      chosen = top_k(values, 1, axis).indices;
+      chosen.reshape(sizes);
+      return chosen;
     }
     const T* const first = values.tensor().data() + line / inner * size * inner + line % inner;
     std::size_t i = 0;
     while (first[i * inner] != most) ++i;
-    best.storage()[line] = static_cast<std::int64_t>(i);
+    chosen.storage()[line] = static_cast<std::int64_t>(i);
   }
-  return best;
+  return chosen;
 }
 
 template Variable<float> one_hot(const Indices&, std::size_t);
