@@ -44,7 +44,8 @@ template <class T> void Adjoint<T>::write_zeros() {
 template <class T> View<T> Adjoint<T>::view() {
   write_zeros();
   Variable<T>& sum = owner().sum_;
-  if (!sum.tensor().unique() || (whole_ && !sum.tensor().gapless())) sum = copy_of(sum);
+  // An array with gaps may have been read: then it has a copy that would not change.
+  if (!sum.tensor().unique() || !sum.tensor().gapless()) sum = copy_of(sum);
   Tensor<T>& tensor = *sum.shared();
   if (shape_.elements() == tensor.size()) return {tensor.buffer.data(), &shape_, tensor.layout};
   return {tensor.buffer.data() + offset_, &shape_, layout_};

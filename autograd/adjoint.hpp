@@ -69,7 +69,7 @@ template <class T> class Adjoint {
   const Shape& shape() const { return shape_; }
   /// What has been added so far; empty if nothing has.
   Variable<T> value();
-  /// The same where nothing more will be added. A part's stays with the whole.
+  /// Moves it out; nothing may be added after. Empty for a part, whose terms stand in the whole.
   Variable<T> finish() {
     if (folded_ || postponed_ || unwritten_) unite();
     return std::move(sum_);
@@ -104,7 +104,8 @@ template <class T> class Adjoint {
   void pass(Variable<T>& x);
   /// The terms of a kind that wait, or none if there is anything else.
   template <class Kind> Kind* waiting() {
-    return postponed_ && typeid(*postponed_) == typeid(Kind) ? static_cast<Kind*>(postponed_.get()) : nullptr;
+    detail::Postponed<T>* const terms = postponed_.get();
+    return terms && typeid(*terms) == typeid(Kind) ? static_cast<Kind*>(terms) : nullptr;
   }
   /// The same, or the first ones, after anything else has been added.
   template <class Kind> Kind& wait_for() {

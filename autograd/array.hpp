@@ -50,7 +50,8 @@ struct ParameterState {
   }
 };
 
-/// An immutable array in memory that others may share, so that slices and parts of rows need no copy.
+/// An array, immutable but for that of a parameter, in memory that others may share, so that slices and parts of rows
+/// need no copy.
 template <class T> struct Tensor : Recycled {
   Shape shape;
   Layout layout;

@@ -14,8 +14,8 @@ template <class T> class Node;
 template <class T> class Rule {
  public:
   virtual ~Rule() = default;
-  /// Adds to `into`, the adjoint of operand k, the term that follows from g, the adjoint of the result. Memory of g,
-  /// and of what the rule keeps, that nobody else has may become that of `into` in a sweep that frees what it comes by.
+  /// Adds to `into`, the adjoint of operand k, its term for g, the adjoint of the result. In a sweep that frees, `into`
+  /// may take the memory of g, or of what the rule keeps, if nobody else holds it.
   virtual void pull(const Node<T>& node, std::size_t k, Variable<T>& g, Adjoint<T>& into) = 0;
 };
 
@@ -25,9 +25,9 @@ template <class T> struct Leaf {
   bool reported;          ///< among the gradients of the tape, not only of one within it
   std::uint64_t version;  ///< of the parameter, when it was recorded
 
-  /// As x is now.
-  Leaf(const Variable<T>& x, bool asked)
-      : handle(x), reported(asked), version(x.tensor().parameter ? x.tensor().parameter->version : 0) {}
+  /// With the version that the parameter has now.
+  Leaf(const Variable<T>& x, bool report)
+      : handle(x), reported(report), version(x.tensor().parameter ? x.tensor().parameter->version : 0) {}
 };
 
 /// One recorded value: the operation that made it, its operands with their rules, and its adjoint. The tape has the
@@ -39,10 +39,14 @@ template <class T> class Node {
 
   /// The result of an operation. The memory of its operands and rules must live as long.
   Node(const char* operation, const Shape& sizes, std::span<const std::uint32_t> indices, std::span<Rule<T>*> given)
-      : name(operation), shape(sizes), operands(indices), rules(given), adjoint(shape, Sweep::frees, false) {}
+      : name(operation),
+        shape(sizes),
+        operands(indices),
+        rules(given),
+        adjoint(shape, Sweep::frees, /*postpones=*/false) {}
   /// What no operation made.
   Node(const Shape& sizes, Leaf<T>* handle)
-      : name("leaf"), shape(sizes), leaf(handle), adjoint(shape, Sweep::frees, true) {}
+      : name("leaf"), shape(sizes), leaf(handle), adjoint(shape, Sweep::frees, /*postpones=*/true) {}
   Node(const Node&) = delete;
   ~Node() {
     for (Rule<T>* const rule : rules)
@@ -61,11 +65,12 @@ template <class T> class Node {
   const char* const name;                         ///< of the operation
   const Shape shape;                              ///< of the result
   const std::span<const std::uint32_t> operands;  ///< their indices, `constant` for what the tape has not recorded
-  const std::span<Rule<T>*> rules;                ///< of each operand, or one for all; null gives it g as it is
-  Leaf<T>* const leaf = nullptr;                  ///< of what no operation made
-  const Path* const path = Scope::here();         ///< where it was recorded, or null
-  const char* label = nullptr;                    ///< what `named` calls the result
-  Adjoint<T> adjoint;                             ///< of the result, in the backward sweep
+  const std::span<Rule<T>*>
+      rules;  ///< of each operand, or one for all; null passes g on, that of a constant is not called
+  Leaf<T>* const leaf = nullptr;           ///< of what no operation made
+  const Path* const path = Scope::here();  ///< where it was recorded, or null
+  const char* label = nullptr;             ///< what `named` calls the result
+  Adjoint<T> adjoint;                      ///< of the result, in the backward sweep
 };
 
 namespace detail {

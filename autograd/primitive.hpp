@@ -99,10 +99,14 @@ template <class T, class F, bool of_all> struct RuleFrom final : Rule<T> {
     if constexpr (of_result) y = result;
   }
   void pull(const Node<T>& node, std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
-    const auto add = [&](const auto& term) {
-      require(term.shape() == into.shape(), node.name, "the rule of operand ", k, " gave shape ", term.shape(),
-              "; the operand has ", into.shape());
-      into += term;
+    const auto add = [&]<class Given>(const Given& term) {
+      if constexpr (Scalar<Given>) {
+        into += full<T>(into.shape(), static_cast<T>(term));
+      } else {
+        require(term.shape() == into.shape(), node.name, "the rule of operand ", k, " gave shape ", term.shape(),
+                "; the operand has ", into.shape());
+        into += term;
+      }
     };
     if constexpr (of_all)
       add(f(k, std::as_const(g)));
@@ -118,8 +122,7 @@ template <class T, class F, bool of_all> struct RuleFrom final : Rule<T> {
 /// An elementwise primitive: operands, value, and a rule for each operand, all of them maths on numbers and Variables
 /// alike. A rule is given the adjoint g of the result and then what is kept: `keep::result`, `keep::first`, ...
 ///
-///     elementwise<keep::first>("cube", x, [](auto x) { return x * x * x; }, [](auto g, auto x) { return 3 * g * x * x;
-///     })
+///     elementwise<keep::first>("square", x, [](auto x) { return x * x; }, [](auto g, auto x) { return 2 * g * x; })
 template <unsigned Keep, class T, class Value, class Rule>
 Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rule rule) {
   using F = detail::Function<Keep, Value, Rule>;
@@ -136,8 +139,8 @@ Variable<T> elementwise(const char* name, const Variable<T>& a, const std::type_
   return detail::apply_loops<T>(F{name, value, rule_a, rule_b}, loops, a, b);
 }
 
-/// A primitive: its operands, its value, and for each operand a rule, which takes the adjoint g of the result to what
-/// the operand's adjoint gains, in Variable operations; it may take the result too, (g, y).
+/// A primitive: its operands, its value, and for each operand a rule, which takes the adjoint g of the result to the
+/// term of the operand, a Variable; it may take the result too, (g, y).
 ///
 ///     primitive("outer", {a, b}, value, [b](auto& g) { return matmul(g, b); }, [a](auto& g) { return matmul(a, g); })
 template <class T, std::size_t N, class... Rules>

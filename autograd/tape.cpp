@@ -75,7 +75,7 @@ Variable<T> Tape<T>::record_leaf(const Shared<Tensor<T>>& value, const Variable<
 
 template <class T> std::uint32_t Tape<T>::find(const Variable<T>& x) {
   Recording& all = *recording_;
-  if (all.serial == nowhere) return Node<T>::constant;
+  if (all.serial == ended) return Node<T>::constant;
   const ParameterState* const parameter = x.tensor().parameter.get();
   if (!parameter) {
     if (x.slot().tape) {
@@ -163,10 +163,10 @@ template <class T> Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
   refuse_stale_parameters("backward", last);
   spent_ = true;
   if (within_) return backward_within(last, loss);
-  recording_->serial = nowhere;
+  recording_->serial = ended;
   const Innermost<Tape> paused(nullptr);
   node(last).adjoint += ones<T>(loss.shape());
-  // Recording order is a topological order, so one pass suffices. It frees what each node holds as it goes.
+  // Recording order is a topological order, so one pass suffices. It begins after the loss, to free and report all.
   Gradients<T> gradients;
   for (auto k = static_cast<std::uint32_t>(size()); k-- > 0;) {
     Node<T>& node = this->node(k);
@@ -178,9 +178,10 @@ template <class T> Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     } else if (Variable<T> g = node.adjoint.finish(); g.has_value()) {
       std::size_t first = 0;
       while (node.operands[first] == Node<T>::constant) ++first;
+      // The last operand first, as parts of a whole are written from its end.
       for (std::size_t i = node.operands.size(); i-- > first;) {
         if (node.operands[i] == Node<T>::constant) continue;
-        // What other operands need of g is nobody's to take.
+        // A second reference to g, so that no rule takes its memory while other operands need it.
         const Shared<Tensor<T>> needed = i > first ? g.shared() : Shared<Tensor<T>>();
         Adjoint<T>& into = this->node(node.operands[i]).adjoint;
         node.pull(i, g, into);
@@ -206,7 +207,7 @@ template <class T> Gradients<T> Tape<T>::backward_within(std::uint32_t last, con
   for (const auto& leaf : leaves) sources.push_back(leaf.first);
 
   const Innermost<Tape> paused(nullptr);
-  const std::vector<Variable<T>> found = slopes(last, ones<T>(loss.shape()), sources, begin_);
+  const std::vector<Variable<T>> found = adjoints_of(sources, Sweep::keeps, last, ones<T>(loss.shape()), begin_);
   Gradients<T> gradients;
   for (std::size_t k = 0; k < leaves.size(); ++k) {
     const Variable<T>& x = leaves[k].second;
@@ -219,10 +220,10 @@ template <class T> Gradients<T> Tape<T>::backward_within(std::uint32_t last, con
 }
 
 // The adjoints of the sources in a sweep from value `last`, empty where it does not come by. Nothing that was recorded
-// is changed by it, and what it computes is recorded itself if a tape records.
+// is changed by it.
 template <class T>
-std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& cotangent,
-                                         const std::vector<std::uint32_t>& sources, std::size_t since) {
+std::vector<Variable<T>> Tape<T>::adjoints_of(const std::vector<std::uint32_t>& sources, Sweep sweep,
+                                              std::uint32_t last, const Variable<T>& cotangent, std::size_t since) {
   std::vector<bool> wanted(size());
   for (std::uint32_t source : sources) wanted[source] = true;
   std::vector<bool> inputs(size());  // of this tape, whatever the tape around it knows of them
@@ -230,8 +231,7 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
     if (owns(x)) inputs[x.slot().index] = true;
   const std::vector<bool> depends = dependent_on(sources, last);
   std::deque<Adjoint<T>> adjoints;
-  for (std::uint32_t k = 0; k <= last; ++k)
-    adjoints.emplace_back(node(k).shape, innermost() ? Sweep::records : Sweep::keeps);
+  for (std::uint32_t k = 0; k <= last; ++k) adjoints.emplace_back(node(k).shape, sweep);
   adjoints[last] += cotangent;
   for (std::uint32_t k = last + 1; k-- > since;) {
     const Node<T>& node = this->node(k);
@@ -240,7 +240,7 @@ std::vector<Variable<T>> Tape<T>::slopes(std::uint32_t last, const Variable<T>& 
     for (std::size_t i = 0; g.has_value() && i < node.operands.size(); ++i)
       if (node.operands[i] != Node<T>::constant && depends[node.operands[i]])
         node.pull(i, g, adjoints[node.operands[i]]);
-    if (!wanted[k]) adjoints[k].finish();
+    if (!wanted[k]) adjoints[k].finish();  // which frees it
   }
   std::vector<Variable<T>> result;
   for (std::uint32_t source : sources) result.push_back(source <= last ? adjoints[source].value() : Variable<T>());
@@ -265,8 +265,8 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
 
   const Innermost<Tape> resumed(this);
   const Scope scope("gradient");
-  std::vector<Variable<T>> result =
-      slopes(last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), sources, std::max(since, begin_));
+  std::vector<Variable<T>> result = adjoints_of(
+      sources, Sweep::records, last, cotangent.has_value() ? cotangent : ones<T>(y.shape()), std::max(since, begin_));
   for (std::size_t k = 0; k < result.size(); ++k) {
     Variable<T>& slope = result[k];
     if (!slope.has_value()) slope = zeros<T>(xs[k].shape());

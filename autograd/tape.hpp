@@ -26,15 +26,16 @@ template <class T> class Tape {
   explicit Tape(Random& random) : Tape(&random) {}
   Tape(const Tape&) = delete;
 
-  /// An input to differentiate by.
+  /// x as an input with respect to which to differentiate.
   Variable<T> watch(const Variable<T>& x);
 
-  /// The gradients of a scalar by all parameters and watched variables that were recorded. Spends the tape: what it
-  /// holds is freed while the sweep passes, and it records no more.
+  /// The gradients of a scalar with respect to all parameters and watched variables that were recorded. Spends the
+  /// tape: what it holds is freed while the sweep passes, and it records no more.
   Gradients<T> backward(const Variable<T>& loss);
 
-  /// The derivatives of y by xs, recorded, so that they can be differentiated again. A y that is not a scalar needs a
-  /// cotangent of its shape. What was recorded before the tape had the size `since` is not passed through.
+  /// The derivatives of y with respect to xs, recorded, so that they can be differentiated again. A y that is not a
+  /// scalar needs a cotangent of its shape. What was recorded before the tape had the size `since` is not passed
+  /// through.
   std::vector<Variable<T>> gradient(const Variable<T>& y, const std::vector<Variable<T>>& xs,
                                     const Variable<T>& cotangent = {}, std::size_t since = 0);
   /// The same by the parameters of a model.
@@ -48,7 +49,7 @@ template <class T> class Tape {
   /// Whether its sweep has been made.
   bool spent() const { return spent_ || !records(); }
   /// Whether what is computed now is recorded: by the outer tape, if this one is spent.
-  bool records() const { return recording_->serial != nowhere; }
+  bool records() const { return recording_->serial != ended; }
   /// The stream that dropout draws from, or null.
   Random* random() const { return random_; }
   /// The tape that records now, or null.
@@ -65,7 +66,7 @@ template <class T> class Tape {
 
   /// A node that no tape holds yet.
   using NewNode = std::unique_ptr<Node<T>, detail::Destroy>;
-  /// A node that is not recorded yet, without rules.
+  /// A node that is not recorded yet, without rules. One operand at least must not be a constant.
   template <std::size_t n>
   NewNode prepare(const char* name, const Shape& shape, std::span<const std::uint32_t, n> operands, std::size_t rules) {
     const std::size_t of_rules = rules * sizeof(Rule<T>*);
@@ -78,6 +79,8 @@ template <class T> class Tape {
   }
   /// Makes a rule of this kind in the memory of the tape.
   template <class Kind, class... Arguments> Kind* make_rule(Arguments&&... arguments) {
+    static_assert(alignof(Kind) <= detail::Arena::alignment,
+                  "what a rule keeps is aligned to more than the tape's memory");
     return new (recording_->memory.take(sizeof(Kind))) Kind{std::forward<Arguments>(arguments)...};
   }
   /// The slot of what is recorded next.
@@ -85,7 +88,7 @@ template <class T> class Tape {
   /// Records a value as made by a node.
   Variable<T> record(NewNode node, detail::Shared<detail::Tensor<T>> value) {
     Recording& to = *recording_;
-    require(to.serial != nowhere, "record", "this tape is spent; record on a new one");
+    require(to.serial != ended, "record", "this tape is spent; record on a new one");
     Variable<T> recorded(std::move(value), next_slot());
     if (to.nodes.size() == to.nodes.capacity()) to.nodes.reserve(2 * to.nodes.size() + 64);
     to.nodes.push_back(node.release());
@@ -103,7 +106,7 @@ template <class T> class Tape {
   std::uint64_t first_serial() const { return recording_->serials[0].serial; }
 
  private:
-  static constexpr std::uint64_t nowhere = ~std::uint64_t(0);
+  static constexpr std::uint64_t ended = ~std::uint64_t(0);  // the serial of a recording that is spent
 
   // Handles made under a serial are valid below its limit, which only rolling back lowers. What an inner tape recorded
   // before its sweep freed it must not be taken for a constant.
@@ -122,7 +125,7 @@ template <class T> class Tape {
     void refuse_swept(const Slot& slot) const;
 
     const std::shared_ptr<const void> paths = Scope::paths();  // of the nodes
-    std::uint64_t serial = nowhere;                            // the last one, until the recording is spent
+    std::uint64_t serial = ended;                              // the last one, until the recording is spent
     std::vector<Serial> serials;
     detail::Arena memory;
     std::vector<Node<T>*> nodes;
@@ -139,8 +142,8 @@ template <class T> class Tape {
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;
   void refuse_stale_parameters(const char* where, std::uint32_t last) const;
   std::vector<bool> dependent_on(const std::vector<std::uint32_t>& sources, std::uint32_t last) const;
-  std::vector<Variable<T>> slopes(std::uint32_t last, const Variable<T>& cotangent,
-                                  const std::vector<std::uint32_t>& sources, std::size_t since);
+  std::vector<Variable<T>> adjoints_of(const std::vector<std::uint32_t>& sources, Sweep sweep, std::uint32_t last,
+                                       const Variable<T>& cotangent, std::size_t since);
   Gradients<T> backward_within(std::uint32_t last, const Variable<T>& loss);
 
   Random* const random_;

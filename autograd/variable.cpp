@@ -1,8 +1,6 @@
 #include "variable.hpp"
 
 #include <ostream>
-#include <sstream>
-#include <unordered_map>
 
 #include "xtensor_io.hpp"
 

@@ -9,9 +9,9 @@ namespace UNROLL_PUBLIC unroll {
 
 template <class T> class Tape;
 
-/// Where a value stands on a tape; serial 0 is nowhere.
+/// Where a value stands on a tape.
 struct Slot {
-  std::uint64_t tape = 0;   ///< its serial
+  std::uint64_t tape = 0;   ///< the serial under which it was recorded; 0 for a constant
   std::uint32_t index = 0;  ///< among the nodes
 };
 
@@ -26,7 +26,8 @@ namespace detail {
 enum class HandleKind : std::uint32_t { variable, parameter, member };
 }  // namespace detail
 
-/// A handle to an immutable array and to the place where a tape recorded it. It owns data, never graph.
+/// A handle to an array, which a Parameter alone can change, and to the place where a tape recorded it. It owns data,
+/// never graph.
 /// A tape that did not record the handle takes it for a constant. One that was copied from a Parameter follows it when
 /// it is assigned; detach(parameter) keeps what it is now.
 template <class T> class Variable {
@@ -78,7 +79,8 @@ template <class T> class Variable {
       : tensor_(std::move(tensor)), tape_(slot.tape), index_(slot.index) {}
 
   ///@{
-  /// The array; it lives as long as any handle to it. Throws for an empty handle, as all that follows.
+  /// The array; it lives as long as any handle to it. Throws for an empty handle, as all but has_value(), shared() and
+  /// slot().
   const Array<T>& value() const&;
   Array<T> value() && { return std::as_const(*this).value(); }
   ///@}

@@ -125,3 +125,18 @@ TEST_CASE("an error inside a checkpoint leaves the tape as it was") {
   CHECK(tape.size() == 1);
   CHECK(Tape<double>::innermost() == &tape);
 }
+
+TEST_CASE("the derivatives of a checkpoint are computed again where those before were taken back") {
+  Tape<double> tape;
+  const V x = tape.watch(A{1, 2}), cotangent(A{3, 4});
+  const V y = checkpoint([](const Many& in) { return in[0] * in[0] * in[0]; }, {x});
+  try {
+    const Scope scope("try");
+    tape.gradient(y, {x}, cotangent);
+    require(false, "try", "an error");
+  } catch (const Error&) {
+  }
+  const V slope = tape.gradient(y, {x}, cotangent)[0];
+  const A c = cotangent.value(), expected = 36 * c * c * xt::pow(x.value(), 3);  // of Σ(3 c x²)²
+  CHECK(difference(tape.gradient(sum(slope * slope), {x})[0].value(), expected) < 1e-14);
+}

@@ -45,3 +45,22 @@ TEST_CASE("columns of an array get their gradients in whatever order a sweep com
   for (const auto& order : {std::array<std::size_t, 4>{3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}})
     CHECK(difference(slope(order), expected) == 0);
 }
+
+TEST_CASE("what an observer has read of a gradient does not hide what is added afterwards") {
+  struct Reader final : Observer<double> {
+    void pulled(const Node<double>&, std::size_t, Adjoint<double>& into) override { (void)into.value().value(); }
+  };
+  const Reader reader;
+  Tape<double> tape;
+  const V x = tape.watch(ones<double>({4, 3}));
+  const V first = sum(x * full<double>({4, 3}, 5));  // recorded first, so that the sweep comes by last
+  const V beside = concatenate({x, ones<double>({4, 3})}, 1);
+  CHECK(tape.backward(first + sum(beside * full<double>({4, 6}, 2)))[x] == full<double>({4, 3}, 7).value());
+}
+
+TEST_CASE("a rule that gives a number gives it to every element") {
+  Tape<double> tape;
+  const V x = tape.watch(numbers({3, 4}));
+  const V y = primitive("constant slope", {x}, detach(x), [](const V&) { return 0.5; });
+  CHECK(tape.backward(sum(y))[x] == full<double>({3, 4}, 0.5).value());
+}

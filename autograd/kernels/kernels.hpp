@@ -11,8 +11,8 @@
 // An array is memory, a Shape and a Layout (shape.hpp): runs of neighbours. A loop goes through it by a step for each
 // axis, Strided; the innermost two are the rows and columns of a Stream:
 //
-//     Layout{run 2, pitch 4}   . a b . . c d . . e f .      Strided{data -> a, strides {4, 1}}      Stream{a, row 4,
-//     step 1}
+//     . a b . . c d . . e f .    Layout{run 2, pitch 4}    Strided{data -> a, strides {4, 1}}
+//                                                          Stream{data -> a, row 4, step 1}
 //
 // A Matrix is a Stream whose step is 1.
 #pragma once

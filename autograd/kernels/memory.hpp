@@ -118,11 +118,12 @@ template <class Object> class Shared {
 /// Memory for nodes: taken piece by piece, given back all at once.
 class Arena {
  public:
+  static constexpr std::size_t alignment = 16;
   Arena() = default;
   Arena(const Arena&) = delete;
   ~Arena();
   void* take(std::size_t bytes) {
-    bytes = (bytes + 15) / 16 * 16;
+    bytes = (bytes + alignment - 1) / alignment * alignment;
     if (bytes > left_) [[unlikely]]
       grow(bytes);
     // Taken from the end of the block, so that what is left is all there is to remember.

@@ -41,9 +41,13 @@ template <class T> class Recomputation final : public Rule<T> {
       : f_(f), shapes_(std::move(shapes)), inputs_(inputs), operands_(operands), random_(random), state_(state) {}
 
   void pull(const Node<T>&, std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
-    if (of_.get() != g.shared().get()) {
+    // What was recorded may have been rolled back since, which begins another serial.
+    const Tape<T>* const tape = Tape<T>::innermost();
+    const std::uint64_t serial = tape ? tape->next_slot().tape : 0;
+    if (of_.get() != g.shared().get() || serial_ != serial) {
       of_ = g.shared();
-      slopes_ = Tape<T>::innermost() ? recorded_slopes(g) : swept_slopes(g);
+      serial_ = serial;
+      slopes_ = tape ? recorded_slopes(g) : swept_slopes(g);
     }
     into += slopes_[k];
   }
@@ -91,6 +95,7 @@ template <class T> class Recomputation final : public Rule<T> {
   const Many<T> inputs_, operands_;
   Random* const random_;
   const Random::State state_;
+  std::uint64_t serial_ = 0;
   detail::Shared<detail::Tensor<T>> of_;  // the adjoint that the slopes belong to
   Many<T> slopes_;
 };

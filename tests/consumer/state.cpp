@@ -30,7 +30,7 @@ bool state() {
         "cube", p, [](const auto& x) { return x * x * x; }, [](const auto& g, const auto& x) { return 3 * g * x * x; });
     const auto y = sum(2 * cube);
     good &= one("observers", count.nodes == int(tape.size()) && trace.entries().size() == tape.size());
-    good &= one("types", dynamic_cast<const Leaf<double>*>(&tape.node(0)) != nullptr);
+    good &= one("leaves", tape.node(0).leaf != nullptr);
     good &= one("tapes", Tape<double>::innermost() == &tape && tape.backward(y)[p](1) == 24);
   }
   {
@@ -39,7 +39,7 @@ bool state() {
     matmul(ones<double>({2, 2}), weight);
     good &= one("repeated products", weight.tensor().parameter->panels[0] || weight.tensor().parameter->panels[1]);
   }
-  good &= one("memory", FreeBlocks::mine != nullptr);
+  good &= one("memory", detail::FreeBlocks::mine != nullptr);
   try {
     const Scope scope("outer");
     in_parallel(2, 2, [](std::size_t) { require(false, "here", "an error"); });
