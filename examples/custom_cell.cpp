@@ -11,11 +11,11 @@ using namespace unroll::examples;
 /// f = σ(W x + b + U h + d),  n = tanh(W x + b + U (f ⊙ h) + d),  h' = (1 − f) ⊙ h + f ⊙ n
 template <class T> struct MinimalGatedCell : nn::GateWeights<T> {
   using State = std::array<Variable<T>, 1>;
-  using nn::GateWeights<T>::W, nn::GateWeights<T>::U, nn::GateWeights<T>::b, nn::GateWeights<T>::d;
+  using nn::GateWeights<T>::W, nn::GateWeights<T>::U;
 
   MinimalGatedCell(const nn::CellSizes& sizes, Random& random) : nn::GateWeights<T>(2, sizes, random) {}
 
-  Variable<T> input(const Variable<T>& x) const { return b.has_value() ? linear(x, W, b + d) : linear(x, W); }
+  Variable<T> input(const Variable<T>& x) const { return linear(x, W, this->bias()); }
 
   State step(const Variable<T>& projected, const State& state) const {
     const auto& [h] = state;

@@ -171,6 +171,7 @@ void refuse_layers(Refusals& says) {
       nn::layer_norm(of({2, 2}), {}, {}, epsilon);
     });
   }
+  says("layer_norm: x is a scalar; it must have an axis", [&] { nn::layer_norm(of({})); });
   says("layer_norm: size 0; it must be given", [] { nn::LayerNorm<double>({.size = 0}); });
   says("linear: input 3, output 0; both sizes must be given",
        [] { nn::Linear<double>({.input = 3, .output = 0}, random_numbers); });

@@ -98,7 +98,7 @@ void refuse_optimizers(Refusals& says) {
        [&] { nn::Adadelta<double>(trained, {.weight_decay = -1}); });
   says("adadelta: rho is nan; it must be in [0, 1)", [&] { nn::Adadelta<double>(trained, {.rho = not_a_number}); });
   says("adam: beta1 is 1; it must be in [0, 1)", [&] { nn::Adam<double>(trained, {.beta1 = 1}); });
-  says("adam: the learning rate is nan; it must be 0 or more, and finite",
+  says("adamw: the learning rate is nan; it must be 0 or more, and finite",
        [&] { nn::AdamW<double>(trained, {.learning_rate = not_a_number}); });
   for (const auto& [bad, given] : {std::pair(not_a_number, "nan"), {infinity, "inf"}, {-1.0, "-1"}}) {
     const std::string is = std::string(" is ") + given + "; it must be ", not_negative = is + "0 or more, and finite";
@@ -109,7 +109,7 @@ void refuse_optimizers(Refusals& says) {
     says("sgd: weight_decay" + not_negative, [=] { nn::SGD<double>(trained, {.weight_decay = x}); });
     says("adam: the learning rate" + not_negative, [=] { nn::Adam<double>(trained, {.learning_rate = x}); });
     says("adam: beta1" + share, [=] { nn::Adam<double>(trained, {.beta1 = x}); });
-    says("adam: beta2" + share, [=] { nn::AdamW<double>(trained, {.beta2 = x}); });
+    says("adamw: beta2" + share, [=] { nn::AdamW<double>(trained, {.beta2 = x}); });
     says("adam: beta2" + share, [=] { nn::Adam<double>(trained, {.beta2 = x}); });
     says("adam: epsilon" + not_negative, [=] { nn::Adam<double>(trained, {.epsilon = x}); });
     says("adam: weight_decay" + not_negative, [=] { nn::Adam<double>(trained, {.weight_decay = x}); });

@@ -13,6 +13,7 @@ template <class T>
 Variable<T> layer_norm(const Variable<T>& x, const std::type_identity_t<Variable<T>>& weight = {},
                        const std::type_identity_t<Variable<T>>& bias = {}, double epsilon = 1e-5) {
   detail::require_not_negative<T>("layer_norm", "epsilon", epsilon);
+  require(!x.shape().empty(), "layer_norm", "x is a scalar; it must have an axis");
   const Scope scope("layer_norm");
   const auto centred = x - mean(x, -1, true);
   const auto normal = centred * rsqrt(mean(square(centred), -1, true) + epsilon);

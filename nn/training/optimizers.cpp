@@ -81,12 +81,13 @@ template <class T> void SGD<T>::update(Step<T> step) const {
 }
 
 template <class T>
-Adam<T>::Adam(const ParameterGroups<T>& parameters, const AdamOptions& options)
-    : Optimizer<T>("adam", parameters, options.learning_rate, options.weight_decay, {true, true, options.amsgrad}),
-      options_(options) {
-  detail::require_mean_weight("adam", "beta1", options.beta1);
-  detail::require_mean_weight("adam", "beta2", options.beta2);
-  detail::require_not_negative<T>("adam", "epsilon", options.epsilon);
+Adam<T>::Adam(const char* name, const ParameterGroups<T>& parameters, const AdamOptions& options, bool decoupled)
+    : Optimizer<T>(name, parameters, options.learning_rate, options.weight_decay, {true, true, options.amsgrad}),
+      options_(options),
+      decoupled_(decoupled) {
+  detail::require_mean_weight(name, "beta1", options.beta1);
+  detail::require_mean_weight(name, "beta2", options.beta2);
+  detail::require_not_negative<T>(name, "epsilon", options.epsilon);
 }
 
 template <class T> void Adam<T>::update(Step<T> step) const {
@@ -102,12 +103,6 @@ template <class T> void Adam<T>::update(Step<T> step) const {
     x = keep * x - rate * m / nonzero(std::sqrt(most) * scale + epsilon);
   };
   each<3>(step, rule, decoupled_ || step.weight_decay != 0);
-}
-
-template <class T>
-AdamW<T>::AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options) : Adam<T>(parameters, options) {
-  this->name_ = "adamw";
-  this->decoupled_ = true;
 }
 
 template <class T>

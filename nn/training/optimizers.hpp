@@ -126,9 +126,9 @@ template <class T> class Optimizer {
             const std::vector<bool>& kept, bool rests = false);
   /// Moves the elements of one parameter.
   virtual void update(Step<T> step) const = 0;
-  const char* name_;  ///< a literal
 
  private:
+  const char* name_;  // a literal
   struct Member {
     Parameter<T> parameter;
     double learning_rate_factor, weight_decay;
@@ -176,21 +176,25 @@ struct AdamOptions {
 template <class T> class Adam : public Optimizer<T> {
  public:
   /// Throws where an option is outside its range.
-  explicit Adam(const ParameterGroups<T>& parameters, const AdamOptions& options = {});
+  explicit Adam(const ParameterGroups<T>& parameters, const AdamOptions& options = {})
+      : Adam("adam", parameters, options, false) {}
 
  protected:
+  /// For AdamW: whether the weights decay by themselves instead of through the gradient.
+  Adam(const char* name, const ParameterGroups<T>& parameters, const AdamOptions& options, bool decoupled);
   void update(Step<T> step) const override;
-  bool decoupled_ = false;  ///< whether the weights decay by themselves instead of through the gradient
 
  private:
   AdamOptions options_;
+  bool decoupled_;
 };
 
 /// Adam whose weights decay by themselves: x = x − η λ x first, with g = ∇. Loshchilov and Hutter (2019)
 template <class T> class AdamW final : public Adam<T> {
  public:
   /// Throws where an option is outside its range.
-  explicit AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options = {.weight_decay = 0.01});
+  explicit AdamW(const ParameterGroups<T>& parameters, const AdamOptions& options = {.weight_decay = 0.01})
+      : Adam<T>("adamw", parameters, options, true) {}
 };
 
 /// Options of RMSprop.
