@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include "instantiate.hpp"
+
 // The same bits everywhere: every a b + c is a std::fma, which leaves a compiler nothing to fuse, and the logarithm is
 // our own, since those of mathematics libraries differ.
 
@@ -125,9 +127,7 @@ template <class T> Array<T> Random::normal(const Shape& shape, double mean, doub
   return filled<T>(shape, [&] { return std::fma(deviation, normal(), mean); });
 }
 
-template Array<float> Random::uniform(const Shape&, double, double);
-template Array<double> Random::uniform(const Shape&, double, double);
-template Array<float> Random::normal(const Shape&, double, double);
-template Array<double> Random::normal(const Shape&, double, double);
+extern const auto draws =
+    detail::for_float_and_double([]<class T>() { return std::tuple(&Random::uniform<T>, &Random::normal<T>); });
 
 }  // namespace unroll

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "instantiate.hpp"
 #include "kernels/kernels.hpp"
 
 namespace unroll::detail {
@@ -65,9 +66,7 @@ template <class T> Rows<T> sum_of_rows(const Shape& row, std::span<const Rows<T>
   return {sum, indices};
 }
 
-template void add_rows(const View<float>&, std::span<const Rows<float>>);
-template void add_rows(const View<double>&, std::span<const Rows<double>>);
-template Rows<float> sum_of_rows(const Shape&, std::span<const Rows<float>>);
-template Rows<double> sum_of_rows(const Shape&, std::span<const Rows<double>>);
+extern const auto sums_of_rows =
+    for_float_and_double([]<class T>() { return std::tuple(&add_rows<T>, &sum_of_rows<T>); });
 
 }  // namespace unroll::detail

@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include "instantiate.hpp"
 #include "xtensor_io.hpp"
 
 namespace unroll {
@@ -89,11 +90,7 @@ template class Variable<float>;
 template class Variable<double>;
 template std::ostream& operator<<(std::ostream&, const Variable<float>&);
 template std::ostream& operator<<(std::ostream&, const Variable<double>&);
-template Variable<float> detach(const Variable<float>&);
-template Variable<double> detach(const Variable<double>&);
-template Variable<float> copy_of(const Variable<float>&);
-template Variable<double> copy_of(const Variable<double>&);
-template Variable<float> full(const Shape&, float);
-template Variable<double> full(const Shape&, double);
+extern const auto arrays =
+    for_float_and_double([]<class T>() { return std::tuple(&detach<T>, &copy_of<T>, &full<T>); });
 
 }  // namespace unroll

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+#include "../autograd/instantiate.hpp"
+
 namespace unroll::nn {
 
 namespace {
@@ -53,11 +55,7 @@ template <class T> Array<T> orthogonal(const Shape& shape, Random& random) {
   return result;
 }
 
-template Array<float> uniform_by_fan_in(const Shape&, std::size_t, Random&);
-template Array<double> uniform_by_fan_in(const Shape&, std::size_t, Random&);
-template Array<float> glorot_uniform(const Shape&, Random&);
-template Array<double> glorot_uniform(const Shape&, Random&);
-template Array<float> orthogonal(const Shape&, Random&);
-template Array<double> orthogonal(const Shape&, Random&);
+extern const auto initialisers = unroll::detail::for_float_and_double(
+    []<class T>() { return std::tuple(&uniform_by_fan_in<T>, &glorot_uniform<T>, &orthogonal<T>); });
 
 }  // namespace unroll::nn

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "../error.hpp"
+#include "../instantiate.hpp"
 #include "traverse.hpp"
 #include "vector_loops.hpp"
 
@@ -162,11 +163,7 @@ template <class T> void transpose_matrix(std::size_t m, std::size_t n, Matrix<co
   omatcopy<T>(CblasRowMajor, CblasTrans, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
 }
 
-template void transpose_matrix(std::size_t, std::size_t, Matrix<const float>, Matrix<float>);
-template void transpose_matrix(std::size_t, std::size_t, Matrix<const double>, Matrix<double>);
-template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const float>, bool, Matrix<const float>,
-                                bool, Matrix<float>, bool);
-template void multiply_matrices(std::size_t, std::size_t, std::size_t, Matrix<const double>, bool, Matrix<const double>,
-                                bool, Matrix<double>, bool);
+extern const auto matrix_functions =
+    for_float_and_double([]<class T>() { return std::tuple(&transpose_matrix<T>, &multiply_matrices<T>); });
 
 }  // namespace unroll::detail

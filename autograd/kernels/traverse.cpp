@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../instantiate.hpp"
 #include "threads.hpp"
 #include "vector_loops.hpp"
 
@@ -233,19 +234,11 @@ void traverse(const Shape& shape, Loop<T> loop, const void* function, const Inpu
 
 template class Parts<float>;
 template class Parts<double>;
-template Strided<const float> strided(const View<const float>&, const Shape&);
-template Strided<const double> strided(const View<const double>&, const Shape&);
-template Strided<float> strided(const View<float>&, const Shape&);
-template Strided<double> strided(const View<double>&, const Shape&);
-template void run_in_parts(Loop<float>, const void*, std::size_t, std::size_t, std::span<const Stream<const float>>,
-                           const Stream<float>&, Write);
-template void traverse(const Shape&, Loop<float>, const void*, std::span<const Strided<const float>>, Strided<float>,
-                       Write);
-template void run_in_parts(Loop<double>, const void*, std::size_t, std::size_t, std::span<const Stream<const double>>,
-                           const Stream<double>&, Write);
-template void traverse(const Shape&, Loop<double>, const void*, std::span<const Strided<const double>>, Strided<double>,
-                       Write);
-template void traverse(const Shape&, Loop<float>, const void*, const Inputs<float>&, const View<float>&, Write);
-template void traverse(const Shape&, Loop<double>, const void*, const Inputs<double>&, const View<double>&, Write);
+extern const auto traversals = for_float_and_double([]<class T>() {
+  using Strides = void(const Shape&, Loop<T>, const void*, std::span<const Strided<const T>>, Strided<T>, Write);
+  using Views = void(const Shape&, Loop<T>, const void*, const Inputs<T>&, const View<T>&, Write);
+  return std::tuple(&strided<const T>, &strided<T>, &run_in_parts<T>, static_cast<Strides*>(traverse),
+                    static_cast<Views*>(traverse));
+});
 
 }  // namespace unroll::detail

@@ -1,3 +1,4 @@
+#include "../instantiate.hpp"
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
@@ -50,20 +51,13 @@ template <const auto& f, class T> constexpr auto operation_of() {
 }
 
 template <class T, const auto&... f> constexpr auto operations_of(functions::List<f...>) {
-  return std::tuple{operation_of<f, T>()...};
+  return std::tuple(operation_of<f, T>()...);
 }
 
 }  // namespace
 
-// What ops.hpp calls is compiled here, since its address is taken.
-extern const auto float_operations = operations_of<float>(functions::Vectorised{});
-extern const auto double_operations = operations_of<double>(functions::Vectorised{});
-
-template Shared<Tensor<float>> detail::evaluate(const char*, Loop<float>, const void*, Handles<float>);
-template Shared<Tensor<double>> detail::evaluate(const char*, Loop<double>, const void*, Handles<double>);
-template Variable<float> detail::recorded_sum(const Variable<float>&, const Variable<float>&, const Shape&);
-template Variable<double> detail::recorded_sum(const Variable<double>&, const Variable<double>&, const Shape&);
-template Variable<float> detail::contiguous(const Variable<float>&);
-template Variable<double> detail::contiguous(const Variable<double>&);
+extern const auto elementwise_operations = for_float_and_double([]<class T>() {
+  return std::tuple(operations_of<T>(functions::Vectorised{}), &evaluate<T>, &recorded_sum<T>, &contiguous<T>);
+});
 
 }  // namespace unroll

@@ -432,11 +432,10 @@ template <class T> Variable<T> transpose(const Variable<T>& x, const std::vector
 /// x repeated along axes of size 1 and new leading axes; throws where it does not broadcast to this shape.
 template <class T> Variable<T> broadcast_to(const Variable<T>& x, const Shape& shape);
 /// The part of x with begin ≤ index < end along an axis, without a copy where rows stay whole; negative indices count
-/// from the end. Throws where it does not lie within the axis.
-template <class T> Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end);
-/// Every step-th index of that, the first one first; throws where the step is 0.
+/// from the end. With a step, every step-th index of that, the first one first. Throws where it does not lie within the
+/// axis, or the step is 0.
 template <class T>
-Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step);
+Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step = 1);
 /// x cut into parts of these sizes along an axis; throws where they do not add up to the axis.
 template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);

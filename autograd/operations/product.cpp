@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../instantiate.hpp"
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
@@ -221,9 +222,6 @@ template <class T> Variable<T> linear(const Variable<T>& x, const Variable<T>& w
                  shape);
 }
 
-template Variable<float> matmul(const Variable<float>&, const Variable<float>&, Transposed);
-template Variable<double> matmul(const Variable<double>&, const Variable<double>&, Transposed);
-template Variable<float> linear(const Variable<float>&, const Variable<float>&, const Variable<float>&);
-template Variable<double> linear(const Variable<double>&, const Variable<double>&, const Variable<double>&);
+extern const auto products = for_float_and_double([]<class T>() { return std::tuple(&matmul<T>, &linear<T>); });
 
 }  // namespace unroll

@@ -2,6 +2,7 @@
 #include <limits>
 #include <numeric>
 
+#include "../instantiate.hpp"
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
@@ -170,7 +171,9 @@ template <class T> Variable<T> broadcast_to(const Variable<T>& x, const Shape& s
   return primitive("broadcast_to", {x}, Variable<T>(y), Pass{});
 }
 
-template <class T> Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end) {
+namespace {
+
+template <class T> Variable<T> neighbours(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end) {
   const std::size_t k = normal_axis("slice", axis, x.shape().size());
   const auto size = static_cast<std::int64_t>(x.shape()[k]);
   const std::int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
@@ -188,26 +191,25 @@ template <class T> Variable<T> slice(const Variable<T>& x, Axis axis, std::int64
   if (outer == 1) return part_of(x, shape, offset, tensor.gapless() ? Layout(n) : Layout(n, run, pitch));
   if (tensor.gapless()) return part_of(x, shape, offset, Layout(n, after, before));
   if (before == run) return part_of(x, shape, offset, Layout(n, after, pitch));
-  return slice(contiguous(x), axis, begin, end);
+  return neighbours(contiguous(x), axis, begin, end);
 }
+
+}  // namespace
 
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step) {
   require(step > 0, "slice", "a step of 0; it must be at least 1");
+  if (step == 1) return neighbours(x, axis, begin, end);
   const Scope scope("slice");
-  const Variable<T> part = slice(x, axis, begin, end);
+  const Variable<T> part = neighbours(x, axis, begin, end);
   Shape shape = part.shape();
   const std::size_t k = normal_axis("slice", axis, shape.size()), size = shape[k];
   step = std::min(step, std::max<std::size_t>(size, 1));  // a longer one leaves the first element alone too
-  if (step == 1) return part;
-  const auto whole = static_cast<std::int64_t>(size / step * step);
-  // What is left of a step at the end gives one more element.
-  const Variable<T> last = slice(part, axis, whole, std::min<std::int64_t>(whole + 1, std::int64_t(size)));
-  const Variable<T> steps = reshape(slice(part, axis, 0, whole),
-                                    {shape.product(0, k), size / step, step, shape.product(k + 1, shape.size())});
-  shape[k] = size / step;
-  const Variable<T> first = reshape(slice(steps, 2, 0, 1), shape);
-  return last.shape()[k] ? concatenate({first, last}, axis) : first;
+  const std::size_t inner = shape.product(k + 1, shape.size()), steps = size / step + (size % step > 0);
+  shape[k] = steps * step - size;
+  const Variable<T> whole = shape[k] ? concatenate({part, zeros<T>(shape)}, axis) : part;
+  shape[k] = steps;
+  return reshape(slice(reshape(whole, {shape.product(0, k), steps, step, inner}), 2, 0, 1), shape);
 }
 
 template <class T>
@@ -306,29 +308,10 @@ template <class T> Variable<T> flip(const Variable<T>& x, const Axes& axes) {
   return primitive("flip", {x}, Variable<T>(y), [axes](const Variable<T>& g) { return flip(g, axes); });
 }
 
-template Variable<float> detail::part_of(const Variable<float>&, const Shape&, std::size_t, const Layout&);
-template Variable<double> detail::part_of(const Variable<double>&, const Shape&, std::size_t, const Layout&);
-template Variable<float> reshape(const Variable<float>&, const Sizes&);
-template Variable<double> reshape(const Variable<double>&, const Sizes&);
-template Variable<float> transpose(const Variable<float>&, const std::vector<int>&);
-template Variable<double> transpose(const Variable<double>&, const std::vector<int>&);
-template Variable<float> broadcast_to(const Variable<float>&, const Shape&);
-template Variable<double> broadcast_to(const Variable<double>&, const Shape&);
-template Variable<float> slice(const Variable<float>&, Axis, std::int64_t, std::int64_t);
-template Variable<double> slice(const Variable<double>&, Axis, std::int64_t, std::int64_t);
-template Variable<float> slice(const Variable<float>&, Axis, std::int64_t, std::int64_t, std::size_t);
-template Variable<double> slice(const Variable<double>&, Axis, std::int64_t, std::int64_t, std::size_t);
-template Variable<float> pad(const Variable<float>&, const std::vector<std::pair<std::size_t, std::size_t>>&, float);
-template Variable<double> pad(const Variable<double>&, const std::vector<std::pair<std::size_t, std::size_t>>&, double);
-template std::vector<Variable<float>> split(const Variable<float>&, const std::vector<std::size_t>&, Axis);
-template std::vector<Variable<double>> split(const Variable<double>&, const std::vector<std::size_t>&, Axis);
-template std::vector<Variable<float>> unstack(const Variable<float>&, Axis);
-template std::vector<Variable<double>> unstack(const Variable<double>&, Axis);
-template Variable<float> concatenate(const std::vector<Variable<float>>&, Axis);
-template Variable<double> concatenate(const std::vector<Variable<double>>&, Axis);
-template Variable<float> stack(const std::vector<Variable<float>>&, Axis);
-template Variable<double> stack(const std::vector<Variable<double>>&, Axis);
-template Variable<float> flip(const Variable<float>&, const Axes&);
-template Variable<double> flip(const Variable<double>&, const Axes&);
+extern const auto rearrangements = for_float_and_double([]<class T>() {
+  using Join = Variable<T>(const std::vector<Variable<T>>&, Axis);
+  return std::tuple(&part_of<T>, &reshape<T>, &transpose<T>, &broadcast_to<T>, &slice<T>, &pad<T>, &split<T>,
+                    &unstack<T>, static_cast<Join*>(concatenate), static_cast<Join*>(stack), &flip<T>);
+});
 
 }  // namespace unroll

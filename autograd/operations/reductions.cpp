@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "../instantiate.hpp"
 #include "../kernels/kernels.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
@@ -243,29 +244,9 @@ template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
   return z - logsumexp(z, axis, true);
 }
 
-template Variable<float> sum(const Variable<float>&, const Axes&, Keep);
-template Variable<double> sum(const Variable<double>&, const Axes&, Keep);
-template Variable<float> mean(const Variable<float>&, const Axes&, Keep);
-template Variable<double> mean(const Variable<double>&, const Axes&, Keep);
-template Variable<float> max(const Variable<float>&, const Axes&, Keep);
-template Variable<double> max(const Variable<double>&, const Axes&, Keep);
-template Variable<float> prod(const Variable<float>&, const Axes&, Keep);
-template Variable<double> prod(const Variable<double>&, const Axes&, Keep);
-template Variable<float> norm(const Variable<float>&, const Axes&, Keep);
-template Variable<double> norm(const Variable<double>&, const Axes&, Keep);
-template Variable<float> logsumexp(const Variable<float>&, const Axes&, Keep);
-template Variable<double> logsumexp(const Variable<double>&, const Axes&, Keep);
-template Variable<float> variance(const Variable<float>&, const Axes&, Keep, std::size_t);
-template Variable<double> variance(const Variable<double>&, const Axes&, Keep, std::size_t);
-template Variable<float> logsumexp_above(const Variable<float>&, const Variable<float>&);
-template Variable<double> logsumexp_above(const Variable<double>&, const Variable<double>&);
-template Variable<float> softmax(const Variable<float>&, Axis);
-template Variable<double> softmax(const Variable<double>&, Axis);
-template Variable<float> log_softmax(const Variable<float>&, Axis);
-template Variable<double> log_softmax(const Variable<double>&, Axis);
-template Variable<float> cumulative_sum(const Variable<float>&, Axis);
-template Variable<double> cumulative_sum(const Variable<double>&, Axis);
-template Variable<float> sum_to(const Variable<float>&, const Shape&);
-template Variable<double> sum_to(const Variable<double>&, const Shape&);
+extern const auto reductions = for_float_and_double([]<class T>() {
+  return std::tuple(&sum<T>, &mean<T>, &max<T>, &prod<T>, &variance<T>, &norm<T>, &cumulative_sum<T>, &logsumexp<T>,
+                    &logsumexp_above<T>, &softmax<T>, &log_softmax<T>, &sum_to<T>);
+});
 
 }  // namespace unroll

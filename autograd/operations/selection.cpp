@@ -3,6 +3,7 @@
 #include <memory>
 #include <numeric>
 
+#include "../instantiate.hpp"
 #include "../primitive.hpp"
 #include "ops.hpp"
 
@@ -241,19 +242,8 @@ template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
   return chosen;
 }
 
-template Variable<float> one_hot(const Indices&, std::size_t);
-template Variable<double> one_hot(const Indices&, std::size_t);
-template TopK<float> top_k(const Variable<float>&, std::size_t, Axis);
-template TopK<double> top_k(const Variable<double>&, std::size_t, Axis);
-template Indices argmax(const Variable<float>&, Axis);
-template Indices argmax(const Variable<double>&, Axis);
-template Variable<float> take(const Variable<float>&, const Indices&, const char*);
-template Variable<double> take(const Variable<double>&, const Indices&, const char*);
-template Variable<float> scatter(const Variable<float>&, const Indices&, std::size_t);
-template Variable<double> scatter(const Variable<double>&, const Indices&, std::size_t);
-template Variable<float> take_along(const Variable<float>&, const Indices&, Axis);
-template Variable<double> take_along(const Variable<double>&, const Indices&, Axis);
-template Variable<float> scatter_along(const Variable<float>&, const Indices&, Axis, const Shape&);
-template Variable<double> scatter_along(const Variable<double>&, const Indices&, Axis, const Shape&);
+extern const auto selections = for_float_and_double([]<class T>() {
+  return std::tuple(&take<T>, &scatter<T>, &take_along<T>, &scatter_along<T>, &one_hot<T>, &top_k<T>, &argmax<T>);
+});
 
 }  // namespace unroll

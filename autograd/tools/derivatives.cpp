@@ -1,5 +1,6 @@
 #include "derivatives.hpp"
 
+#include "../instantiate.hpp"
 #include "../operations/ops.hpp"
 #include "../tape.hpp"
 
@@ -148,31 +149,17 @@ Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& 
   return jacobian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v});
 }
 
-template Array<float> jacobian(const Map<float>&, const Array<float>&);
-template Array<double> jacobian(const Map<double>&, const Array<double>&);
-template std::vector<Array<float>> jacobian(const MapOfMany<float>&, const std::vector<Array<float>>&);
-template std::vector<Array<double>> jacobian(const MapOfMany<double>&, const std::vector<Array<double>>&);
-template Array<float> hessian(const Map<float>&, const Array<float>&);
-template Array<double> hessian(const Map<double>&, const Array<double>&);
-template std::vector<std::vector<Array<float>>> hessian(const MapOfMany<float>&, const std::vector<Array<float>>&);
-template std::vector<std::vector<Array<double>>> hessian(const MapOfMany<double>&, const std::vector<Array<double>>&);
-template Array<float> hessian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
-template Array<double> hessian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
-template std::vector<Array<float>> hessian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
-                                                  const std::vector<Array<float>>&);
-template std::vector<Array<double>> hessian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
-                                                   const std::vector<Array<double>>&);
-template std::vector<Array<float>> hessian_vector(const std::function<Variable<float>()>&,
-                                                  const std::vector<Parameter<float>>&,
-                                                  const std::vector<Array<float>>&);
-template std::vector<Array<double>> hessian_vector(const std::function<Variable<double>()>&,
-                                                   const std::vector<Parameter<double>>&,
-                                                   const std::vector<Array<double>>&);
-template Array<float> jacobian_vector(const Map<float>&, const Array<float>&, const Array<float>&);
-template Array<double> jacobian_vector(const Map<double>&, const Array<double>&, const Array<double>&);
-template Array<float> jacobian_vector(const MapOfMany<float>&, const std::vector<Array<float>>&,
-                                      const std::vector<Array<float>>&);
-template Array<double> jacobian_vector(const MapOfMany<double>&, const std::vector<Array<double>>&,
-                                       const std::vector<Array<double>>&);
+template <class Result, class... Given> using Overload = Result (*)(const Given&...);
+
+extern const auto derivatives = detail::for_float_and_double([]<class T>() {
+  using One = Array<T>;
+  using All = std::vector<One>;
+  return std::tuple(
+      Overload<One, Map<T>, One>(jacobian), Overload<All, MapOfMany<T>, All>(jacobian),
+      Overload<One, Map<T>, One>(hessian), Overload<std::vector<All>, MapOfMany<T>, All>(hessian),
+      Overload<One, Map<T>, One, One>(hessian_vector), Overload<All, MapOfMany<T>, All, All>(hessian_vector),
+      Overload<All, std::function<Variable<T>()>, std::vector<Parameter<T>>, All>(hessian_vector),
+      Overload<One, Map<T>, One, One>(jacobian_vector), Overload<One, MapOfMany<T>, All, All>(jacobian_vector));
+});
 
 }  // namespace unroll

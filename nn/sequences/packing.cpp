@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "../../autograd/instantiate.hpp"
+
 namespace unroll::nn {
 
 Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indices>& lengths)
@@ -91,16 +93,9 @@ Variable<T> Packing::final_state(const std::vector<Variable<T>>& steps, const Va
   return unsort(parts.size() == 1 ? parts[0] : concatenate(parts));
 }
 
-template Variable<float> Packing::pack(const Variable<float>&) const;
-template Variable<double> Packing::pack(const Variable<double>&) const;
-template Variable<float> Packing::unpack(const Variable<float>&) const;
-template Variable<double> Packing::unpack(const Variable<double>&) const;
-template Variable<float> Packing::sort(const Variable<float>&) const;
-template Variable<double> Packing::sort(const Variable<double>&) const;
-template Variable<float> Packing::unsort(const Variable<float>&) const;
-template Variable<double> Packing::unsort(const Variable<double>&) const;
-template Variable<float> Packing::final_state(const std::vector<Variable<float>>&, const Variable<float>&, bool) const;
-template Variable<double> Packing::final_state(const std::vector<Variable<double>>&, const Variable<double>&,
-                                               bool) const;
+extern const auto packings = unroll::detail::for_float_and_double([]<class T>() {
+  return std::tuple(&Packing::pack<T>, &Packing::unpack<T>, &Packing::sort<T>, &Packing::unsort<T>,
+                    &Packing::final_state<T>);
+});
 
 }  // namespace unroll::nn

@@ -1,5 +1,6 @@
 #include "pooling.hpp"
 
+#include "../../autograd/instantiate.hpp"
 #include "../../autograd/tape.hpp"
 
 namespace unroll::nn {
@@ -56,11 +57,7 @@ template <class T> Variable<T> both_ends(const Variable<T>& h) {
   return concatenate({last[0], last[1]}, -1);
 }
 
-template Variable<float> last_step(const Variable<float>&, const Indices&);
-template Variable<double> last_step(const Variable<double>&, const Indices&);
-template Variable<float> mean_over_time(const Variable<float>&, const Indices&);
-template Variable<double> mean_over_time(const Variable<double>&, const Indices&);
-template Variable<float> both_ends(const Variable<float>&);
-template Variable<double> both_ends(const Variable<double>&);
+extern const auto poolings = unroll::detail::for_float_and_double(
+    []<class T>() { return std::tuple(&last_step<T>, &mean_over_time<T>, &both_ends<T>); });
 
 }  // namespace unroll::nn

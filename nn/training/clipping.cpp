@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "../../autograd/instantiate.hpp"
 #include "../../autograd/operations/ops.hpp"
 
 namespace unroll::nn {
@@ -47,11 +48,7 @@ template <class T> void clip_value(Gradients<T>& gradients, double limit) {
   gradients.transform([limit](const Variable<T>& g) { return clamp(g, -limit, limit); });
 }
 
-template double clip_norm(Gradients<float>&, double);
-template double clip_norm(Gradients<double>&, double);
-template void clip_value(Gradients<float>&, double);
-template void clip_value(Gradients<double>&, double);
-template void require_finite(const char*, const Gradients<float>&);
-template void require_finite(const char*, const Gradients<double>&);
+extern const auto clippings = unroll::detail::for_float_and_double(
+    []<class T>() { return std::tuple(&clip_norm<T>, &clip_value<T>, &require_finite<T>); });
 
 }  // namespace unroll::nn

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "../../autograd/instantiate.hpp"
 #include "../../autograd/tape.hpp"
 
 namespace unroll::nn {
@@ -153,17 +154,9 @@ Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<V
   return reduced(sum(t * difference, -1), options.reduction);
 }
 
-template Total<float> cross_entropy_total(const Variable<float>&, const Indices&, const CrossEntropyOptions<float>&);
-template Total<double> cross_entropy_total(const Variable<double>&, const Indices&, const CrossEntropyOptions<double>&);
-template Variable<float> cross_entropy(const Variable<float>&, const Indices&, const CrossEntropyOptions<float>&);
-template Variable<double> cross_entropy(const Variable<double>&, const Indices&, const CrossEntropyOptions<double>&);
-template Variable<float> binary_cross_entropy(const Variable<float>&, const Variable<float>&, const LossOptions&);
-template Variable<double> binary_cross_entropy(const Variable<double>&, const Variable<double>&, const LossOptions&);
-template Variable<float> mean_squared_error(const Variable<float>&, const Variable<float>&, const LossOptions&);
-template Variable<double> mean_squared_error(const Variable<double>&, const Variable<double>&, const LossOptions&);
-template Variable<float> mean_absolute_error(const Variable<float>&, const Variable<float>&, const LossOptions&);
-template Variable<double> mean_absolute_error(const Variable<double>&, const Variable<double>&, const LossOptions&);
-template Variable<float> kl_divergence(const Variable<float>&, const Variable<float>&, const LossOptions&);
-template Variable<double> kl_divergence(const Variable<double>&, const Variable<double>&, const LossOptions&);
+extern const auto losses = unroll::detail::for_float_and_double([]<class T>() {
+  return std::tuple(&cross_entropy_total<T>, &cross_entropy<T>, &binary_cross_entropy<T>, &mean_squared_error<T>,
+                    &mean_absolute_error<T>, &kl_divergence<T>);
+});
 
 }  // namespace unroll::nn
