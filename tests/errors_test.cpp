@@ -51,7 +51,22 @@ std::vector<std::string> refuse_all() {
   says("multiply: (3, 2) and (3,) do not broadcast: the sizes 2 and 3 differ and neither is 1", [&] { y* v; });
   says("subtract: (3,) and (0,) do not broadcast: the sizes 3 and 0 differ and neither is 1", [&] { v - of({0}); });
   says("where: (3,) and (3, 2) do not broadcast: the sizes 3 and 2 differ and neither is 1", [&] { where(v, y, y); });
-  says("less: (2, 3) and (4,) do not broadcast: the sizes 3 and 4 differ and neither is 1", [&] { void(of({4}) > x); });
+  const auto differ = [&](const std::string& name, const std::function<void(const V&, const V&)>& f) {
+    says(name + ": (4,) and (2, 3) do not broadcast: the sizes 4 and 3 differ and neither is 1",
+         [&] { f(of({4}), x); });
+  };
+  differ("less", [](const V& a, const V& b) { void(a < b); });
+  differ("less_equal", [](const V& a, const V& b) { void(a <= b); });
+  differ("greater", [](const V& a, const V& b) { void(a > b); });
+  differ("greater_equal", [](const V& a, const V& b) { void(a >= b); });
+  differ("equal", [](const V& a, const V& b) { void(a == b); });
+  differ("not_equal", [](const V& a, const V& b) { void(a != b); });
+  differ("logical_and", [](const V& a, const V& b) { void(a && b); });
+  differ("logical_or", [](const V& a, const V& b) { void(a || b); });
+  differ("maximum", [](const V& a, const V& b) { maximum(a, b); });
+  differ("minimum", [](const V& a, const V& b) { minimum(a, b); });
+  differ("select", [](const V& a, const V& b) { select(a, b, V(0)); });
+  differ("lerp", [](const V& a, const V& b) { lerp(a.value(), 1, b); });
   says("clamp: from 2 to 1; the former must not be larger", [&] { clamp(x, 2, 1); });
   says("slice: a step of 0; it must be at least 1", [&] { slice(x, 0, 0, 2, 0); });
   says("variance: 3 elements with a correction of 3; there must be more", [&] { variance(v, {}, false, 3); });

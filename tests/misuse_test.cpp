@@ -103,6 +103,28 @@ TEST_CASE("comparisons and logic are elementwise, for Variables, numbers and arr
   CHECK(tape.size() == 1);  // all of it is constant
 }
 
+TEST_CASE("operations of several operands take numbers, arrays and Variables mixed") {
+  const V x = A{1, 2};
+  const A y{3, 5};
+  const auto is = [](const V& result, const A& wanted) { return result.value() == wanted; };
+  CHECK(is(add(x, 1), {2, 3}));
+  CHECK(is(subtract(y, x), {2, 3}));
+  CHECK(is(multiply(2u, x), {2, 4}));
+  CHECK(is(divide(y, x), {3, 2.5}));
+  CHECK(is(fma(x, y, 1), {4, 11}));
+  CHECK(is(fma(2, xt::square(y), x), {19, 52}));
+  CHECK(is(lerp(y, 1, V(0.5)), {2, 3}));
+  CHECK(is(pow(x, 2), {1, 4}));
+  CHECK(is(maximum(y, x), {3, 5}));
+  CHECK(is(minimum(2u, x), {1, 2}));
+  CHECK(is(where(A{0, 1}, x, y), {3, 2}));
+  CHECK(is(less(x, 2), {1, 0}));
+  CHECK(is(less_equal(y, x), {0, 0}));
+  CHECK(is(exp_difference(A{1, 2}, x), {1, 1}));
+  CHECK(is(scaled_exp(2, x, A{1, 2}), {2, 2}));
+  CHECK(is(scaled_tanh(y, x - x), {0, 0}));
+}
+
 TEST_CASE("a parameter changes by assign alone, and a registered one is not replaced") {
   Random random(1);
   nn::Linear<double> layer({.input = 2, .output = 1}, random);

@@ -1,8 +1,10 @@
 // The operations on Variables. Axes may be negative: -1 is the last one. Operands broadcast as in NumPy: shapes are
 // aligned at their last axes, and a size of 1 repeats. Axes that are not there or given twice throw, and so do shapes
-// that do not fit, as said beside them.
+// that do not fit, as said beside them. Elementwise operations of several operands take numbers and xtensor expressions
+// beside a Variable, and so does matmul.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -25,13 +27,13 @@ concept VariableLike = requires(const std::decay_t<X>* x) {
   element_of(x);
 };
 
-/// Variables, numbers and xtensor expressions, but not without a Variable.
-template <class... X>
-concept Operands = (VariableLike<X> || ...) && ((VariableLike<X> || Scalar<X> || Expression<X>)&&...);
+/// A Variable, a number or an xtensor expression.
+template <class X>
+concept Operand = VariableLike<X> || Scalar<X> || Expression<X>;
 
-/// Some operands are numbers or xtensor expressions, but not all.
-template <class... X>
-concept MixedOperands = Operands<X...> && !(VariableLike<X> && ...);
+/// An operand beside others, not all of them without a Variable.
+template <class X, class... Others>
+concept OperandWith = Operand<X> &&(Operand<Others>&&...) && (VariableLike<X> || (VariableLike<Others> || ...));
 
 template <class X> struct ElementOf : std::false_type {};
 template <VariableLike X> struct ElementOf<X> : std::true_type {
@@ -47,8 +49,20 @@ template <class... All, class X> decltype(auto) as_variable(const X& x) {
     return Variable<T>(x);
 }
 
+/// All operands as such Variables, for an operation that is made of others: throws in its name where they do not
+/// broadcast.
+template <class... X> auto operands(const char* where, const X&... x) {
+  const std::array all{as_variable<X...>(x)...};
+  Shape shape;
+  for (const auto& operand : all) shape = broadcast(where, shape, operand.shape());
+  return all;
+}
+
 /// An elementwise function of the library, by its kernels.
 template <const auto& f, class T, class... More> Variable<T> apply(const Variable<T>& x, const More&... more);
+
+/// The same of any operands.
+template <const auto& f, class... X> auto combine(const X&... x) { return apply<f>(as_variable<X...>(x)...); }
 }  // namespace detail
 
 // Elementwise: the result has the shape to which the operands broadcast; they throw where they do not. A value is
@@ -59,28 +73,28 @@ template <const auto& f, class T, class... More> Variable<T> apply(const Variabl
 // exact to the last place of 1. A NaN is never lost.
 
 /// y = a + b
-template <class T> Variable<T> add(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::add>(a, b);
+template <class A, detail::OperandWith<A> B> auto add(A&& a, B&& b) {
+  return detail::combine<detail::functions::add>(a, b);
 }
 /// y = a − b
-template <class T> Variable<T> subtract(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::subtract>(a, b);
+template <class A, detail::OperandWith<A> B> auto subtract(A&& a, B&& b) {
+  return detail::combine<detail::functions::subtract>(a, b);
 }
 /// y = a ⊙ b
-template <class T> Variable<T> multiply(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::multiply>(a, b);
+template <class A, detail::OperandWith<A> B> auto multiply(A&& a, B&& b) {
+  return detail::combine<detail::functions::multiply>(a, b);
 }
 /// y = a ⊙ b + c
-template <class T> Variable<T> fma(const Variable<T>& a, const Variable<T>& b, const Variable<T>& c) {
-  return detail::apply<detail::functions::fma>(a, b, c);
+template <class A, class B, detail::OperandWith<A, B> C> auto fma(A&& a, B&& b, C&& c) {
+  return detail::combine<detail::functions::fma>(a, b, c);
 }
 /// y = a + t ⊙ (b − a)
-template <class T> Variable<T> lerp(const Variable<T>& a, const Variable<T>& b, const Variable<T>& t) {
-  return detail::apply<detail::functions::lerp>(a, b, t);
+template <class A, class B, detail::OperandWith<A, B> C> auto lerp(A&& a, B&& b, C&& t) {
+  return detail::combine<detail::functions::lerp>(a, b, t);
 }
 /// y = a / b
-template <class T> Variable<T> divide(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::divide>(a, b);
+template <class A, detail::OperandWith<A> B> auto divide(A&& a, B&& b) {
+  return detail::combine<detail::functions::divide>(a, b);
 }
 /// y = −x
 template <class T> Variable<T> negate(const Variable<T>& x) { return detail::apply<detail::functions::negate>(x); }
@@ -107,8 +121,8 @@ template <class T> Variable<T> rsqrt(const Variable<T>& x) { return 1 / sqrt(x);
 /// y = 1 / x
 template <class T> Variable<T> reciprocal(const Variable<T>& x) { return 1 / x; }
 /// y = aᵇ; the derivative by b is 0 where a is, but −∞ there for b < 0
-template <class T> Variable<T> pow(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::pow>(a, b);
+template <class A, detail::OperandWith<A> B> auto pow(A&& a, B&& b) {
+  return detail::combine<detail::functions::pow>(a, b);
 }
 /// y = |x|; its derivative at 0 is 0
 template <class T> Variable<T> abs(const Variable<T>& x) { return detail::apply<detail::functions::abs>(x); }
@@ -123,11 +137,14 @@ template <class T> Variable<T> silu(const Variable<T>& x) { return detail::apply
 /// y = x Φ(x), Φ the normal distribution function    Hendrycks and Gimpel (2016)
 template <class T> Variable<T> gelu(const Variable<T>& x) { return detail::apply<detail::functions::gelu>(x); }
 /// y = max(a, b); equal ones share the gradient evenly; NaN if one is
-template <class T> Variable<T> maximum(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::maximum>(a, b);
+template <class A, detail::OperandWith<A> B> auto maximum(A&& a, B&& b) {
+  return detail::combine<detail::functions::maximum>(a, b);
 }
 /// y = min(a, b); equal ones share the gradient evenly; NaN if one is
-template <class T> Variable<T> minimum(const Variable<T>& a, const Variable<T>& b) { return -maximum(-a, -b); }
+template <class A, detail::OperandWith<A> B> auto minimum(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("minimum", a, b);
+  return -maximum(-x, -y);
+}
 /// y = x within [low, high], else the nearer bound; its derivative is 1 at the bounds and 0 beyond. Throws unless
 /// low ≤ high.
 template <class T> Variable<T> clamp(const Variable<T>& x, double low, double high) {
@@ -139,123 +156,84 @@ template <class T> Variable<T> relu(const Variable<T>& x) { return detail::apply
 /// y = a where the condition is not 0, else b; what is not selected may be NaN or infinite, and gets gradient 0. The
 /// condition is constant. An operation before that is not finite for an element that is not selected makes NaN of that
 /// 0, as √ does of 0 · ∞: select what goes into it as well, where(x > 0, sqrt(where(x > 0, x, 1)), 0).
-template <class T> Variable<T> where(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::where>(condition, a, b);
+template <class A, class B, detail::OperandWith<A, B> C> auto where(A&& condition, B&& a, C&& b) {
+  return detail::combine<detail::functions::where>(condition, a, b);
 }
 /// 1 where a < b, else 0; constant
-template <class T> Variable<T> less(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::less>(a, b);
+template <class A, detail::OperandWith<A> B> auto less(A&& a, B&& b) {
+  return detail::combine<detail::functions::less>(a, b);
 }
 /// 1 where a ≤ b, else 0; constant
-template <class T> Variable<T> less_equal(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::less_equal>(a, b);
+template <class A, detail::OperandWith<A> B> auto less_equal(A&& a, B&& b) {
+  return detail::combine<detail::functions::less_equal>(a, b);
 }
 /// 1 where a = b, else 0; constant
-template <class T> Variable<T> equal(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::equal>(a, b);
+template <class A, detail::OperandWith<A> B> auto equal(A&& a, B&& b) {
+  return detail::combine<detail::functions::equal>(a, b);
 }
 /// 1 where a ≠ b, else 0; constant
-template <class T> Variable<T> not_equal(const Variable<T>& a, const Variable<T>& b) { return 1 - equal(a, b); }
+template <class A, detail::OperandWith<A> B> auto not_equal(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("not_equal", a, b);
+  return 1 - equal(x, y);
+}
 /// 1 where x is 0, else 0; constant. Here and below, what is not 0 is true, NaN as well.
 template <class T> Variable<T> logical_not(const Variable<T>& x) { return equal(x, 0); }
 /// 1 where neither a nor b is 0, else 0; constant
-template <class T> Variable<T> logical_and(const Variable<T>& a, const Variable<T>& b) {
-  return not_equal(a, 0) * not_equal(b, 0);
+template <class A, detail::OperandWith<A> B> auto logical_and(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("logical_and", a, b);
+  return not_equal(x, 0) * not_equal(y, 0);
 }
 /// 1 where a or b is not 0, else 0; constant
-template <class T> Variable<T> logical_or(const Variable<T>& a, const Variable<T>& b) {
-  return maximum(not_equal(a, 0), not_equal(b, 0));
+template <class A, detail::OperandWith<A> B> auto logical_or(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("logical_or", a, b);
+  return maximum(not_equal(x, 0), not_equal(y, 0));
 }
 /// y = e^(a − b)
-template <class T> Variable<T> exp_difference(const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::exp_difference>(a, b);
+template <class A, detail::OperandWith<A> B> auto exp_difference(A&& a, B&& b) {
+  return detail::combine<detail::functions::exp_difference>(a, b);
 }
 /// y = w ⊙ tanh x; the hyperbolic tangent is not kept for the sweep but computed again
-template <class T> Variable<T> scaled_tanh(const Variable<T>& w, const Variable<T>& x) {
-  return detail::apply<detail::functions::scaled_tanh>(w, x);
+template <class A, detail::OperandWith<A> B> auto scaled_tanh(A&& w, B&& x) {
+  return detail::combine<detail::functions::scaled_tanh>(w, x);
 }
 /// y = w ⊙ e^(a − b)
-template <class T> Variable<T> scaled_exp(const Variable<T>& w, const Variable<T>& a, const Variable<T>& b) {
-  return detail::apply<detail::functions::scaled_exp>(w, a, b);
+template <class A, class B, detail::OperandWith<A, B> C> auto scaled_exp(A&& w, B&& a, C&& b) {
+  return detail::combine<detail::functions::scaled_exp>(w, a, b);
 }
 /// y = x² , one multiplication
 template <class T> Variable<T> square(const Variable<T>& x) { return multiply(x, x); }
 
 ///@{
-/// Element by element, of Variables, and of a Variable and a number or an xtensor expression.
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator+(A&& a, B&& b) { return add(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator-(A&& a, B&& b) { return subtract(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator*(A&& a, B&& b) { return multiply(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator/(A&& a, B&& b) { return divide(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator<(A&& a, B&& b) { return less(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator<=(A&& a, B&& b) { return less_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator>(A&& a, B&& b) { return less(detail::as_variable<A, B>(b), detail::as_variable<A, B>(a)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator>=(A&& a, B&& b) { return less_equal(detail::as_variable<A, B>(b), detail::as_variable<A, B>(a)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator==(A&& a, B&& b) { return equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator!=(A&& a, B&& b) { return not_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
+/// Element by element.
+template <class A, detail::OperandWith<A> B> auto operator+(A&& a, B&& b) { return add(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator-(A&& a, B&& b) { return subtract(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator*(A&& a, B&& b) { return multiply(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator/(A&& a, B&& b) { return divide(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator<(A&& a, B&& b) { return less(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator<=(A&& a, B&& b) { return less_equal(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator==(A&& a, B&& b) { return equal(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator!=(A&& a, B&& b) { return not_equal(a, b); }
+template <class A, detail::OperandWith<A> B> auto operator>(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("greater", a, b);
+  return less(y, x);
+}
+template <class A, detail::OperandWith<A> B> auto operator>=(A&& a, B&& b) {
+  const auto [x, y] = detail::operands("greater_equal", a, b);
+  return less_equal(y, x);
+}
 /// Element by element, so both sides are computed: where(x > 0 && x < 2, x, 0).
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator&&(A&& a, B&& b) { return logical_and(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
+template <class A, detail::OperandWith<A> B> auto operator&&(A&& a, B&& b) { return logical_and(a, b); }
 /// Element by element, so both sides are computed.
-template <class A, class B>
-requires detail::Operands<A, B>
-auto operator||(A&& a, B&& b) { return logical_or(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
+template <class A, detail::OperandWith<A> B> auto operator||(A&& a, B&& b) { return logical_or(a, b); }
 template <detail::VariableLike X> auto operator!(const X& x) { return logical_not(detail::as_variable<X>(x)); }
 template <detail::VariableLike X> auto operator-(const X& x) { return negate(detail::as_variable<X>(x)); }
-template <class C, class A, class B>
-requires detail::MixedOperands<C, A, B>
-auto where(C&& condition, A&& a, B&& b) {
-  return where(detail::as_variable<C, A, B>(condition), detail::as_variable<C, A, B>(a),
-               detail::as_variable<C, A, B>(b));
-}
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto maximum(A&& a, B&& b) { return maximum(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto minimum(A&& a, B&& b) { return minimum(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto pow(A&& a, B&& b) { return pow(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto equal(A&& a, B&& b) { return equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto not_equal(A&& a, B&& b) { return not_equal(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto logical_and(A&& a, B&& b) { return logical_and(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto logical_or(A&& a, B&& b) { return logical_or(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b)); }
 ///@}
 
 // What rules that choose are written with (functions.hpp), as it is there for numbers and for vectors of them.
 
 /// where(condition, a, b)
 template <class T> Variable<T> select(const Variable<T>& condition, const Variable<T>& a, const Variable<T>& b) {
+  detail::operands("select", condition, a, b);
   return where(condition, a, b);
 }
 /// x, which a rule divides by
@@ -291,9 +269,8 @@ class RepeatedProducts {
 /// Throws where the inner sizes k differ, an operand has no axes, a vector is to be transposed, or batches do not fit.
 template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
 /// The same of a Variable and an xtensor expression.
-template <class A, class B>
-requires detail::MixedOperands<A, B>
-auto matmul(A&& a, B&& b, Transposed transposed = {}) {
+template <class A, detail::OperandWith<A> B>
+requires(!detail::VariableLike<A> || !detail::VariableLike<B>) auto matmul(A&& a, B&& b, Transposed transposed = {}) {
   return matmul(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b), transposed);
 }
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
