@@ -65,14 +65,14 @@ class Shape {
   /// The product of all sizes; 1 without axes.
   std::size_t elements() const { return product(0, rank_); }
   /// The same for a shape to be given memory: throws where that, or the memory of its rows if one size is 0, cannot be.
-  std::size_t checked_elements() const {
+  std::size_t checked_elements(std::string_view where = "shape") const {
     std::size_t n = 1;
     double bound = 1;  // which does not wrap
     for (std::size_t k = 0; k < rank_; ++k) {
       n *= sizes_[k];
       bound *= double(sizes_[k] ? sizes_[k] : 1);
     }
-    require(bound <= double(most_elements), "shape", *this, " has more elements than memory can hold; at most ",
+    require(bound <= double(most_elements), where, *this, " has more elements than memory can hold; at most ",
             most_elements);
     return n;
   }

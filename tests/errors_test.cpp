@@ -132,6 +132,7 @@ std::vector<std::string> refuse_all() {
   says("mean: axis -3 of an array with 2 axes; it must be between -2 and 1", [&] { mean(x, -3); });
   says("mean: the shape is (0, 3); there is nothing to average", [] { mean(of({0, 3}), 0); });
   says("max: the shape is (2, 0); there is nothing to choose from", [] { max(of({2, 0}), 1); });
+  says("min: the shape is (2, 0); there is nothing to choose from", [] { min(of({2, 0}), 1); });
   says("logsumexp: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { logsumexp(x, 2); });
   says("logsumexp_above: x has shape (2, 3), the shift (1, 1, 3); the latter must broadcast to the former", [&] {
     logsumexp_above(x, of({1, 1, 3}));
@@ -144,6 +145,11 @@ std::vector<std::string> refuse_all() {
   says("reshape: 6 elements do not fill an axis of -1 beside sizes of 4 together", [&] { reshape(x, {4, -1}); });
   says("reshape: size -1 at axis 1; a size is not negative, except for one -1", [&] { reshape(x, {-1, -1}); });
   says("reshape: size -2 at axis 0; a size is not negative, except for one -1", [&] { reshape(x, {-2, 3}); });
+  says("reshape: (2305843009213693952, 8) has more elements than memory can hold; at most " +
+           std::to_string(Shape::most_elements),
+       [&] {
+         reshape(x, {std::size_t(1) << 61, 8});
+       });
   says("transpose: 1 axes for an array with 2; all must be given", [&] { transpose(x, {0}); });
   says("transpose: axis -2 is given twice", [&] { transpose(x, {0, -2}); });
   says("transpose: axis 2 of an array with 2 axes; it must be between -2 and 1", [&] { transpose(x, {0, 2}); });
@@ -159,7 +165,7 @@ std::vector<std::string> refuse_all() {
   says("concatenate: (2, 3) and (3,) along axis -1: the other sizes must be equal", [&] { concatenate({x, v}, -1); });
   says("stack: there are no arrays; there must be at least one", [] { stack(Many{}); });
   says("stack: (2, 3) and (3, 2): the shapes must be equal", [&] { stack({x, y}); });
-  says("stack: axis 3 of an array with 3 axes; it must be between -3 and 2", [&] { stack({x}, 3); });
+  says("stack: axis 3 of a result with 3 axes; it must be between -3 and 2", [&] { stack({x}, 3); });
   says("flip: axis 0 is given twice", [&] { flip(x, {0, 0}); });
 
   says("take: index 2 at position (1,); the table has 2 rows", [&] { take(x, far); });
@@ -348,6 +354,7 @@ std::vector<std::string> refuse_all() {
   const auto no_axis = [&](const std::string& name, const std::function<void()>& f) {
     says(name + ": axis 2 of an array with 2 axes; it must be between -2 and 1", f);
   };
+  no_axis("min", [&] { min(x, 2); });
   no_axis("prod", [&] { prod(x, 2); });
   no_axis("variance", [&] { variance(x, 2); });
   no_axis("cumulative_sum", [&] { cumulative_sum(x, 2); });

@@ -324,8 +324,8 @@ class Axes {
   bool all_ = true;
 };
 
-/// The axis counted from the front; throws if there is none such.
-std::size_t normal_axis(const char* where, Axis axis, std::size_t rank);
+/// The axis counted from the front; throws if an array, or what `of` says, has none such.
+std::size_t normal_axis(const char* where, Axis axis, std::size_t rank, const char* of = "an array");
 
 /// Whether axes that are reduced stay, with size 1; true or false, but no number: in variance(x, -1, 1) it might be
 /// meant for a correction.
@@ -352,10 +352,7 @@ template <class T, class B>
 requires(!std::convertible_to<B, Axes>) Variable<T> min(const Variable<T>& a, const B& b)
 = delete;
 /// y = min x over the axes, as max.
-template <class T> Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false) {
-  const Scope scope("min");
-  return -max(-x, axes, keep);
-}
+template <class T> Variable<T> min(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Πx over the axes; 1 over nothing. Its derivatives are right where elements are 0.
 template <class T> Variable<T> prod(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = Σ(x − mean x)² / (n − correction) over the axes; throws where that is not positive.

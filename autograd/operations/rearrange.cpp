@@ -110,7 +110,7 @@ Shape Sizes::of(std::size_t elements) const {
     if (size < 0) open = k;
     shape.push_back(size < 0 ? 1 : static_cast<std::size_t>(size));
   }
-  const std::size_t known = shape.checked_elements();
+  const std::size_t known = shape.checked_elements("reshape");
   if (open < Shape::most) {
     require(known > 0 && elements % known == 0, "reshape", elements,
             " elements do not fill an axis of -1 beside sizes of ", known, " together");
@@ -284,7 +284,7 @@ template <class T> Variable<T> stack(const std::vector<Variable<T>>& xs, Axis ax
   const Scope scope("stack");
   require(!xs.empty(), "stack", "there are no arrays; there must be at least one");
   Shape shape = xs[0].shape();
-  shape.insert(normal_axis("stack", axis, shape.size() + 1), 1);
+  shape.insert(normal_axis("stack", axis, shape.size() + 1, "a result"), 1);
   std::vector<Variable<T>> rows;
   for (const Variable<T>& x : xs) {
     require(x.shape() == xs[0].shape(), "stack", xs[0].shape(), " and ", x.shape(), ": the shapes must be equal");

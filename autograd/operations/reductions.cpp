@@ -11,10 +11,10 @@ namespace unroll {
 
 using namespace detail;
 
-std::size_t normal_axis(const char* where, Axis axis, std::size_t rank) {
+std::size_t normal_axis(const char* where, Axis axis, std::size_t rank, const char* of) {
   const auto n = static_cast<std::int64_t>(rank);
-  require(n > 0, where, "axis ", axis, " of an array with 0 axes; there is none");
-  require(-n <= axis.value && axis.value < n, where, "axis ", axis, " of an array with ", n,
+  require(n > 0, where, "axis ", axis, " of ", of, " with 0 axes; there is none");
+  require(-n <= axis.value && axis.value < n, where, "axis ", axis, " of ", of, " with ", n,
           " axes; it must be between ", -n, " and ", n - 1);
   return static_cast<std::size_t>(axis.value < 0 ? axis.value + n : axis.value);
 }
@@ -91,18 +91,30 @@ template <class T> Variable<T> mean(const Variable<T>& x, const Axes& axes, Keep
   return sum(x, axes, keep) * (double(left) / double(std::max<std::size_t>(x.size(), 1)));
 }
 
+namespace {
+
 /// y = max x                                     x̄ = ȳ / n for the n elements that equal y, else 0
-template <class T> Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
-  const Scope scope("max");
-  const Shape shape = axes.kept("max", x.shape());
-  require(x.size() > 0 || shape.elements() == 0, "max", "the shape is ", x.shape(),
-          "; there is nothing to choose from");
+template <class T> Variable<T> largest(const char* name, const Variable<T>& x, const Axes& axes, Keep keep) {
+  const Shape shape = axes.kept(name, x.shape());
+  require(x.size() > 0 || shape.elements() == 0, name, "the shape is ", x.shape(), "; there is nothing to choose from");
   const Variable<T> y = maximum_to(x, shape);
-  const Variable<T> kept = primitive("max", {x}, y, [x, y](const Variable<T>& g) {
+  const Variable<T> kept = primitive(name, {x}, y, [x, y](const Variable<T>& g) {
     const Variable<T> ties = equal(x, y);
     return g * (ties / sum_to(ties, y.shape()));
   });
-  return with_axes(kept, "max", x, axes, keep);
+  return with_axes(kept, name, x, axes, keep);
+}
+
+}  // namespace
+
+template <class T> Variable<T> max(const Variable<T>& x, const Axes& axes, Keep keep) {
+  const Scope scope("max");
+  return largest("max", x, axes, keep);
+}
+
+template <class T> Variable<T> min(const Variable<T>& x, const Axes& axes, Keep keep) {
+  const Scope scope("min");
+  return -largest("min", -x, axes, keep);
 }
 
 template <class T> Variable<T> prod(const Variable<T>& x, const Axes& axes, Keep keep) {
@@ -245,8 +257,8 @@ template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
 }
 
 extern const auto reductions = for_float_and_double([]<class T>() {
-  return std::tuple(&sum<T>, &mean<T>, &max<T>, &prod<T>, &variance<T>, &norm<T>, &cumulative_sum<T>, &logsumexp<T>,
-                    &logsumexp_above<T>, &softmax<T>, &log_softmax<T>, &sum_to<T>);
+  return std::tuple(&sum<T>, &mean<T>, &max<T>, &min<T>, &prod<T>, &variance<T>, &norm<T>, &cumulative_sum<T>,
+                    &logsumexp<T>, &logsumexp_above<T>, &softmax<T>, &log_softmax<T>, &sum_to<T>);
 });
 
 }  // namespace unroll
