@@ -314,12 +314,12 @@ class Axes {
   static Axes none() { return Axes(std::vector<int>{}); }
 
   /// The shape with these axes of size 1.
-  Shape kept(const char* where, const Shape& shape) const;
+  Shape kept(const char* where, const Shape& shape) const { return reduced(where, shape, true); }
   /// The shape without these axes.
-  Shape dropped(const char* where, const Shape& shape) const;
+  Shape dropped(const char* where, const Shape& shape) const { return reduced(where, shape, false); }
 
  private:
-  std::vector<bool> mask(const char* where, const Shape& shape) const;
+  Shape reduced(const char* where, const Shape& shape, bool keep) const;
   std::vector<Axis> axes_;
   bool all_ = true;
 };

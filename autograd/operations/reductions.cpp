@@ -19,29 +19,16 @@ std::size_t normal_axis(const char* where, Axis axis, std::size_t rank, const ch
   return static_cast<std::size_t>(axis.value < 0 ? axis.value + n : axis.value);
 }
 
-std::vector<bool> Axes::mask(const char* where, const Shape& shape) const {
+Shape Axes::reduced(const char* where, const Shape& shape, bool keep) const {
   std::vector<bool> chosen(shape.size(), all_);
   for (Axis axis : axes_) {
     auto chosen_already = chosen[normal_axis(where, axis, shape.size())];
     require(!chosen_already, where, "axis ", axis, " is given twice");
     chosen_already = true;
   }
-  return chosen;
-}
-
-Shape Axes::kept(const char* where, const Shape& shape) const {
-  const auto chosen = mask(where, shape);
-  Shape result = shape;
-  for (std::size_t k = 0; k < shape.size(); ++k)
-    if (chosen[k]) result[k] = 1;
-  return result;
-}
-
-Shape Axes::dropped(const char* where, const Shape& shape) const {
-  const auto chosen = mask(where, shape);
   Shape result;
   for (std::size_t k = 0; k < shape.size(); ++k)
-    if (!chosen[k]) result.push_back(shape[k]);
+    if (keep || !chosen[k]) result.push_back(chosen[k] ? 1 : shape[k]);
   return result;
 }
 

@@ -21,26 +21,6 @@ void check(const char* where, const Indices& indices, std::size_t rows, const ch
   }
 }
 
-using SharedIndices = std::shared_ptr<const Indices>;
-
-template <class T>
-Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where = "take");
-
-/// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
-template <class T> Variable<T> scatter_rows(const Variable<T>& x, const SharedIndices& indices, std::size_t count) {
-  const Shape &given = x.shape(), taken(indices->shape());
-  require(given.size() >= taken.size() && Shape(given.begin(), given.begin() + taken.size()) == taken, "scatter",
-          "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
-  check("scatter", *indices, count, "result");
-  Shape shape(given.begin() + taken.size(), given.end());
-  shape.insert(0, count);
-  Shared<Tensor<T>> y(new Tensor<T>(shape));
-  std::fill_n(y->buffer.data(), y->size(), T(0));
-  const Rows<T> rows{x, indices};
-  add_rows<T>(y->place(), {&rows, 1});
-  return primitive("scatter", {x}, Variable<T>(y), [indices](const Variable<T>& g) { return take_rows(g, indices); });
-}
-
 // Rows of a table that are added as one, or stay what they are.
 template <class T> class RowTerms final : public Postponed<T> {
  public:
@@ -57,7 +37,7 @@ template <class T> struct Scatter {
   Shape table;
 
   const Shape& shape() const { return table; }
-  Variable<T> value() const { return scatter_rows(rows.values, rows.indices, table[0]); }
+  Variable<T> value() const { return scatter(rows.values, *rows.indices, table[0]); }
   void add_to(Adjoint<T>& into) const { add_rows<T>(into.open(false).view, {&rows, 1}); }
   bool postpone_to(Adjoint<T>& into) const {
     if (!into.postpones() || !(into.empty() || into.template waiting<RowTerms<T>>())) return false;
@@ -68,23 +48,42 @@ template <class T> struct Scatter {
   }
 };
 
+}  // namespace
+
 /// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
-template <class T> Variable<T> take_rows(const Variable<T>& x, const SharedIndices& indices, const char* where) {
+template <class T> Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
   require(!x.shape().empty(), where, "the table has no axes; it must have rows");
   const Shape table = x.shape();
   const std::size_t row = table.product(1, table.size());
-  check(where, *indices, table[0], "table");
-  Shape shape(indices->shape());
+  check(where, indices, table[0], "table");
+  Shape shape(indices.shape());
   for (std::size_t k = 1; k < table.size(); ++k) shape.push_back(table[k]);
   const Variable<T> rows = detach(x);
   Shared<Tensor<T>> y(new Tensor<T>(shape));
-  for (std::size_t k = 0; k < indices->size(); ++k)
-    std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices->storage()[k]) * row, row,
+  for (std::size_t k = 0; k < indices.size(); ++k)
+    std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices.storage()[k]) * row, row,
                 y->buffer.data() + k * row);
-  return primitive("take", {x}, Variable<T>(y), [indices, table](const Variable<T>& g) {
-    return Scatter<T>{{g, indices}, table};
-  });
+  return primitive("take", {x}, Variable<T>(y),
+                   [all = std::make_shared<Indices>(indices), table](const Variable<T>& g) {
+                     return Scatter<T>{{g, all}, table};
+                   });
 }
+
+/// y[i_k] += x[k], from zeros                    x̄[k] = ȳ[i_k]
+template <class T> Variable<T> scatter(const Variable<T>& x, const Indices& indices, std::size_t count) {
+  const Shape &given = x.shape(), taken(indices.shape());
+  require(given.size() >= taken.size() && Shape(given.begin(), given.begin() + taken.size()) == taken, "scatter",
+          "values of shape ", given, " for indices of shape ", taken, "; the former must begin with the latter");
+  check("scatter", indices, count, "result");
+  Shape shape(given.begin() + taken.size(), given.end());
+  shape.insert(0, count);
+  const Variable<T> y = zeros<T>(shape);
+  const Rows<T> rows{x, std::make_shared<Indices>(indices)};
+  add_rows<T>(y.shared()->place(), {&rows, 1});
+  return primitive("scatter", {x}, y, [all = rows.indices](const Variable<T>& g) { return take(g, *all); });
+}
+
+namespace {
 
 // Calls f(position in the indices, position in an array of this shape) for every index along an axis.
 template <class F> void for_each_along(const Shape& shape, const Indices& indices, std::size_t axis, const F& f) {
@@ -119,65 +118,47 @@ std::size_t check_along(const char* where, const Shape& shape, const Indices& in
   return k;
 }
 
-template <class T> Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis);
-
-/// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
-template <class T>
-Variable<T> scatter_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis, const Shape& shape) {
-  const std::size_t k = check_along("scatter_along", shape, *indices, axis);
-  require(x.shape() == Shape(indices->shape()), "scatter_along", "values of shape ", x.shape(),
-          " for indices of shape ", Shape(indices->shape()), "; they must be equal");
-  Shared<Tensor<T>> y(new Tensor<T>(shape));
-  std::fill_n(y->buffer.data(), y->size(), T(0));
-  add_along(shape, *indices, k, x, [&](std::size_t to) -> T& { return y->buffer[to]; });
-  return primitive("scatter_along", {x}, Variable<T>(y),
-                   [indices, axis](const Variable<T>& g) { return take_elements(g, indices, axis); });
-}
-
 // A scatter_along that has not been computed, so that a sweep adds only to the elements that were taken.
 template <class T> struct ScatterAlong {
   Variable<T> x;
-  SharedIndices indices;
+  std::shared_ptr<const Indices> indices;
   std::size_t axis;
   Shape whole;
 
   const Shape& shape() const { return whole; }
-  Variable<T> value() const { return scatter_elements(x, indices, axis, whole); }
+  Variable<T> value() const { return scatter_along(x, *indices, axis, whole); }
   void add_to(Adjoint<T>& into) const {
     const View<T> place = into.open(false).view;
     add_along(whole, *indices, axis, x, [&](std::size_t to) -> T& { return place.data[place.layout.at(to)]; });
   }
 };
 
-/// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
-template <class T> Variable<T> take_elements(const Variable<T>& x, const SharedIndices& indices, Axis axis) {
-  const std::size_t k = check_along("take_along", x.shape(), *indices, axis);
-  const Variable<T> values = detach(x);
-  Shared<Tensor<T>> y(new Tensor<T>(Shape(indices->shape())));
-  for_each_along(x.shape(), *indices, k,
-                 [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
-  return primitive("take_along", {x}, Variable<T>(y), [indices, k, shape = x.shape()](const Variable<T>& g) {
-    return ScatterAlong<T>{g, indices, k, shape};
-  });
-}
-
 }  // namespace
 
-template <class T> Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
-  return take_rows(x, std::make_shared<Indices>(indices), where);
-}
-
-template <class T> Variable<T> scatter(const Variable<T>& g, const Indices& indices, std::size_t count) {
-  return scatter_rows(g, std::make_shared<Indices>(indices), count);
-}
-
+/// y[..., k, ...] = x[..., i_k, ...]             x̄[..., i_k, ...] += ȳ[..., k, ...], from zeros
 template <class T> Variable<T> take_along(const Variable<T>& x, const Indices& indices, Axis axis) {
-  return take_elements(x, std::make_shared<Indices>(indices), axis);
+  const std::size_t k = check_along("take_along", x.shape(), indices, axis);
+  const Variable<T> values = detach(x);
+  Shared<Tensor<T>> y(new Tensor<T>(Shape(indices.shape())));
+  for_each_along(x.shape(), indices, k,
+                 [&](std::size_t to, std::size_t from) { y->buffer[to] = values.tensor().data()[from]; });
+  return primitive("take_along", {x}, Variable<T>(y),
+                   [all = std::make_shared<Indices>(indices), k, shape = x.shape()](const Variable<T>& g) {
+                     return ScatterAlong<T>{g, all, k, shape};
+                   });
 }
 
+/// y[..., i_k, ...] += x[..., k, ...], from zeros    x̄[..., k, ...] = ȳ[..., i_k, ...]
 template <class T>
-Variable<T> scatter_along(const Variable<T>& g, const Indices& indices, Axis axis, const Shape& shape) {
-  return scatter_elements(g, std::make_shared<Indices>(indices), axis, shape);
+Variable<T> scatter_along(const Variable<T>& x, const Indices& indices, Axis axis, const Shape& shape) {
+  const std::size_t k = check_along("scatter_along", shape, indices, axis);
+  require(x.shape() == Shape(indices.shape()), "scatter_along", "values of shape ", x.shape(), " for indices of shape ",
+          Shape(indices.shape()), "; they must be equal");
+  const Variable<T> y = zeros<T>(shape);
+  add_along(shape, indices, k, x, [&](std::size_t to) -> T& { return y.shared()->buffer[to]; });
+  return primitive("scatter_along", {x}, y, [all = std::make_shared<Indices>(indices), axis](const Variable<T>& g) {
+    return take_along(g, *all, axis);
+  });
 }
 
 template <class T> Variable<T> one_hot(const Indices& indices, std::size_t count) {
