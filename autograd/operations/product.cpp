@@ -148,39 +148,30 @@ template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b
   if (inner_a != inner_b) refuse("the inner sizes ", inner_a, " and ", inner_b, " differ");
 
   if (sa.size() == 2 && sb.size() == 2) return product(a, b, t);
-  if (sa.size() == 1) {
-    const Variable<T> y = matmul(reshape(a, {1, inner_a}), b, t);
-    Shape shape = y.shape();
-    shape.erase(shape.size() - (sb.size() == 1 ? 1 : 2));
-    return reshape(y, shape);
-  }
-  Shape shape(sa.begin(), sa.end() - 2);
   const Scope scope("matmul");
-  if (sb.size() <= 2 && !t.a) {
+  // A vector is a row or a column, and leaves the result no axis.
+  const bool row = sa.size() == 1, column = sb.size() == 1;
+  const Variable<T> left = row ? reshape(a, {1, inner_a}) : a, right = column ? reshape(b, {inner_b, 1}) : b;
+  const Shape &sl = left.shape(), &sr = right.shape();
+  Shape shape(sl.begin(), sl.end() - 2);
+  Variable<T> y;
+  if (sr.size() == 2 && (sl.size() == 2 || !t.a)) {
     // One product for all leading axes.
-    const Variable<T> rows = sa.size() == 2 ? a : reshape(a, {sa.product(0, sa.size() - 1), inner_a});
-    const Variable<T> y = product(rows, sb.size() == 1 ? reshape(b, {inner_b, 1}) : b, t);
-    shape.push_back(sa[sa.size() - 2]);
-    if (sb.size() == 2) shape.push_back(y.shape()[1]);
-    return reshape(y, shape);
+    y = product(reshape(left, {sl.product(0, sl.size() - 1), sl.back()}), right, t);
+  } else {
+    shape = broadcast("matmul", shape, Shape(sr.begin(), sr.end() - 2));
+    const auto batched = [&](const Variable<T>& x) {
+      Shape full = shape, flat{shape.elements()};
+      for (std::size_t size : {x.shape()[x.shape().size() - 2], x.shape().back()}) {
+        full.push_back(size);
+        flat.push_back(size);
+      }
+      return reshape(broadcast_to(x, full), flat);
+    };
+    y = product(batched(left), batched(right), t);
   }
-  if (sb.size() == 1) {
-    const Variable<T> y = matmul(a, reshape(b, {inner_b, 1}), t);
-    shape.push_back(y.shape()[y.shape().size() - 2]);
-    return reshape(y, shape);
-  }
-  shape = broadcast("matmul", shape, Shape(sb.begin(), sb.end() - 2));
-  const auto batched = [&](const Variable<T>& x) {
-    Shape full = shape, flat{shape.elements()};
-    for (std::size_t size : {x.shape()[x.shape().size() - 2], x.shape().back()}) {
-      full.push_back(size);
-      flat.push_back(size);
-    }
-    return reshape(broadcast_to(x, full), flat);
-  };
-  const Variable<T> y = product(batched(a), batched(b), t);
-  shape.push_back(y.shape()[1]);
-  shape.push_back(y.shape()[2]);
+  if (!row) shape.push_back(sl[sl.size() - (t.a ? 1 : 2)]);
+  if (!column) shape.push_back(y.shape().back());
   return reshape(y, shape);
 }
 
