@@ -64,8 +64,7 @@ template <class T> void Adjoint<T>::fold() {
 }
 
 template <class T> void Adjoint<T>::add_postponed() {
-  const auto terms = std::move(owner().postponed_);
-  terms->add_to(owner());
+  for (auto terms = std::move(owner().postponed_); terms; terms = std::move(terms->others)) terms->add_to(owner());
 }
 
 // Puts all that was kept apart into the memory.

@@ -23,6 +23,8 @@ template <class T> class Postponed {
   virtual void add_to(Adjoint<T>& into) = 0;
   /// Rows of a table, in order and each once, if they are no more than that.
   virtual std::optional<Rows<T>> rows() const { return {}; }
+
+  std::unique_ptr<Postponed> others;  ///< terms of other kinds that wait too
 };
 
 /// sum + x, recorded, where x is summed or repeated to this shape. No sum is 0. In operations/elementwise.cpp.
@@ -75,7 +77,9 @@ template <class T> class Adjoint {
     return std::move(sum_);
   }
   /// As rows of a table, if all others are 0.
-  std::optional<detail::Rows<T>> rows() const { return postponed_ ? postponed_->rows() : std::nullopt; }
+  std::optional<detail::Rows<T>> rows() const {
+    return postponed_ && !postponed_->others && !sum_.has_value() ? postponed_->rows() : std::nullopt;
+  }
 
   // What terms are made of:
 
@@ -102,16 +106,13 @@ template <class T> class Adjoint {
   void add(detail::Loop<T> loop, const void* function, detail::Handles<T> operands);
   /// Adds x. Where x is still needed, it may stand in the memory of the adjoint afterwards.
   void pass(Variable<T>& x);
-  /// The terms of a kind that wait, or none if there is anything else.
-  template <class Kind> Kind* waiting() {
-    detail::Postponed<T>* const terms = postponed_.get();
-    return terms && typeid(*terms) == typeid(Kind) ? static_cast<Kind*>(terms) : nullptr;
-  }
-  /// The same, or the first ones, after anything else has been added.
-  template <class Kind> Kind& wait_for() {
-    if (Kind* const others = waiting<Kind>()) return *others;
-    settle();
-    postponed_ = std::make_unique<Kind>();
+  /// The terms of a kind that wait, maybe none so far.
+  template <class Kind> Kind& waiting() {
+    for (detail::Postponed<T>* terms = postponed_.get(); terms; terms = terms->others.get())
+      if (typeid(*terms) == typeid(Kind)) return static_cast<Kind&>(*terms);
+    auto first = std::make_unique<Kind>();
+    first->others = std::move(postponed_);
+    postponed_ = std::move(first);
     return static_cast<Kind&>(*postponed_);
   }
   /// Whether nothing has been added, nor waits.

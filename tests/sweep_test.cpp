@@ -1,7 +1,9 @@
 // A sweep takes memory over, hands it on and fills it part by part: nobody may see that.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <unroll/autograd/autograd.hpp>
 #include <vector>
 
@@ -44,6 +46,24 @@ TEST_CASE("columns of an array get their gradients in whatever order a sweep com
   const A expected = slope({0, 1, 2, 3});
   for (const auto& order : {std::array<std::size_t, 4>{3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}})
     CHECK(difference(slope(order), expected) == 0);
+}
+
+TEST_CASE("rows, products and other terms of a table add up in whatever order a sweep comes by") {
+  const Parameter<double> table(numbers({5, 3}), "table");
+  const V x = numbers({4, 3});
+  const std::vector<std::function<V()>> kinds{[&] {
+                                                return weighted(take(table, {1, 4, 1}));
+                                              },
+                                              [&] { return weighted(matmul(x, table, {.b = true})); },
+                                              [&] { return weighted(exp(table)); }};
+  std::array order{0, 0, 1, 1, 2};
+  do {
+    Tape<double> tape;
+    V loss = 0;
+    for (const int kind : order) loss = loss + kinds[std::size_t(kind)]();
+    const V recorded = tape.gradient(loss, {table})[0];
+    CHECK(difference(A(tape.backward(loss)[table]), recorded.value()) < 1e-13);
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 TEST_CASE("what an observer has read of a gradient does not hide what is added afterwards") {

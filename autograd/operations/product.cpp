@@ -105,7 +105,7 @@ template <class T> bool Product<T>::postpone_to(Adjoint<T>& into) const {
   const std::size_t rows = a.shape()[0];
   if (!into.postpones() || !transposed.a || transposed.b || a.shape().size() != 2 || rows >= Products<T>::enough)
     return false;
-  Products<T>& products = into.template wait_for<Products<T>>();
+  Products<T>& products = into.template waiting<Products<T>>();
   products.as.push_back(a);
   products.bs.push_back(b);
   products.rows += rows;

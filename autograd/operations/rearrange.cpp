@@ -60,7 +60,7 @@ template <class T> class PlacedTerms final : public Postponed<T> {
 template <class T> Variable<T> Placed<T>::value() const { return assemble<T>({*this}); }
 
 template <class T> bool Placed<T>::postpone_to(Adjoint<T>& into) const {
-  into.template wait_for<PlacedTerms<T>>().all.push_back(*this);
+  into.template waiting<PlacedTerms<T>>().all.push_back(*this);
   return true;
 }
 

@@ -40,8 +40,8 @@ template <class T> struct Scatter {
   Variable<T> value() const { return scatter(rows.values, *rows.indices, table[0]); }
   void add_to(Adjoint<T>& into) const { add_rows<T>(into.open(false).view, {&rows, 1}); }
   bool postpone_to(Adjoint<T>& into) const {
-    if (!into.postpones() || !(into.empty() || into.template waiting<RowTerms<T>>())) return false;
-    RowTerms<T>& all = into.template wait_for<RowTerms<T>>();
+    if (!into.postpones()) return false;
+    RowTerms<T>& all = into.template waiting<RowTerms<T>>();
     all.row = Shape(table.begin() + 1, table.end());
     all.terms.push_back(rows);
     return true;
