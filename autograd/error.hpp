@@ -15,14 +15,23 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+namespace detail {
+
+/// The parts, streamed one after the other.
+template <class... Parts> std::string text_of(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
+}  // namespace detail
+
 /// Throws Error: `where: what`, and the open scopes in parentheses.
 [[noreturn]] void throw_error(std::string_view where, const std::string& what);
 
 /// Throws Error with the parts, streamed one after the other.
 template <class... Parts> [[noreturn]] void fail(std::string_view where, const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw_error(where, text.str());
+  throw_error(where, detail::text_of(parts...));
 }
 
 /// Throws unless `holds`; the parts are only streamed when it does not.
