@@ -10,19 +10,21 @@ namespace {
 
 template <class T> using Many = std::vector<Variable<T>>;
 
-template <class T> Many<T> watched(Tape<T>& tape, const std::vector<Array<T>>& arrays) {
-  Many<T> result;
-  for (const Array<T>& x : arrays) result.push_back(tape.watch(x));
-  return result;
-}
+// A tape within no other one, and its inputs.
+template <class T> struct Recording {
+  const Innermost<Tape<T>> alone{nullptr};
+  Tape<T> tape;
+  Many<T> xs;
 
-// The derivatives of y by xs, zeros where y is a constant.
+  explicit Recording(const std::vector<Array<T>>& arrays) {
+    for (const Array<T>& x : arrays) xs.push_back(tape.watch(x));
+  }
+};
+
+// The derivatives of y by xs; a constant is an input as well, on which no other one depends.
 template <class T>
 Many<T> slopes(Tape<T>& tape, const Variable<T>& y, const Many<T>& xs, const Variable<T>& cotangent = {}) {
-  if (tape.index_of(y) != Node<T>::constant) return tape.gradient(y, xs, cotangent);
-  Many<T> result;
-  for (const Variable<T>& x : xs) result.push_back(tape.watch(zeros<T>(x.shape())));
-  return result;
+  return tape.gradient(tape.index_of(y) == Node<T>::constant ? tape.watch(y) : y, xs, cotangent);
 }
 
 // Σ ⟨x, v⟩
@@ -81,55 +83,46 @@ template <class T> MapOfMany<T> of_many(const Map<T>& f) {
 
 template <class T>
 std::vector<Array<T>> jacobian(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs) {
-  const Innermost<Tape<T>> alone(nullptr);
-  Tape<T> tape;
-  const Many<T> x = watched(tape, xs);
-  return rows(tape, f(x), x);
+  Recording<T> on(xs);
+  return rows(on.tape, f(on.xs), on.xs);
 }
 
 template <class T>
 std::vector<std::vector<Array<T>>> hessian(const std::type_identity_t<MapOfMany<T>>& f,
                                            const std::vector<Array<T>>& xs) {
-  const Innermost<Tape<T>> alone(nullptr);
-  Tape<T> tape;
-  const Many<T> x = watched(tape, xs);
-  const Variable<T> y = f(x);
+  Recording<T> on(xs);
+  const Variable<T> y = f(on.xs);
   require_scalar("hessian", y);
   std::vector<std::vector<Array<T>>> blocks;
-  for (const Variable<T>& slope : slopes(tape, y, x)) blocks.push_back(rows(tape, slope, x));
+  for (const Variable<T>& slope : slopes(on.tape, y, on.xs)) blocks.push_back(rows(on.tape, slope, on.xs));
   return blocks;
 }
 
 template <class T>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                                      const std::vector<Array<T>>& vs) {
-  const Innermost<Tape<T>> alone(nullptr);
-  Tape<T> tape;
-  const Many<T> x = watched(tape, xs);
-  return hessian_times(tape, f(x), x, vs);
+  Recording<T> on(xs);
+  return hessian_times(on.tape, f(on.xs), on.xs, vs);
 }
 
 template <class T>
 std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
                                      const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs) {
-  const Innermost<Tape<T>> alone(nullptr);
-  Tape<T> tape;
+  Recording<T> on({});
   for (const Parameter<T>& parameter : parameters)
-    require(tape.index_of(parameter) != Node<T>::constant, "hessian_vector", "parameter '", parameter.name(),
+    require(on.tape.index_of(parameter) != Node<T>::constant, "hessian_vector", "parameter '", parameter.name(),
             "' is frozen; thaw it or leave it out");
-  return hessian_times(tape, f(), Many<T>(parameters.begin(), parameters.end()), vs);
+  return hessian_times(on.tape, f(), Many<T>(parameters.begin(), parameters.end()), vs);
 }
 
 template <class T>
 Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std::vector<Array<T>>& xs,
                          const std::vector<Array<T>>& vs) {
-  const Innermost<Tape<T>> alone(nullptr);
-  Tape<T> tape;
-  const Many<T> x = watched(tape, xs);
-  const Variable<T> y = f(x);
+  Recording<T> on(xs);
+  const Variable<T> y = f(on.xs);
   // ⟨Jᵀ u, v⟩ is linear in u, with slope J v.
-  const Variable<T> u = tape.watch(zeros<T>(y.shape()));
-  return slopes(tape, contracted("jacobian_vector", slopes(tape, y, x, u), vs), {u})[0].value();
+  const Variable<T> u = on.tape.watch(zeros<T>(y.shape()));
+  return slopes(on.tape, contracted("jacobian_vector", slopes(on.tape, y, on.xs, u), vs), {u})[0].value();
 }
 
 template <class T> Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
