@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "../tape.hpp"
 
@@ -18,13 +17,8 @@ template <class T> std::string first_anomaly(const Variable<T>& x, const Anomaly
     return std::isinf(element) && (element > 0 ? counts.infinity : counts.minus_infinity);
   });
   if (bad == elements.end()) return {};
-  std::ostringstream text;
-  if (std::isnan(*bad))
-    text << "nan";
-  else
-    text << *bad;
-  text << " at " << x.shape().position(static_cast<std::size_t>(bad - elements.begin()));
-  return text.str();
+  const T unsigned_nan = std::isnan(*bad) ? std::abs(*bad) : *bad;
+  return detail::text_of(unsigned_nan, " at ", x.shape().position(static_cast<std::size_t>(bad - elements.begin())));
 }
 
 }  // namespace
@@ -33,18 +27,14 @@ template <class T> void AnomalyMode<T>::recorded(const Node<T>& node, const Vari
   const std::string found = first_anomaly(result, options_);
   if (found.empty()) return;
   Tape<T>& tape = *Tape<T>::innermost();
-  std::ostringstream text;
-  for (const std::uint32_t operand : node.operands) {
-    text << (text.tellp() ? ", " : "");
-    if (operand == Node<T>::constant)
-      text << "a constant";
-    else
-      text << tape.node(operand).shape;
-  }
+  std::string operands;
+  for (const std::uint32_t k : node.operands)
+    operands +=
+        (operands.empty() ? "" : ", ") + (k == Node<T>::constant ? "a constant" : detail::text_of(tape.node(k).shape));
   const std::string name = node.name;
   const Shape shape = node.shape;
   tape.roll_back(tape.size() - 1);
-  fail(name, "the result of shape ", shape, " holds ", found, ", from ", text.str(), "; it must be finite");
+  fail(name, "the result of shape ", shape, " holds ", found, ", from ", operands, "; it must be finite");
 }
 
 template <class T> void AnomalyMode<T>::pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) {

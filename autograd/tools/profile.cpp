@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <ostream>
+#include <sstream>
 #include <vector>
 
 namespace unroll {
@@ -45,20 +46,17 @@ template <class T> std::ostream& operator<<(std::ostream& out, const Profile<T>&
     total.sweep_seconds += entry.sweep_seconds;
   }
   const auto width = static_cast<int>(widest);
+  std::ostringstream text;
   const auto row = [&](const std::string& scope, const std::string& operation, const Entry& entry) {
-    out << std::left << std::setw(width) << scope << "  " << std::setw(16) << operation << std::right << std::setw(9)
-        << entry.calls << std::fixed << std::setprecision(3) << std::setw(12) << entry.seconds * 1e3 << std::setw(12)
-        << entry.sweep_seconds * 1e3 << std::setprecision(2) << std::setw(10) << double(entry.bytes) / 0x1p20 << "\n";
+    text << std::left << std::setw(width) << scope << "  " << std::setw(16) << operation << std::right << std::setw(9)
+         << entry.calls << std::fixed << std::setprecision(3) << std::setw(12) << entry.seconds * 1e3 << std::setw(12)
+         << entry.sweep_seconds * 1e3 << std::setprecision(2) << std::setw(10) << double(entry.bytes) / 0x1p20 << "\n";
   };
-  const auto flags = out.flags();
-  const auto precision = out.precision();
-  out << std::left << std::setw(width) << "scope"
-      << "  operation            calls  forward ms    sweep ms       MiB\n";
+  text << std::left << std::setw(width) << "scope"
+       << "  operation            calls  forward ms    sweep ms       MiB\n";
   for (const auto& [key, entry] : rows) row(key.first, key.second, entry);
   row("total", "", total);
-  out.flags(flags);
-  out.precision(precision);
-  return out;
+  return out << text.str();
 }
 
 template class Profile<float>;
