@@ -68,7 +68,7 @@ const Path* step_of(const Path* path) {
 // Whether b goes on with a state that a has from another step: c = f ⊙ c + ...
 template <class T> bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
   const Node<T>&from = tape.node(a), &to = tape.node(b);
-  return to.label && std::any_of(from.operands.begin(), from.operands.end(), [&](std::uint32_t operand) {
+  return to.label && std::ranges::any_of(from.operands, [&](std::uint32_t operand) {
            if (operand == Node<T>::constant) return false;
            const Node<T>& state = tape.node(operand);
            return state.label && std::string(state.label) == to.label && step_of(state.path) != step_of(from.path);
@@ -103,7 +103,7 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
     // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
     const auto& nodes = clusters[inner].nodes;
     const auto any = [&](const auto& holds) {
-      return std::any_of(nodes.begin(), nodes.end(), [&](std::uint32_t k) { return holds(tape.node(k).name); });
+      return std::ranges::any_of(nodes, [&](std::uint32_t k) { return holds(tape.node(k).name); });
     };
     const bool boxed = !clusters[inner].inner.empty() ||
                        (any([&](const std::string& operation) { return operation != tape.node(nodes[0]).name; }) &&
@@ -116,20 +116,35 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
   }
 }
 
+// The line of a parameter goes on from use to use: arrows from it to every step would fill the page.
+void draw_use(std::ostream& out, std::map<std::uint32_t, std::size_t>& ends, std::size_t& forks,
+              std::uint32_t parameter, std::uint32_t use) {
+  const char* const blue = "color=\"#8fb4da\"";
+  const auto [line, is_first] = ends.try_emplace(parameter, parameter);
+  if (!is_first) {
+    out << "  " << forks << " [shape=point, width=0.04, fillcolor=\"#8fb4da\", " << blue << "];\n"
+        << "  " << line->second << " -> " << forks << " [arrowhead=none, " << blue << "];\n";
+    line->second = forks++;
+  }
+  out << "  " << line->second << " -> " << use << " [" << blue << "];\n";
+}
+
 }  // namespace
 
 template <class T> std::string to_dot(const Tape<T>& tape) {
   require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
   Clusters clusters = clusters_of(tape);
   std::ostringstream out;
-  // The ranks are those of the whole graph, so that the boxes of steps stand side by side.
+  // The ranks are those of the whole graph, so that the boxes of steps stand side by side. States come into them on the
+  // left, so their labels stand on the right.
   out << "digraph tape {\n  rankdir=LR; newrank=true; mclimit=3; ranksep=0.3; nodesep=0.18;\n"
-      << "  graph [fontname=\"Helvetica\", fontsize=12, fontcolor=\"#666666\", labeljust=l, color=\"#00000030\", "
+      << "  graph [fontname=\"Helvetica\", fontsize=12, fontcolor=\"#666666\", labeljust=r, color=\"#00000030\", "
       << "style=\"rounded,filled\", fillcolor=\"#0000000a\"];\n"
       << "  node [fontname=\"Helvetica\", fontsize=12, width=0.42, height=0.42, margin=\"0.05,0.02\", "
       << "color=\"#777777\", style=filled, fillcolor=white];\n"
       << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
-  std::size_t boxes = 0;
+  std::size_t boxes = 0, forks = tape.size();
+  std::map<std::uint32_t, std::size_t> ends;  // of the lines of parameters
   draw_cluster(out, tape, clusters, nullptr, "  ", boxes);
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Node<T>& node = tape.node(k);
@@ -137,11 +152,14 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
     bool begins = true;
     for (const std::uint32_t operand : node.operands) {
       if (operand == Node<T>::constant) continue;
+      if (is_parameter(tape.node(operand))) {
+        draw_use(out, ends, forks, operand, k);
+        continue;
+      }
+      begins = false;
       out << "  " << operand << " -> " << k;
       const Path* const from = step_of(tape.node(operand).path);
-      if (is_parameter(tape.node(operand)))
-        out << " [color=\"#8fb4da\"]";
-      else if (begins = false; is_fork(node))
+      if (is_fork(node))
         out << " [arrowhead=none]";
       else if (step && ((from && from != step) || continues_state(tape, operand, k)))
         out << " [weight=8]";  // the state: as straight as can be
