@@ -10,6 +10,15 @@ namespace UNROLL_PUBLIC unroll {
 
 template <class T> class Node;
 
+namespace detail {
+
+/// Ends what the tape has the memory of.
+struct Destroy {
+  template <class X> void operator()(X* made) const { made->~X(); }
+};
+
+}  // namespace detail
+
 /// Takes the adjoint of an operation's result to those of its operands.
 template <class T> class Rule {
  public:
@@ -45,13 +54,12 @@ template <class T> class Node {
         rules(given),
         adjoint(shape, Sweep::frees, /*postpones=*/false) {}
   /// What no operation made.
-  Node(const Shape& sizes, Leaf<T>* handle)
-      : name("leaf"), shape(sizes), leaf(handle), adjoint(shape, Sweep::frees, /*postpones=*/true) {}
+  Node(const Shape& sizes, std::unique_ptr<Leaf<T>, detail::Destroy> handle)
+      : name("leaf"), shape(sizes), leaf(std::move(handle)), adjoint(shape, Sweep::frees, /*postpones=*/true) {}
   Node(const Node&) = delete;
   ~Node() {
     for (Rule<T>* const rule : rules)
       if (rule) rule->~Rule();
-    if (leaf) leaf->~Leaf();
   }
 
   /// into += rule(g), for operand k
@@ -67,19 +75,10 @@ template <class T> class Node {
   const std::span<const std::uint32_t> operands;  ///< their indices, `constant` for what the tape has not recorded
   const std::span<Rule<T>*>
       rules;  ///< of each operand, or one for all; null passes g on, that of a constant is not called
-  Leaf<T>* const leaf = nullptr;           ///< of what no operation made
-  const Path* const path = Scope::here();  ///< where it was recorded, or null
-  const char* label = nullptr;             ///< what `named` calls the result
-  Adjoint<T> adjoint;                      ///< of the result, in the backward sweep
+  const std::unique_ptr<Leaf<T>, detail::Destroy> leaf;  ///< of what no operation made
+  const Path* const path = Scope::here();                ///< where it was recorded, or null
+  const char* label = nullptr;                           ///< what `named` calls the result
+  Adjoint<T> adjoint;                                    ///< of the result, in the backward sweep
 };
-
-namespace detail {
-
-/// Ends a node, whose memory the tape has.
-struct Destroy {
-  template <class T> void operator()(Node<T>* node) const { node->~Node(); }
-};
-
-}  // namespace detail
 
 }  // namespace unroll

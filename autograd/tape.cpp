@@ -56,21 +56,20 @@ template <class T> bool Tape<T>::owns(const Variable<T>& x) const {
 
 template <class T> Variable<T> Tape<T>::watch(const Variable<T>& x) {
   require(!spent(), "watch", "this tape is spent; record on a new one");
-  if (!within_) return record_leaf(detach(x).shared(), nullptr, true);
+  if (!within_) return record_input(x, true);
   const Innermost<Tape> resumed(this);
   if (const std::uint32_t index = index_of(x); index != Node<T>::constant) {
     watched_.push_back(record(prepare("watch", x.shape(), std::span(&index, 1), 1), detach(x).shared()));
   } else {
-    watched_.push_back(record_leaf(detach(x).shared(), nullptr, false));
+    watched_.push_back(record_input(x, false));
   }
   return watched_.back();
 }
 
-template <class T>
-Variable<T> Tape<T>::record_leaf(const Shared<Tensor<T>>& value, const Variable<T>* known, bool reported) {
-  auto* const leaf = new (recording_->memory.take(sizeof(Leaf<T>)))
-      Leaf<T>(known ? *known : Variable<T>(value, next_slot()), reported);
-  return record(NewNode(new (recording_->memory.take(sizeof(Node<T>))) Node<T>(value->shape, leaf)), value);
+template <class T> Variable<T> Tape<T>::record_leaf(const Variable<T>& handle, bool reported) {
+  Arena& memory = recording_->memory;
+  std::unique_ptr<Leaf<T>, Destroy> leaf(new (memory.take(sizeof(Leaf<T>))) Leaf<T>(handle, reported));
+  return record(NewNode(new (memory.take(sizeof(Node<T>))) Node<T>(handle.shape(), std::move(leaf))), handle.shared());
 }
 
 template <class T> std::uint32_t Tape<T>::find(const Variable<T>& x) {
@@ -103,9 +102,15 @@ template <class T> void Tape<T>::adopt_from(Tape& around) {
 
 template <class T> std::uint32_t Tape<T>::adopt(const Variable<T>& x) {
   recording_->adopts |= !x.tensor().parameter;
-  const std::uint32_t index = record_leaf(x.shared(), &x, true).slot().index;
-  recording_->leaves.emplace(x.shared().get(), index);
-  return index;
+  const std::size_t before = size();
+  try {
+    const std::uint32_t index = record_leaf(x, true).slot().index;
+    recording_->leaves.emplace(x.shared().get(), index);
+    return index;
+  } catch (...) {
+    roll_back(before);
+    throw;
+  }
 }
 
 template <class T> void Tape<T>::roll_back(std::size_t size) {
@@ -131,14 +136,12 @@ std::uint32_t Tape<T>::recorded_index(const char* where, const char* what, const
   return y.slot().index;
 }
 
-// The values up to `last` that depend on one of the sources.
+// The values that depend on one of the sources, of those up to `last`.
 template <class T>
 std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& sources, std::uint32_t last) const {
-  std::vector<bool> depends(last + 1);
-  for (std::uint32_t source : sources)
-    if (source <= last) depends[source] = true;
-  const auto first = std::min_element(sources.begin(), sources.end());
-  for (std::uint32_t k = first == sources.end() ? last : *first; k <= last; ++k)
+  std::vector<bool> depends(size());
+  for (std::uint32_t source : sources) depends[source] = true;
+  for (std::uint32_t k = 0; k <= last; ++k)
     for (std::uint32_t operand : node(k).operands)
       if (operand != Node<T>::constant && depends[operand]) depends[k] = true;
   return depends;
@@ -185,7 +188,7 @@ template <class T> Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
         const Shared<Tensor<T>> needed = i > first ? g.shared() : Shared<Tensor<T>>();
         Adjoint<T>& into = this->node(node.operands[i]).adjoint;
         node.pull(i, g, into);
-        if (Observer<T>::innermost()) Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
+        Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
     }
     std::exchange(recording_->nodes[k], nullptr)->~Node();
@@ -231,7 +234,7 @@ std::vector<Variable<T>> Tape<T>::adjoints_of(const std::vector<std::uint32_t>& 
     if (owns(x)) inputs[x.slot().index] = true;
   const std::vector<bool> depends = dependent_on(sources, last);
   std::deque<Adjoint<T>> adjoints;
-  for (std::uint32_t k = 0; k <= last; ++k) adjoints.emplace_back(node(k).shape, sweep);
+  for (std::uint32_t k = 0; k < size(); ++k) adjoints.emplace_back(node(k).shape, sweep);
   adjoints[last] += cotangent;
   for (std::uint32_t k = last + 1; k-- > since;) {
     const Node<T>& node = this->node(k);
@@ -243,7 +246,7 @@ std::vector<Variable<T>> Tape<T>::adjoints_of(const std::vector<std::uint32_t>& 
     if (!wanted[k]) adjoints[k].finish();  // which frees it
   }
   std::vector<Variable<T>> result;
-  for (std::uint32_t source : sources) result.push_back(source <= last ? adjoints[source].value() : Variable<T>());
+  for (std::uint32_t source : sources) result.push_back(adjoints[source].value());
   return result;
 }
 
@@ -271,7 +274,7 @@ std::vector<Variable<T>> Tape<T>::gradient(const Variable<T>& y, const std::vect
     Variable<T>& slope = result[k];
     if (!slope.has_value()) slope = zeros<T>(xs[k].shape());
     // A constant can be differentiated too: to zeros.
-    if (index_of(slope) == Node<T>::constant) slope = record_leaf(detach(slope).shared(), nullptr, false);
+    if (index_of(slope) == Node<T>::constant) slope = record_input(slope, false);
   }
   return result;
 }

@@ -92,8 +92,7 @@ template <class T> class Tape {
     Variable<T> recorded(std::move(value), next_slot());
     if (to.nodes.size() == to.nodes.capacity()) to.nodes.reserve(2 * to.nodes.size() + 64);
     to.nodes.push_back(node.release());
-    if (Observer<T>::innermost())
-      Observer<T>::tell([&](auto& observer) { observer.recorded(*to.nodes.back(), recorded); });
+    Observer<T>::tell([&](auto& observer) { observer.recorded(*to.nodes.back(), recorded); });
     return recorded;
   }
   /// Makes x a leaf under its own handle, as parameters are.
@@ -136,7 +135,10 @@ template <class T> class Tape {
     std::atomic<std::uint32_t> references{0};
   };
 
-  Variable<T> record_leaf(const detail::Shared<detail::Tensor<T>>& value, const Variable<T>* known, bool reported);
+  Variable<T> record_leaf(const Variable<T>& handle, bool reported);
+  Variable<T> record_input(const Variable<T>& x, bool reported) {
+    return record_leaf(Variable<T>(detach(x).shared(), next_slot()), reported);
+  }
   std::uint32_t find(const Variable<T>& x);
   bool owns(const Variable<T>& x) const;
   std::uint32_t recorded_index(const char* where, const char* what, const Variable<T>& y) const;

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <optional>
 #include <unroll/autograd/autograd.hpp>
 
+#include "allocations.hpp"
 #include "refusals.hpp"
 
 using namespace unroll;
@@ -48,6 +50,27 @@ TEST_CASE("an operation that throws leaves the tape as it was") {
   const auto gradients = tape.backward(loss);
   CHECK(!gradients.contains(wrong));
   CHECK(gradients.entries().size() == 2);  // x, box
+}
+
+TEST_CASE("a parameter for whose recording there is no memory is as it was, and so is the tape") {
+  const Parameter<double> p(of({3}).value(), "p");
+  Tape<double> tape;
+  std::int64_t step = 0;
+  for (const bool in_scope : {false, true}) {
+    const auto record = [&] {
+      std::optional<Scope> scope;
+      if (in_scope) scope.emplace("step", ++step);  // whose path needs memory, too
+      tape.index_of(p);
+    };
+    const auto as_before = [&] {
+      CHECK(p.tensor().references == 1);
+      CHECK(tape.size() == 0);
+    };
+    tape.roll_back(0);
+    record();
+    CHECK(fail_each_allocation([&] { tape.roll_back(0); }, record, as_before) >= 1);
+    CHECK(tape.size() == 1);
+  }
 }
 
 TEST_CASE("a rule that throws in the recorded sweep leaves the tape as it was") {

@@ -118,7 +118,7 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
     for (const Variable<T>& output : outputs)
       inner.index_of(output);  // one that f only passes on is an operand as well
     for (std::uint32_t k = 0; k < inner.size(); ++k)
-      if (const Leaf<T>* const leaf = inner.node(k).leaf)
+      if (const auto& leaf = inner.node(k).leaf)
         if (tape->index_of(leaf->handle) != Node<T>::constant) operands.push_back(leaf->handle);
   }
   require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
