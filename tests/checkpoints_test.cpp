@@ -156,6 +156,9 @@ TEST_CASE("a checkpoint of another training is refused with the first difference
   nn::save_safetensors(path, run.model);
   CHECK(refused(run.checkpoint) == "this is no checkpoint");
   CHECK(error_of([&] { part.add("step", number); }) == "checkpoint: 'step' is added twice; names must be different");
+  part.fix("seed", "1");
+  part.fix("seed", "1");
+  CHECK(error_of([&] { part.fix("seed", "2"); }) == "checkpoint: 'seed' is added twice; names must be different");
 }
 
 TEST_CASE("a note may differ, a long value is shown where it differs") {

@@ -49,6 +49,9 @@ void Checkpoint::add_entry(Entry entry) {
 
 void Checkpoint::fix(const std::string& name, const std::string& value) {
   require_not_moved();
+  // The same value may be fixed again: an optimizer's name is an option of some programs as well.
+  require(std::ranges::none_of(fixed_, [&](const auto& other) { return other.first == name && other.second != value; }),
+          "checkpoint", "'", name, "' is added twice; names must be different");
   fixed_.emplace_back(name, value);
 }
 

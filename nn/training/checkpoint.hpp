@@ -47,7 +47,7 @@ class Checkpoint {
   void add(const std::string& name, std::vector<double>& numbers);
   template <class T> void add(const std::string& name, Array<T>& array);
   ///@}
-  /// A value that does not change, and must be the same in a file to load.
+  /// A value that does not change, and must be the same in a file to load; throws where the name has another.
   void fix(const std::string& name, const std::string& value);
   /// A value that is written as well, but may be another in a file to load.
   void note(const std::string& name, const std::string& value);
