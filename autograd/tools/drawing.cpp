@@ -1,6 +1,7 @@
 #include "drawing.hpp"
 
 #include <algorithm>
+#include <iomanip>
 #include <map>
 #include <set>
 #include <sstream>
@@ -11,15 +12,6 @@
 namespace unroll {
 
 namespace {
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result + '"';
-}
 
 template <class T> bool is_parameter(const Node<T>& node) { return node.leaf && node.leaf->handle.tensor().parameter; }
 
@@ -38,15 +30,15 @@ template <class T> std::string drawn(const Node<T>& node) {
   std::ostringstream text;
   text << "[label=";
   if (is_parameter(node))
-    text << quoted(node.leaf->handle.tensor().parameter->name)
+    text << std::quoted(node.leaf->handle.tensor().parameter->name)
          << ", shape=box, style=filled, fillcolor=\"#dbe9f6\", color=\"#3b6ea5\"";
   else if (node.operands.empty())
-    text << quoted(node.label ? node.label : "input")
+    text << std::quoted(node.label ? node.label : "input")
          << ", shape=box, style=filled, fillcolor=\"#dff0d8\", color=\"#5b9a4a\"";
   else if (is_fork(node))
     text << "\"\", shape=point, width=0.05, height=0.05, fillcolor=\"#555555\"";
   else
-    text << quoted(node.label ? node.label : symbol(node.name)) << (node.label ? ", fillcolor=\"#fdf0e7\"" : "");
+    text << std::quoted(node.label ? node.label : symbol(node.name)) << (node.label ? ", fillcolor=\"#fdf0e7\"" : "");
   text << ", tooltip=\"" << node.name << " " << node.shape << "\"]";
   return text.str();
 }
@@ -110,7 +102,7 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
                         !any([&](const std::string& operation) { return operation == inner->name; }));
     const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
     if (boxed)
-      out << indent << "subgraph cluster_" << boxes++ << " {\n" << indent << "  label=" << quoted(name) << ";\n";
+      out << indent << "subgraph cluster_" << boxes++ << " {\n" << indent << "  label=" << std::quoted(name) << ";\n";
     draw_cluster(out, tape, clusters, inner, boxed ? indent + "  " : indent, boxes);
     if (boxed) out << indent << "}\n";
   }
