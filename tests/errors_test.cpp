@@ -266,7 +266,7 @@ std::vector<std::string> refuse_all() {
   says("UNROLL_INSTRUCTION_SET: wide; this processor and its operating system have narrow",
        [&] { detail::choose(sets, "wide"); });
   says("product of matrices: a size of 2147483648; OpenBLAS takes at most 2147483647", [] {
-    detail::transpose_matrix<double>(std::size_t{1} << 31, 1, {nullptr, 1}, {nullptr, 1});
+    detail::transpose_matrix<double>({nullptr, std::size_t{1} << 31, 1, 1}, {nullptr, 1, std::size_t{1} << 31, 1});
   });
 
   for (const double order : {0, 3})

@@ -71,8 +71,8 @@ TEST_CASE("every size of vector registers has its kernels") {
   const Array<double> a = numbers<double>({9, 6}, 1), b = numbers<double>({6, 11}, 2), none = xt::zeros<double>({11});
   const detail::PanelKernels<double>& kernels = detail::panel_kernels_for<double, 16>();
   Array<double> panels = xt::zeros<double>({6 * 12}), c = xt::zeros<double>({9, 11});
-  kernels.pack(11, 6, b.data(), 11, false, panels.data());
-  kernels.multiply({9, 11, 6, a.data(), 6, panels.data(), nullptr, 0, c.data(), 11});
+  kernels.pack({b.data(), 6, 11, 11}, panels.data());
+  kernels.multiply({{a.data(), 9, 6, 6}, panels.data(), {}, {c.data(), 9, 11, 11}});
   CHECK(difference(c, written_out<double>(a, b, false, none)) <= 1e-14);
 }
 

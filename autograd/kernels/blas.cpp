@@ -68,99 +68,94 @@ namespace {
 constexpr std::size_t deep = 1024, in_a_row = 256;
 
 // Whether the terms of an element of a vector c = a b stand one after the other in memory.
-constexpr bool along_rows(std::size_t n, bool transposed_a, bool transposed_b) {
-  return n == 1 ? !transposed_a : transposed_b;
+template <class T> bool along_rows(const Matrix<const T>& a, const Matrix<const T>& b) {
+  return b.columns == 1 ? !a.transposed : b.transposed;
 }
 
 // How many terms of an element of c it adds up in its own way: products along rows go in several lanes, and those of
 // large matrices in blocks; others add one term after the other.
-constexpr std::size_t deep_for(std::size_t m, std::size_t n, std::size_t k, bool transposed_a, bool transposed_b) {
+template <class T> std::size_t deep_for(const Matrix<const T>& a, const Matrix<const T>& b) {
   constexpr std::size_t small = 1'000'000;  // multiplications, as OpenBLAS has it
-  const bool in_lanes = m == 1 || n == 1 ? along_rows(n, transposed_a, transposed_b) : m * n * k > small;
-  return in_lanes ? deep : in_a_row;
+  const bool vector = a.rows == 1 || b.columns == 1;
+  return (vector ? along_rows(a, b) : a.rows * b.columns * a.columns > small) ? deep : in_a_row;
 }
 
 // c += a b for one row or one column c: products that are added up as all that is.
-template <class T>
-void add_long_vector(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
-                     Matrix<const T> b, bool transposed_b, Matrix<T> c) {
-  const auto step = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
-  const bool inner_last = along_rows(n, transposed_a, transposed_b);
+template <class T> void add_long_vector(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
+  const bool inner_last = along_rows(a, b), column = c.columns == 1;
   const auto strided = [&](auto* data, std::size_t outer, std::size_t inner) {
+    if (!inner_last) std::swap(outer, inner);
     return Strided<std::remove_pointer_t<decltype(data)>>{
-        data, {step(inner_last ? outer : inner), step(inner_last ? inner : outer)}};
+        data, {static_cast<std::ptrdiff_t>(outer), static_cast<std::ptrdiff_t>(inner)}};
   };
-  const Strided<const T> in[] = {
-      strided(a.data, n == 1 ? (transposed_a ? 1 : a.pitch) : 0, transposed_a ? a.pitch : 1),
-      strided(b.data, n == 1 ? 0 : (transposed_b ? b.pitch : 1), transposed_b ? 1 : b.pitch)};
-  const std::size_t outer = n == 1 ? m : n;
+  const Strided<const T> in[] = {strided(a.data, column ? a.down() : 0, a.along()),
+                                 strided(b.data, column ? 0 : b.along(), b.down())};
+  const std::size_t outer = column ? c.rows : c.columns, k = a.columns;
   traverse<T>(inner_last ? Shape{outer, k} : Shape{k, outer}, vector_loops<T>(functions::multiply).rules[0],
-              &functions::multiply.a, in, strided(c.data, n == 1 ? c.pitch : 1, 0), Write::add);
+              &functions::multiply.a, in, strided(c.data, column ? c.down() : 1, 0), Write::add);
 }
 
 // c += a b, with so much of the inner size at a time; a few such products are added up in one part.
 template <class T>
-void add_in_parts(std::size_t most, std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
-                  Matrix<const T> b, bool transposed_b, Matrix<T> c) {
-  Parts<T> parts(m * n);
-  for (std::size_t first = 0; first < k; first += most) {
+void add_in_parts(std::size_t most, const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
+  Parts<T> parts(c.rows * c.columns);
+  for (std::size_t first = 0; first < a.columns; first += most) {
     if (first > 0 && first % (4 * most) == 0) parts.fold();
-    multiply_matrices<T>(m, n, std::min(most, k - first), {a.data + first * (transposed_a ? a.pitch : 1), a.pitch},
-                         transposed_a, {b.data + first * (transposed_b ? 1 : b.pitch), b.pitch}, transposed_b,
-                         {parts.part(), n}, true);
+    const std::size_t count = std::min(most, a.columns - first);
+    multiply_matrices<T>(a.columns_from(first, count), b.rows_from(first, count),
+                         {parts.part(), c.rows, c.columns, c.columns}, true);
   }
   const T* const sum = parts.sum();
-  for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < n; ++j) c.data[i * c.pitch + j] += sum[i * n + j];
+  for (std::size_t i = 0; i < c.rows; ++i)
+    for (std::size_t j = 0; j < c.columns; ++j) c.data[i * c.pitch + j] += sum[i * c.columns + j];
 }
 
 }  // namespace
 
 template <class T>
-void multiply_matrices(std::size_t m, std::size_t n, std::size_t k, Matrix<const T> a, bool transposed_a,
-                       Matrix<const T> b, bool transposed_b, Matrix<T> c, bool add) {
+void multiply_matrices(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c, bool add) {
+  const std::size_t m = c.rows, n = c.columns, k = a.columns;
   if (m == 0 || n == 0) return;
   const bool vector = m == 1 || n == 1, long_vector = vector && k > (m == n ? some : deep);
-  const std::size_t most = deep_for(m, n, k, transposed_a, transposed_b);
+  const std::size_t most = deep_for(a, b);
   if (k == 0 || k > most || long_vector) {
     for (std::size_t i = 0; i < m && !add; ++i) std::fill_n(c.data + i * c.pitch, n, T(0));
     if (k == 0) return;
-    if (long_vector) return add_long_vector<T>(m, n, k, a, transposed_a, b, transposed_b, c);
+    if (long_vector) return add_long_vector(a, b, c);
   }
-  const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
-  const T beta = add ? T(1) : T(0);
   if (const std::size_t threads = threads_for(m * n * k); threads > 1) {
     constexpr std::size_t unit = 64;  // whole blocks of the kernels
     const bool by_rows = m > n;
     return in_parts(by_rows ? m : n, unit, threads, [&](std::size_t begin, std::size_t end) {
       const SingleThreaded alone_here;
+      const std::size_t count = end - begin;
       if (by_rows)
-        multiply_matrices<T>(end - begin, n, k, {a.data + begin * (transposed_a ? 1 : a.pitch), a.pitch}, transposed_a,
-                             b, transposed_b, {c.data + begin * c.pitch, c.pitch}, add);
+        multiply_matrices(a.rows_from(begin, count), b, c.rows_from(begin, count), add);
       else
-        multiply_matrices<T>(m, end - begin, k, a, transposed_a,
-                             {b.data + begin * (transposed_b ? b.pitch : 1), b.pitch}, transposed_b,
-                             {c.data + begin, c.pitch}, add);
+        multiply_matrices(a, b.columns_from(begin, count), c.columns_from(begin, count), add);
     });
   }
-  if (k > most) return add_in_parts<T>(most, m, n, k, a, transposed_a, b, transposed_b, c);
+  if (k > most) return add_in_parts(most, a, b, c);
   use_one_thread();
+  const T beta = add ? T(1) : T(0);
+  const auto flag = [](bool transposed) { return transposed ? CblasTrans : CblasNoTrans; };
   if (m == 1) {
     // One row is several times faster as a product with a vector: c = bᵀ a.
-    gemv<T>(CblasRowMajor, flag(!transposed_b), size(transposed_b ? n : k), size(transposed_b ? k : n), T(1), b.data,
-            size(b.pitch), a.data, size(transposed_a ? a.pitch : 1), beta, c.data, 1);
+    gemv<T>(CblasRowMajor, flag(!b.transposed), size(b.transposed ? n : k), size(b.transposed ? k : n), T(1), b.data,
+            size(b.pitch), a.data, size(a.along()), beta, c.data, 1);
   } else if (n == 1) {
-    gemv<T>(CblasRowMajor, flag(transposed_a), size(transposed_a ? k : m), size(transposed_a ? m : k), T(1), a.data,
-            size(a.pitch), b.data, size(transposed_b ? 1 : b.pitch), beta, c.data, size(c.pitch));
+    gemv<T>(CblasRowMajor, flag(a.transposed), size(a.transposed ? k : m), size(a.transposed ? m : k), T(1), a.data,
+            size(a.pitch), b.data, size(b.down()), beta, c.data, size(c.pitch));
   } else {
-    gemm<T>(CblasRowMajor, flag(transposed_a), flag(transposed_b), size(m), size(n), size(k), T(1), a.data,
+    gemm<T>(CblasRowMajor, flag(a.transposed), flag(b.transposed), size(m), size(n), size(k), T(1), a.data,
             size(a.pitch), b.data, size(b.pitch), beta, c.data, size(c.pitch));
   }
 }
 
-template <class T> void transpose_matrix(std::size_t m, std::size_t n, Matrix<const T> a, Matrix<T> b) {
-  if (m == 0 || n == 0) return;
-  omatcopy<T>(CblasRowMajor, CblasTrans, size(m), size(n), T(1), a.data, size(a.pitch), b.data, size(b.pitch));
+template <class T> void transpose_matrix(const Matrix<const T>& a, const Matrix<T>& b) {
+  if (a.rows == 0 || a.columns == 0) return;
+  omatcopy<T>(CblasRowMajor, CblasTrans, size(a.rows), size(a.columns), T(1), a.data, size(a.pitch), b.data,
+              size(b.pitch));
 }
 
 extern const auto matrix_functions =

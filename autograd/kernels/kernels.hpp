@@ -14,7 +14,7 @@
 //     . a b . . c d . . e f .    Layout{run 2, pitch 4}    Strided{data -> a, strides {4, 1}}
 //                                                          Stream{data -> a, row 4, step 1}
 //
-// A Matrix is a Stream whose step is 1.
+// A Matrix has its sizes, too: rows 3, columns 2, pitch 4; or, transposed, rows 2 and columns 3.
 #pragma once
 
 #include "blas.hpp"

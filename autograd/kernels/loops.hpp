@@ -22,6 +22,24 @@ template <class T> struct Stream {
   std::ptrdiff_t step;
 };
 
+/// A matrix in memory: rows of neighbouring elements, `pitch` apart; or the transpose of what stands there so.
+template <class T> struct Matrix {
+  T* data;
+  std::size_t rows, columns, pitch;
+  bool transposed = false;
+
+  /// How far apart the elements of a column are, and those of a row.
+  std::size_t down() const { return transposed ? 1 : pitch; }
+  std::size_t along() const { return transposed ? pitch : 1; }
+  /// So many rows or columns from one on.
+  Matrix rows_from(std::size_t first, std::size_t count) const {
+    return {data + first * down(), count, columns, pitch, transposed};
+  }
+  Matrix columns_from(std::size_t first, std::size_t count) const {
+    return {data + first * along(), rows, count, pitch, transposed};
+  }
+};
+
 enum class Write { assign, add, maximum };
 
 /// Runs a function over rows × columns elements. `out` may step by 0, in either direction, unless it is assigned to.

@@ -14,26 +14,26 @@ template <class T> constexpr int most_rows = sizeof(Lanes<T>) == 64 ? 8 : 6;
 template <class T, int rows, int vectors> void block(const PanelProduct<T>& p, std::size_t columns) {
   constexpr std::size_t width = Lanes<T>::size, all = vectors * width;
   alignas(64) T part[rows][all];  // of c, where the panel is wider
-  T* const c = columns == all ? p.c : part[0];
-  const std::size_t row_c = columns == all ? p.row_c : all;
+  T* const c = columns == all ? p.c.data : part[0];
+  const std::size_t row_c = columns == all ? p.c.pitch : all;
   Lanes<T> sum[rows][vectors];
   for (int i = 0; i < rows; ++i)
     for (int v = 0; v < vectors; ++v) {
       sum[i][v] = Lanes<T>(T(0));
-      __builtin_prefetch(p.c + i * p.row_c + v * width, 1);
+      __builtin_prefetch(p.c.data + i * p.c.pitch + v * width, 1);
     }
   const T* b = p.panels;
-  for (std::size_t l = 0; l < p.k; ++l, b += all) {
+  for (std::size_t l = 0; l < p.a.columns; ++l, b += all) {
     Lanes<T> row[vectors];
     for (int v = 0; v < vectors; ++v) row[v] = Lanes<T>::load_aligned(b + v * width);
     for (int i = 0; i < rows; ++i) {
-      const Lanes<T> a(p.a[i * p.row_a + l]);
+      const Lanes<T> a(p.a.data[i * p.a.pitch + l]);
       for (int v = 0; v < vectors; ++v) sum[i][v] = xsimd::fma(a, row[v], sum[i][v]);
     }
   }
   for (int i = 0; i < rows; ++i) {
-    const T* start = p.start + (p.start ? i * p.row_start : 0);
-    if (p.start && columns < all) {
+    const T* start = p.start.data + (p.start.data ? i * p.start.pitch : 0);
+    if (p.start.data && columns < all) {
       for (std::size_t j = 0; j < columns; ++j) part[i][j] = start[j];
       start = part[i];
     }
@@ -43,7 +43,7 @@ template <class T, int rows, int vectors> void block(const PanelProduct<T>& p, s
     }
   }
   for (int i = 0; i < rows && columns < all; ++i)
-    for (std::size_t j = 0; j < columns; ++j) p.c[i * p.row_c + j] = part[i][j];
+    for (std::size_t j = 0; j < columns; ++j) p.c.data[i * p.c.pitch + j] = part[i][j];
 }
 
 // The block of so many rows, at most `rows`.
@@ -57,53 +57,54 @@ void rows_of(std::size_t count, const PanelProduct<T>& p, std::size_t columns) {
 
 template <class T> void multiply(const PanelProduct<T>& p) {
   constexpr std::size_t width = Lanes<T>::size, most = most_rows<T>, deep = 512;
-  const std::size_t blocks = (p.m + most - 1) / most;
-  for (std::size_t column = 0; column < p.n; column += 2 * width) {
-    const std::size_t left = p.n - column, columns = left < 2 * width ? left : 2 * width;
+  const std::size_t m = p.c.rows, n = p.c.columns, k = p.a.columns;
+  const std::size_t blocks = (m + most - 1) / most;
+  for (std::size_t column = 0; column < n; column += 2 * width) {
+    const std::size_t left = n - column, columns = left < 2 * width ? left : 2 * width;
     const std::size_t panel = columns > width ? 2 * width : width;
     // What is read of a panel at a time stays near for all rows, and its terms are few enough to be added up alone.
     std::size_t depth = 0;
     do {
       PanelProduct<T> part = p;
-      part.k = p.k - depth < deep ? p.k - depth : deep;
-      part.panels += column * p.k + depth * panel;
+      part.a.columns = k - depth < deep ? k - depth : deep;
+      part.panels += column * k + depth * panel;
       for (std::size_t block = 0, row = 0; block < blocks; ++block) {
-        const std::size_t rows = (p.m - row + blocks - block - 1) / (blocks - block);
-        part.a = p.a + row * p.row_a + depth;
-        part.c = p.c + row * p.row_c + column;
+        const std::size_t rows = (m - row + blocks - block - 1) / (blocks - block);
+        part.a.data = p.a.data + row * p.a.pitch + depth;
+        part.c.data = p.c.data + row * p.c.pitch + column;
         if (depth)
-          part.row_start = p.row_c, part.start = part.c;
-        else if (p.start)
-          part.start = p.start + row * p.row_start + column;
+          part.start = {part.c.data, rows, columns, p.c.pitch};
+        else if (p.start.data)
+          part.start.data = p.start.data + row * p.start.pitch + column;
         columns > width ? rows_of<T, most_rows<T>, 2>(rows, part, columns)
                         : rows_of<T, most_rows<T>, 1>(rows, part, columns);
         row += rows;
       }
-      depth += part.k;
-    } while (depth < p.k);
+      depth += part.a.columns;
+    } while (depth < k);
   }
 }
 
-template <class T>
-void pack(std::size_t n, std::size_t k, const T* weight, std::size_t row, bool transposed, T* panels) {
+template <class T> void pack(const Matrix<const T>& weight, T* panels) {
   constexpr std::size_t width = Lanes<T>::size, near = 16;
+  const std::size_t n = weight.columns, k = weight.rows, row = weight.pitch;
   for (std::size_t column = 0; column < n; column += 2 * width) {
     const std::size_t left = n - column, columns = left < 2 * width ? left : 2 * width;
     const std::size_t panel = columns > width ? 2 * width : width;
     for (std::size_t l = 0; l < k && columns < panel; ++l)
       for (std::size_t j = columns; j < panel; ++j) panels[l * panel + j] = T(0);
-    if (transposed) {
+    if (weight.transposed) {
       for (std::size_t first = 0; first < k; first += near)
         for (std::size_t j = 0; j < columns; ++j)
           for (std::size_t l = first; l < k && l < first + near; ++l)
-            panels[l * panel + j] = weight[(column + j) * row + l];
+            panels[l * panel + j] = weight.data[(column + j) * row + l];
     } else if (columns == 2 * width) {
       for (std::size_t l = 0; l < k; ++l)
         for (std::size_t v = 0; v < panel; v += width)
-          Lanes<T>::load_unaligned(weight + l * row + column + v).store_aligned(panels + l * panel + v);
+          Lanes<T>::load_unaligned(weight.data + l * row + column + v).store_aligned(panels + l * panel + v);
     } else {
       for (std::size_t l = 0; l < k; ++l)
-        for (std::size_t j = 0; j < columns; ++j) panels[l * panel + j] = weight[l * row + column + j];
+        for (std::size_t j = 0; j < columns; ++j) panels[l * panel + j] = weight.data[l * row + column + j];
     }
     panels += k * panel;
   }

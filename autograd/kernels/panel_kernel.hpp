@@ -1,9 +1,7 @@
 // What multiplies by panels: its file is compiled once for each instruction set, like vector_loops.cpp.
 #pragma once
 
-#include <cstddef>
-
-#include "../visibility.hpp"
+#include "loops.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace detail {
@@ -11,22 +9,18 @@ namespace detail {
 /// c = start + a b; no start is zeros, and its rows may be one and the same.
 /// shapes: a (m, k), b (k, n), start and c (m, n)
 template <class T> struct PanelProduct {
-  std::size_t m, n, k;
-  const T* a;
-  std::size_t row_a;
+  Matrix<const T> a;
   const T* panels;  // of b
-  const T* start;
-  std::size_t row_start;
-  T* c;
-  std::size_t row_c;
+  Matrix<const T> start;
+  Matrix<T> c;
 };
 
 /// The kernels for one size of vector registers. A panel has `columns` columns, row after row; the last one has half of
 /// them if that is enough, and zeros beyond the last column.
 template <class T> struct PanelKernels {
   std::size_t columns;
-  /// Copies columns of a weight whose rows are `row` apart, or those of its transpose.   shape of the panels: (k, n)
-  void (*pack)(std::size_t n, std::size_t k, const T* weight, std::size_t row, bool transposed, T* panels);
+  /// Copies columns of a weight.
+  void (*pack)(const Matrix<const T>& weight, T* panels);
   void (*multiply)(const PanelProduct<T>& product);
 };
 

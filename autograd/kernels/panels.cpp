@@ -10,22 +10,12 @@ namespace unroll::detail {
 
 namespace {
 
-// The columns of a parameter, or of its transpose, from one on.
-template <class T>
-void pack(const PanelProduct<T>& product, Matrix<const T> weight, bool transposed, std::size_t first, std::size_t n,
-          T* to) {
-  panel_kernels<T>().pack(n, product.k, weight.data + first * (transposed ? weight.pitch : 1), weight.pitch, transposed,
-                          to);
-}
-
-template <class T>
-const T* kept_panels(const PanelProduct<T>& product, Matrix<const T> weight, bool transposed,
-                     std::atomic<Block*>& kept) {
+template <class T> const T* kept_panels(const Matrix<const T>& weight, std::atomic<Block*>& kept) {
   Block* block = kept.load(std::memory_order_acquire);
   if (!block) {
-    const std::size_t padded = product.n + panel_kernels<T>().columns;
-    Block* const mine = Block::make(padded * product.k * sizeof(T));
-    pack<T>(product, weight, transposed, 0, product.n, static_cast<T*>(mine->data()));
+    const std::size_t padded = weight.columns + panel_kernels<T>().columns;
+    Block* const mine = Block::make(padded * weight.rows * sizeof(T));
+    panel_kernels<T>().pack(weight, static_cast<T*>(mine->data()));
     if (kept.compare_exchange_strong(block, mine, std::memory_order_acq_rel))
       block = mine;
     else
@@ -36,33 +26,32 @@ const T* kept_panels(const PanelProduct<T>& product, Matrix<const T> weight, boo
 
 // The product's columns from one on.
 template <class T> PanelProduct<T> columns_of(PanelProduct<T> product, std::size_t first, std::size_t n) {
-  product.n = n;
-  if (product.panels) product.panels += first * product.k;
-  if (product.start) product.start += first;
-  product.c += first;
+  if (product.panels) product.panels += first * product.a.columns;
+  if (product.start.data) product.start.data += first;
+  product.c = product.c.columns_from(first, n);
   return product;
 }
 
 }  // namespace
 
 template <class T>
-void multiply_by_panels(PanelProduct<T> product, Matrix<const T> weight, bool transposed, std::atomic<Block*>* kept) {
+void multiply_by_panels(PanelProduct<T> product, const Matrix<const T>& weight, std::atomic<Block*>* kept) {
   const PanelKernels<T>& kernels = panel_kernels<T>();
-  product.panels = kept ? kept_panels(product, weight, transposed, *kept) : nullptr;
+  product.panels = kept ? kept_panels(weight, *kept) : nullptr;
   const auto run = [&](std::size_t begin, std::size_t end) {
     if (product.panels) return kernels.multiply(columns_of(product, begin, end - begin));
-    Buffer<T> panel(kernels.columns * product.k);
+    Buffer<T> panel(kernels.columns * weight.rows);
     for (std::size_t first = begin; first < end; first += kernels.columns) {
       PanelProduct<T> part = columns_of(product, first, std::min(kernels.columns, end - first));
-      pack(product, weight, transposed, first, part.n, panel.data());
+      kernels.pack(weight.columns_from(first, part.c.columns), panel.data());
       part.panels = panel.data();
       kernels.multiply(part);
     }
   };
-  in_parts(product.n, kernels.columns, threads_for(product.m * product.n * product.k), run);
+  in_parts(weight.columns, kernels.columns, threads_for(product.c.rows * weight.columns * weight.rows), run);
 }
 
-template void multiply_by_panels(PanelProduct<float>, Matrix<const float>, bool, std::atomic<Block*>*);
-template void multiply_by_panels(PanelProduct<double>, Matrix<const double>, bool, std::atomic<Block*>*);
+template void multiply_by_panels(PanelProduct<float>, const Matrix<const float>&, std::atomic<Block*>*);
+template void multiply_by_panels(PanelProduct<double>, const Matrix<const double>&, std::atomic<Block*>*);
 
 }  // namespace unroll::detail

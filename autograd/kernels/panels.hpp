@@ -4,17 +4,16 @@
 
 #include <atomic>
 
-#include "blas.hpp"
 #include "memory.hpp"
 #include "panel_kernel.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
-/// Runs a product by a weight (k, n), or by its transpose, on as many threads as it is worth. The panels are kept, if
+/// Runs a product by a weight (k, n) on as many threads as it is worth. The panels are kept, if
 /// there is a place for them, until who has it lets them go; else each is made when it is read.
 template <class T>
-void multiply_by_panels(PanelProduct<T> product, Matrix<const T> weight, bool transposed, std::atomic<Block*>* kept);
+void multiply_by_panels(PanelProduct<T> product, const Matrix<const T>& weight, std::atomic<Block*>* kept);
 
 }  // namespace detail
 }  // namespace unroll

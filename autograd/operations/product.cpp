@@ -21,6 +21,14 @@ template <class T> bool panels_pay(const Variable<T>& b, std::size_t rows) {
   return b.tensor().parameter && b.shape().size() == 2 && (rows >= many_rows || (rows > 1 && RepeatedProducts::here()));
 }
 
+// A matrix, or its transpose; one of many along a leading axis.
+template <class X> Matrix<X> matrix(const View<X>& x, bool transposed, std::size_t number = 0) {
+  const Shape& shape = *x.shape;
+  const std::size_t row = shape.back(), rows = shape[shape.size() - 2];
+  return {x.data + number * x.layout.at(rows * row), transposed ? row : rows, transposed ? rows : row,
+          std::max<std::size_t>(x.layout.at(row), 1), transposed};
+}
+
 // A product that has not been computed, so that a sweep can add it to what is there.
 // shapes: (m, k) (k, n), or with the same leading axis for a batch of products
 template <class T> struct Product {
@@ -40,25 +48,17 @@ template <class T> struct Product {
     const Shape& shape = *c.shape;
     if (panels) return run_panels(c, add ? c.data : nullptr, c.layout.at(shape[1]));
     const View<const T> from_a = a.tensor().view(), from_b = b.tensor().view();
-    const std::size_t rank = shape.size();
-    const std::size_t m = shape[rank - 2], n = shape[rank - 1], k = a.shape()[rank - (transposed.a ? 2 : 1)];
-    const auto matrix = [&]<class X>(const View<X>& x, std::size_t batch) {
-      const std::size_t row = (*x.shape)[rank - 1], first = batch * x.layout.at((*x.shape)[rank - 2] * row);
-      return Matrix<X>{x.data + first, std::max<std::size_t>(x.layout.at(row), 1)};
-    };
-    for (std::size_t batch = 0; batch < (rank == 3 ? shape[0] : 1); ++batch)
-      multiply_matrices<T>(m, n, k, matrix(from_a, batch), transposed.a, matrix(from_b, batch), transposed.b,
-                           matrix(c, batch), add);
+    for (std::size_t batch = 0; batch < (shape.size() == 3 ? shape[0] : 1); ++batch)
+      multiply_matrices(matrix(from_a, transposed.a, batch), matrix(from_b, transposed.b, batch),
+                        matrix(c, false, batch), add);
   }
 
   // c = start + a b for a matrix c
   void run_panels(const View<T>& c, const T* start, std::size_t row_start) const {
-    const Tensor<T>& weight = b.tensor();
-    const std::size_t rows = (*c.shape)[0], n = (*c.shape)[1], k = a.shape()[1];
-    const PanelProduct<T> product{rows,  n,         k,      a.tensor().data(), a.tensor().layout.at(k), nullptr,
-                                  start, row_start, c.data, c.layout.at(n)};
-    multiply_by_panels<T>(product, {weight.data(), weight.shape[1]}, transposed.b,
-                          rows < many_rows ? &weight.parameter->panels[transposed.b] : nullptr);
+    const Matrix<T> y = matrix(c, false);
+    multiply_by_panels<T>({matrix(a.tensor().view(), false), nullptr, {start, y.rows, y.columns, row_start}, y},
+                          matrix(b.tensor().view(), transposed.b),
+                          y.rows < many_rows ? &b.tensor().parameter->panels[transposed.b] : nullptr);
   }
 
   Variable<T> value() const { return product(a, b, transposed); }

@@ -155,7 +155,8 @@ template <class T> Variable<T> transpose(const Variable<T>& x, const std::vector
   }
   Shared<Tensor<T>> y(new Tensor<T>(shape));
   if (rank == 2 && inverse[0] == 1)
-    transpose_matrix<T>(shape[1], shape[0], {from.data, x.tensor().layout.at(shape[0])}, {y->buffer.data(), shape[1]});
+    transpose_matrix<T>({from.data, shape[1], shape[0], x.tensor().layout.at(shape[0])},
+                        {y->buffer.data(), shape[0], shape[1], shape[1]});
   else
     copy_into(strided(y->place(), shape), turned, shape);
   return primitive("transpose", {x}, Variable<T>(y), [inverse](const Variable<T>& g) { return transpose(g, inverse); });
