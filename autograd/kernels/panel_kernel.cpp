@@ -110,11 +110,11 @@ template <class T> void pack(const Matrix<const T>& weight, T* panels) {
   }
 }
 
-template <class T> constexpr PanelKernels<T> kernels{2 * Lanes<T>::size, &pack<T>, &multiply<T>};
+template <class T> constexpr PanelKernels<T> for_panels{2 * Lanes<T>::size, &pack<T>, &multiply<T>};
 
 }  // namespace
 
-template <class T, int bytes> const PanelKernels<T>& panel_kernels_for() { return kernels<T>; }
+template <class T, int bytes> const PanelKernels<T>& panel_kernels_for() { return for_panels<T>; }
 
 template const PanelKernels<float>& panel_kernels_for<float, sizeof(Lanes<float>)>();
 template const PanelKernels<double>& panel_kernels_for<double, sizeof(Lanes<double>)>();
