@@ -28,6 +28,7 @@ struct Vector {
       if (adds_up)
         return out.step ? add_rows<T, F, n>(function, rows, columns, in, out)
                         : add_up<T, F, n>(function, rows, columns, in, out);
+    __builtin_trap();  // rather than nothing
   }
 
  private:
