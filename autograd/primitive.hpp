@@ -9,24 +9,20 @@
 namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
-/// The value of an elementwise function of operands that broadcast.
-template <class T>
-Shared<Tensor<T>> evaluate(const char* name, Loop<T> loop, const void* function, Handles<T> operands);
-
-/// A function of n Variables, element by element, that has not been computed.
-template <class T, class F, int n> struct Elementwise {
-  const F& f;
+/// A function of Variables, element by element, that has not been computed.
+template <class T> struct Elementwise {
+  const void* f;
   Loop<T> loop;
-  std::array<const Variable<T>*, n> x;
+  Variable<T> (*recorded)(const void* f, Handles<T> x);
+  Handles<T> x;
 
   const Shape& shape() const { return x[0]->shape(); }
-  Variable<T> value() const {
-    std::array<Variable<T>, n> values;
-    for (int k = 0; k < n; ++k) values[k] = *x[k];
-    return spread<n>(f, values.data());
-  }
-  void add_to(Adjoint<T>& into) const { into.add(loop, &f, x); }
+  Variable<T> value() const { return recorded(f, x); }
+  void add_to(Adjoint<T>& into) const { into.add(loop, f, x); }
 };
+
+/// into += term; compiled once for all functions.
+template <class T> void add_term(const Elementwise<T>& term, Adjoint<T>& into);
 
 /// The rule f of an operand of an elementwise function, with the n − 1 Variables that f needs beside g.
 template <class T, class F, int n> struct ElementwiseRule final : Rule<T> {
@@ -36,56 +32,48 @@ template <class T, class F, int n> struct ElementwiseRule final : Rule<T> {
 
   ElementwiseRule(const F& rule, Loop<T> runs) : f(rule), loop(runs) {}
   void pull(const Node<T>&, std::size_t, Variable<T>& g, Adjoint<T>& into) override {
-    Elementwise<T, F, n> term{f, loop, {&g}};
-    for (int k = 1; k < n; ++k) term.x[k] = &kept[k - 1];
-    into += term;
+    std::array<const Variable<T>*, n> x{&g};
+    for (int k = 1; k < n; ++k) x[k] = &kept[k - 1];
+    add_term<T>({&f, loop, recorded, x}, into);
+  }
+  [[gnu::cold]] static Variable<T> recorded(const void* f, Handles<T> x) {
+    std::array<Variable<T>, n> values;
+    for (int k = 0; k < n; ++k) values[k] = *x[k];
+    return spread<n>(*static_cast<const F*>(f), values.data());
   }
 };
 
-/// Gives operand k of a node its rule, if it has one.
-template <int k, class T, class F>
-void give_rule(Tape<T>& tape, Node<T>& node, const F& f, const Loops<T>& loops, const Shared<Tensor<T>>& y,
-               Handles<T> operands) {
-  const auto& rule = f.template rule<k>();
-  using RuleOf = decltype(plain(rule));
-  if constexpr (!same<RuleOf, Pass> && !same<RuleOf, NoRule>) {
-    if (node.operands[k] == Node<T>::constant) return;
-    auto* const made = tape.template make_rule<ElementwiseRule<T, RuleOf, F::arguments>>(rule, loops.rules[k]);
-    std::size_t n = 0;
-    if constexpr (F::kept == keep::other) {
-      made->kept[0] = *operands[1 - k];
-    } else {
-      if constexpr ((F::kept & keep::result) != 0) made->kept[n++] = Variable<T>(y, tape.next_slot());
-      for (std::size_t i = 0; i < operands.size(); ++i)
-        if (F::kept & (keep::first << i)) made->kept[n++] = *operands[i];
-    }
-    node.rules[k] = made;
-  }
+/// An elementwise function as it is computed and recorded.
+template <class T> struct Description {
+  /// A rule in the memory of a tape, and where it has what it keeps.
+  struct Made {
+    Rule<T>* rule;
+    Variable<T>* kept;
+  };
+  const char* name;
+  const void *function, *value;
+  unsigned kept;
+  Made (*make[3])(Tape<T>& tape, const void* function, Loop<T> loop);  ///< null for a rule that hands g on, or is none
+};
+
+template <int operand, class T, class F> constexpr auto maker() {
+  using RuleOf = decltype(plain(std::declval<F>().template rule<operand>()));
+  std::remove_all_extents_t<decltype(Description<T>::make)> make = nullptr;
+  if constexpr (!same<RuleOf, Pass> && !same<RuleOf, NoRule>)
+    make = [](Tape<T>& tape, const void* function, Loop<T> loop) -> typename Description<T>::Made {
+      const auto& rule = static_cast<const F*>(function)->template rule<operand>();
+      auto* const made = tape.template make_rule<ElementwiseRule<T, RuleOf, F::arguments>>(rule, loop);
+      return {made, made->kept.data()};
+    };
+  return make;
 }
 
-/// An elementwise function: evaluated, and recorded if the tape has recorded one of the operands.
-template <class T, class F, class... More>
-Variable<T> apply_loops(const F& f, const Loops<T>& loops, const Variable<T>& x, const More&... more) {
-  const std::array<const Variable<T>*, F::operands> operands{&x, &more...};
-  Shared<Tensor<T>> y = evaluate<T>(f.name, loops.value, &f.value, operands);
-  if constexpr (F::differentiable) {
-    if (Tape<T>* const tape = Tape<T>::innermost()) {
-      std::array<std::uint32_t, F::operands> indices;
-      bool any = false;
-      for (std::size_t k = 0; k < indices.size(); ++k) {
-        indices[k] = loops.rules[k] ? tape->index_of(*operands[k]) : Node<T>::constant;
-        any |= indices[k] != Node<T>::constant;
-      }
-      if (any) {
-        auto node = tape->prepare(f.name, y->shape, std::span(std::as_const(indices)), indices.size());
-        [&]<int... k>(std::integer_sequence<int, k...>) { (give_rule<k, T>(*tape, *node, f, loops, y, operands), ...); }
-        (std::make_integer_sequence<int, F::operands>());
-        return tape->record(std::move(node), std::move(y));
-      }
-    }
-  }
-  return Variable<T>(std::move(y));
+template <class T, class F> constexpr Description<T> describe(const F& f) {
+  return {f.name, &f, &f.value, F::kept, {maker<0, T, F>(), maker<1, T, F>(), maker<2, T, F>()}};
 }
+
+/// The value of an elementwise function of operands that broadcast, recorded if the tape has recorded one of them.
+template <class T> Variable<T> apply_loops(const Description<T>& f, const Loops<T>& loops, Handles<T> operands);
 
 /// The rule f of one operand, f(g) or with the result y f(g, y); or of all, f(k, g) for operand k.
 template <class T, class F, bool of_all> struct RuleFrom final : Rule<T> {
@@ -127,7 +115,9 @@ template <unsigned Keep, class T, class Value, class Rule>
 Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rule rule) {
   using F = detail::Function<Keep, Value, Rule>;
   static constexpr detail::Loops<T> loops = detail::loops_of<T, detail::Portable, F>();
-  return detail::apply_loops<T>(F{name, value, rule}, loops, x);
+  const F f{name, value, rule};
+  const std::array operands{&x};
+  return detail::apply_loops<T>(detail::describe<T>(f), loops, operands);
 }
 
 /// The same of two operands, which broadcast, with a rule for each.
@@ -136,7 +126,9 @@ Variable<T> elementwise(const char* name, const Variable<T>& a, const std::type_
                         A rule_a, B rule_b) {
   using F = detail::Function<Keep, Value, A, B>;
   static constexpr detail::Loops<T> loops = detail::loops_of<T, detail::Portable, F>();
-  return detail::apply_loops<T>(F{name, value, rule_a, rule_b}, loops, a, b);
+  const F f{name, value, rule_a, rule_b};
+  const std::array operands{&a, &b};
+  return detail::apply_loops<T>(detail::describe<T>(f), loops, operands);
 }
 
 /// A primitive: its operands, its value, and for each operand a rule, which takes the adjoint g of the result to the

@@ -103,8 +103,7 @@ template <class Object> class Shared {
   ~Shared() {
     if (!object_) return;
     auto& count = object_->references;
-    if (count.load(std::memory_order_acquire) == 1 || count.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete object_;
+    if (count.load(std::memory_order_acquire) == 1 || count.fetch_sub(1, std::memory_order_acq_rel) == 1) end(object_);
   }
   Object* operator->() const { return object_; }
   Object& operator*() const { return *object_; }
@@ -112,6 +111,9 @@ template <class Object> class Shared {
   explicit operator bool() const { return object_ != nullptr; }
 
  private:
+  // Out of line: there is one in sight of every handle's end.
+  [[gnu::noinline]] static void end(Object* object) { delete object; }
+
   Object* object_ = nullptr;
 };
 
