@@ -29,9 +29,10 @@ template <class T, class F> void for_runs(const View<T>& x, const F& f) {
 template <class T> auto Adjoint<T>::columns() -> Columns {
   const std::size_t size = shape_.elements(), all = owner().shape_.elements();
   if (size == all) return {0, all, all};
-  if (layout_.gapless()) return {offset_, size, all};
-  const bool every_row = layout_.run > 0 && size / layout_.run * layout_.pitch == all;
-  if (every_row && offset_ + layout_.run <= layout_.pitch) return {offset_, layout_.run, layout_.pitch};
+  const auto& [whole, offset, layout] = *place_;
+  if (layout.gapless()) return {offset, size, all};
+  const bool every_row = layout.run > 0 && size / layout.run * layout.pitch == all;
+  if (every_row && offset + layout.run <= layout.pitch) return {offset, layout.run, layout.pitch};
   return {0, 0, all};
 }
 
@@ -48,7 +49,7 @@ template <class T> View<T> Adjoint<T>::view() {
   if (!sum.tensor().unique() || !sum.tensor().gapless()) sum = copy_of(sum);
   Tensor<T>& tensor = *sum.shared();
   if (shape_.elements() == tensor.size()) return {tensor.buffer.data(), &shape_, tensor.layout};
-  return {tensor.buffer.data() + offset_, &shape_, layout_};
+  return {tensor.buffer.data() + place_->offset, &shape_, place_->layout};
 }
 
 // Begins another part of a long sum.
@@ -80,10 +81,10 @@ template <class T> void Adjoint<T>::unite() {
 
 template <class T> Variable<T> Adjoint<T>::value() {
   unite();
-  if (!whole_ || !whole_->sum_.has_value()) return owner().sum_;
-  const Variable<T> all = detach(whole_->sum_);
-  return Variable<T>(
-      Shared<Tensor<T>>(new Tensor<T>(shape_, layout_, all.tensor().buffer.share(offset_, shape_.elements()))));
+  if (!place_ || !owner().sum_.has_value()) return owner().sum_;
+  const Variable<T> all = detach(owner().sum_);
+  return Variable<T>(Shared<Tensor<T>>(
+      new Tensor<T>(shape_, place_->layout, all.tensor().buffer.share(place_->offset, shape_.elements()))));
 }
 
 template <class T> auto Adjoint<T>::open(bool all_will_be_written) -> Memory {
@@ -113,7 +114,7 @@ template <class T> void Adjoint<T>::operator+=(const Variable<T>& x) {
   }
   Adjoint& all = owner();
   const bool first = !all.sum_.has_value() && x.shape() == shape_ && !x.tensor().parameter;
-  if (first && !whole_)
+  if (first && !place_)
     sum_ = Variable<T>(x.shared());
   else if (first && x.tensor().gapless() && x.size() == all.shape_.elements())
     all.sum_ = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(all.shape_, x.tensor().buffer.share(0, x.size()))));
@@ -127,7 +128,7 @@ template <class T> void Adjoint<T>::add(Loop<T> loop, const void* function, Hand
   Inputs<T> in;
   for (const Variable<T>* operand : operands) in.views[in.count++] = operand->tensor().view();
   const bool dense = in.dense(shape_);
-  if (dense && sweep_ == Sweep::frees && !whole_ && empty()) {
+  if (dense && sweep_ == Sweep::frees && !keeps_next_ && !place_ && empty()) {
     for (const Variable<T>* operand : operands) {
       if (!operand->tensor().unique()) continue;
       run_dense(loop, function, shape_.elements(), in, operand->shared()->buffer.data(), Write::assign);
@@ -145,15 +146,20 @@ template <class T> void Adjoint<T>::add(Loop<T> loop, const void* function, Hand
 }
 
 template <class T> void Adjoint<T>::pass(Variable<T>& x) {
-  if (!whole_ || x.tensor().unique() || !(x.shape() == shape_)) return *this += x;
+  const bool whole = x.shape() == shape_;
+  if (!place_ && !keeps_next_ && sweep_ == Sweep::frees && whole && empty()) {
+    sum_ = std::move(x);
+    return;
+  }
+  if (!place_ || !keeps_next_ || !whole) return *this += x;
   settle();
   const Columns own = columns();
-  const bool in_a_row = own.count > 0 && own.pitch == whole_->shape_.elements() && own.count < own.pitch;
-  const bool alone = in_a_row && (!whole_->sum_.has_value() ||
-                                  (whole_->pitch_ == own.pitch && own.first + own.count <= whole_->unwritten_));
+  const bool in_a_row = own.count > 0 && own.pitch == owner().shape_.elements() && own.count < own.pitch;
+  const bool alone = in_a_row && (!owner().sum_.has_value() ||
+                                  (owner().pitch_ == own.pitch && own.first + own.count <= owner().unwritten_));
   *this += x;
   if (alone)
-    x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, whole_->sum_.tensor().buffer.share(own.first, own.count))));
+    x = Variable<T>(Shared<Tensor<T>>(new Tensor<T>(shape_, owner().sum_.tensor().buffer.share(own.first, own.count))));
 }
 
 template class Adjoint<float>;

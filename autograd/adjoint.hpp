@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,7 +36,7 @@ template <class T> using Handles = std::span<const Variable<T>* const>;
 }  // namespace detail
 
 /// How a sweep adds: it records the values of terms; or it adds to memory, and keeps what it comes by, or frees it.
-enum class Sweep { records, keeps, frees };
+enum class Sweep : std::uint8_t { records, keeps, frees };
 
 /// What a rule contributes to the adjoint of an operand. It knows its shape; its value, which is recorded where a sweep
 /// records; and how to add itself to memory, which may cost less.
@@ -87,14 +88,20 @@ template <class T> class Adjoint {
   bool records() const { return sweep_ == Sweep::records; }
   /// Whether terms may wait for others of their kind.
   bool postpones() const { return postpones_; }
-  /// This adjoint is from now on a part of the memory of another one.
-  void join(Adjoint& whole, std::size_t offset, const detail::Layout& layout) {
-    whole_ = &whole.owner();
-    offset_ = whole.offset_ + offset;
-    layout_ = layout;
+  /// Where an adjoint that is a part of another one stands in the memory of that.
+  struct Place {
+    Adjoint* whole;
+    std::size_t offset;
+    detail::Layout layout;
+  };
+  /// That of a part of this adjoint, which may be a part itself.
+  Place place_of(std::size_t offset, const detail::Layout& layout) {
+    return {&owner(), (place_ ? place_->offset : 0) + offset, layout};
   }
+  /// This adjoint is from now on a part; the place must live as long.
+  void join(const Place& place) { place_ = &place; }
   /// Whether it is one.
-  bool joined() const { return whole_; }
+  bool joined() const { return place_; }
   /// Memory to add to, or to write if it is fresh, which it only is for who writes every element.
   struct Memory {
     detail::View<T> view;  ///< of the shape of the adjoint
@@ -102,9 +109,12 @@ template <class T> class Adjoint {
   };
   /// Opens it.
   Memory open(bool all_will_be_written);
+  /// Says whether what is added next is still needed: then its memory must not be taken.
+  void keep_next(bool needed) { keeps_next_ = needed; }
   /// Adds a function of operands. The memory of one that nobody else has may become that of the adjoint.
   void add(detail::Loop<T> loop, const void* function, detail::Handles<T> operands);
-  /// Adds x. Where x is still needed, it may stand in the memory of the adjoint afterwards.
+  /// Adds x. Where it is still needed, it may stand in the memory of the adjoint afterwards; else it may be moved
+  /// there.
   void pass(Variable<T>& x);
   /// The terms of a kind that wait, maybe none so far.
   template <class Kind> Kind& waiting() {
@@ -128,7 +138,7 @@ template <class T> class Adjoint {
   struct Columns {
     std::size_t first, count, pitch;
   };
-  Adjoint& owner() { return whole_ ? *whole_ : *this; }
+  Adjoint& owner() { return place_ ? *place_->whole : *this; }
   Columns columns();
   detail::View<T> view();
   void write_zeros();
@@ -139,15 +149,14 @@ template <class T> class Adjoint {
   const Shape& shape_;
   const Sweep sweep_;
   const bool postpones_;
-  Adjoint* whole_ = nullptr;  // in whose memory it stands, and where
-  std::size_t offset_ = 0;
-  detail::Layout layout_{0};
+  bool keeps_next_ = false;
+  std::uint16_t terms_ = 0;  // in memory; many are folded
+  const Place* place_ = nullptr;
   Variable<T> sum_;
   // In the memory of the sum, seen in rows of `pitch_`, nobody has written or seen the first `unwritten_` columns yet.
   std::size_t unwritten_ = 0, pitch_ = 0;
   std::unique_ptr<detail::Postponed<T>> postponed_;
-  std::size_t terms_ = 0;                     // in memory; many are folded
-  std::unique_ptr<detail::Parts<T>> folded_;  // those before
+  std::unique_ptr<detail::Parts<T>> folded_;  // the terms before
 };
 
 }  // namespace unroll

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "adjoint.hpp"
 #include "scope.hpp"
@@ -40,45 +41,55 @@ template <class T> struct Leaf {
 };
 
 /// One recorded value: the operation that made it, its operands with their rules, and its adjoint. The tape has the
-/// memory of all of them.
+/// memory of all of them; the operands stand behind the node.
 template <class T> class Node {
  public:
   /// Stands for the index of what a tape has not recorded.
   static constexpr std::uint32_t constant = std::numeric_limits<std::uint32_t>::max();
 
-  /// The result of an operation. The memory of its operands and rules must live as long.
-  Node(const char* operation, const Shape& sizes, std::span<const std::uint32_t> indices, std::span<Rule<T>*> given)
-      : name(operation),
-        shape(sizes),
-        operands(indices),
-        rules(given),
-        adjoint(shape, Sweep::frees, /*postpones=*/false) {}
+  /// An operand, and what takes the adjoint of the result to its own: null hands that on, the rule of a constant is not
+  /// called. A rule may be that of several operands, one after the other.
+  struct Operand {
+    std::uint32_t index;
+    Rule<T>* rule;
+  };
+
+  /// The result of an operation, in memory with room for its operands behind.
+  Node(const char* operation, const Shape& sizes)
+      : name(operation), shape(sizes), adjoint(shape, Sweep::frees, /*postpones=*/false) {}
   /// What no operation made.
   Node(const Shape& sizes, std::unique_ptr<Leaf<T>, detail::Destroy> handle)
       : name("leaf"), shape(sizes), leaf(std::move(handle)), adjoint(shape, Sweep::frees, /*postpones=*/true) {}
   Node(const Node&) = delete;
   ~Node() {
-    for (Rule<T>* const rule : rules)
-      if (rule) rule->~Rule();
+    const Rule<T>* ended = nullptr;
+    for (const Operand& operand : operands())
+      if (operand.rule != std::exchange(ended, operand.rule) && operand.rule) operand.rule->~Rule();
   }
 
+  /// Adds the next operand.
+  void add(std::uint32_t index, Rule<T>* rule) {
+    new (reinterpret_cast<Operand*>(this + 1) + operands_) Operand{index, rule};
+    ++operands_;
+  }
+  std::span<const Operand> operands() const { return {reinterpret_cast<const Operand*>(this + 1), operands_}; }
   /// into += rule(g), for operand k
   void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) const {
-    if (Rule<T>* const rule = rules[rules.size() == 1 ? 0 : k])
+    if (Rule<T>* const rule = operands()[k].rule)
       rule->pull(*this, k, g, into);
     else
       into.pass(g);
   }
 
-  const char* const name;                         ///< of the operation
-  const Shape shape;                              ///< of the result
-  const std::span<const std::uint32_t> operands;  ///< their indices, `constant` for what the tape has not recorded
-  const std::span<Rule<T>*>
-      rules;  ///< of each operand, or one for all; null passes g on, that of a constant is not called
+  const char* const name;                                ///< of the operation
+  const Shape shape;                                     ///< of the result
   const std::unique_ptr<Leaf<T>, detail::Destroy> leaf;  ///< of what no operation made
   const Path* const path = Scope::here();                ///< where it was recorded, or null
   const char* label = nullptr;                           ///< what `named` calls the result
   Adjoint<T> adjoint;                                    ///< of the result, in the backward sweep
+
+ private:
+  std::size_t operands_ = 0;  // how many
 };
 
 }  // namespace unroll

@@ -62,7 +62,7 @@ template <int operand, class T, class F> constexpr auto maker() {
   if constexpr (!same<RuleOf, Pass> && !same<RuleOf, NoRule>)
     make = [](Tape<T>& tape, const void* function, Loop<T> loop) -> typename Description<T>::Made {
       const auto& rule = static_cast<const F*>(function)->template rule<operand>();
-      auto* const made = tape.template make_rule<ElementwiseRule<T, RuleOf, F::arguments>>(rule, loop);
+      auto* const made = tape.template make<ElementwiseRule<T, RuleOf, F::arguments>>(rule, loop);
       return {made, made->kept.data()};
     };
   return make;
@@ -145,16 +145,17 @@ Variable<T> primitive(const char* name, const Variable<T> (&operands)[N],
   bool any = false;
   for (std::size_t k = 0; k < N; ++k) any |= (indices[k] = tape->index_of(operands[k])) != Node<T>::constant;
   if (!any) return value;
-  auto node = tape->prepare(name, value.shape(), std::span(std::as_const(indices)), N);
+  auto node = tape->prepare(name, value.shape(), N);
   const Variable<T> y(detach(value).shared(), tape->next_slot());
   std::size_t k = 0;
   // The rule of a constant is not stored, and so what it captured is not kept.
   const auto give = [&](auto& rule) {
     using F = std::remove_reference_t<decltype(rule)>;
-    const std::size_t operand = k++;
+    const std::uint32_t index = indices[k++];
+    Rule<T>* made = nullptr;
     if constexpr (!std::is_same_v<F, Pass>)
-      if (indices[operand] != Node<T>::constant)
-        node->rules[operand] = tape->template make_rule<detail::RuleFrom<T, F, false>>(std::move(rule), y);
+      if (index != Node<T>::constant) made = tape->template make<detail::RuleFrom<T, F, false>>(std::move(rule), y);
+    node->add(index, made);
   };
   (give(rules), ...);
   return tape->record(std::move(node), y.shared());
@@ -171,8 +172,9 @@ Variable<T> primitive(const char* name, const std::vector<Variable<T>>& operands
   for (const Variable<T>& operand : operands)
     any |= (indices.emplace_back(tape->index_of(operand))) != Node<T>::constant;
   if (!any) return value;
-  auto node = tape->prepare(name, value.shape(), std::span(std::as_const(indices)), 1);
-  node->rules[0] = tape->template make_rule<detail::RuleFrom<T, F, true>>(std::move(rule), value);
+  auto node = tape->prepare(name, value.shape(), indices.size());
+  Rule<T>* const made = tape->template make<detail::RuleFrom<T, F, true>>(std::move(rule), value);
+  for (const std::uint32_t index : indices) node->add(index, made);
   return tape->record(std::move(node), detach(value).shared());
 }
 

@@ -59,7 +59,9 @@ template <class T> Variable<T> Tape<T>::watch(const Variable<T>& x) {
   if (!within_) return record_input(x, true);
   const Innermost<Tape> resumed(this);
   if (const std::uint32_t index = index_of(x); index != Node<T>::constant) {
-    watched_.push_back(record(prepare("watch", x.shape(), std::span(&index, 1), 1), detach(x).shared()));
+    auto node = prepare("watch", x.shape(), 1);
+    node->add(index, nullptr);
+    watched_.push_back(record(std::move(node), detach(x).shared()));
   } else {
     watched_.push_back(record_input(x, false));
   }
@@ -142,7 +144,7 @@ std::vector<bool> Tape<T>::dependent_on(const std::vector<std::uint32_t>& source
   std::vector<bool> depends(size());
   for (std::uint32_t source : sources) depends[source] = true;
   for (std::uint32_t k = 0; k <= last; ++k)
-    for (std::uint32_t operand : node(k).operands)
+    for (const auto [operand, rule] : node(k).operands())
       if (operand != Node<T>::constant && depends[operand]) depends[k] = true;
   return depends;
 }
@@ -179,14 +181,14 @@ template <class T> Gradients<T> Tape<T>::backward(const Variable<T>& loss) {
     if (node.leaf) {
       if (node.leaf->reported) gradients.add(node.leaf->handle, node.adjoint);
     } else if (Variable<T> g = node.adjoint.finish(); g.has_value()) {
+      const auto operands = node.operands();
       std::size_t first = 0;
-      while (node.operands[first] == Node<T>::constant) ++first;
+      while (operands[first].index == Node<T>::constant) ++first;
       // The last operand first, as parts of a whole are written from its end.
-      for (std::size_t i = node.operands.size(); i-- > first;) {
-        if (node.operands[i] == Node<T>::constant) continue;
-        // A second reference to g, so that no rule takes its memory while other operands need it.
-        const Shared<Tensor<T>> needed = i > first ? g.shared() : Shared<Tensor<T>>();
-        Adjoint<T>& into = this->node(node.operands[i]).adjoint;
+      for (std::size_t i = operands.size(); i-- > first;) {
+        if (operands[i].index == Node<T>::constant) continue;
+        Adjoint<T>& into = this->node(operands[i].index).adjoint;
+        into.keep_next(i > first);
         node.pull(i, g, into);
         Observer<T>::tell([&](auto& observer) { observer.pulled(node, i, into); });
       }
@@ -240,9 +242,9 @@ std::vector<Variable<T>> Tape<T>::adjoints_of(const std::vector<std::uint32_t>& 
     const Node<T>& node = this->node(k);
     if (!depends[k] || inputs[k] || node.leaf) continue;
     Variable<T> g = adjoints[k].value();
-    for (std::size_t i = 0; g.has_value() && i < node.operands.size(); ++i)
-      if (node.operands[i] != Node<T>::constant && depends[node.operands[i]])
-        node.pull(i, g, adjoints[node.operands[i]]);
+    for (std::size_t i = 0; g.has_value() && i < node.operands().size(); ++i)
+      if (const std::uint32_t index = node.operands()[i].index; index != Node<T>::constant && depends[index])
+        node.pull(i, g, adjoints[index]);
     if (!wanted[k]) adjoints[k].finish();  // which frees it
   }
   std::vector<Variable<T>> result;

@@ -66,19 +66,13 @@ template <class T> class Tape {
 
   /// A node that no tape holds yet.
   using NewNode = std::unique_ptr<Node<T>, detail::Destroy>;
-  /// A node that is not recorded yet, without rules. One operand at least must not be a constant.
-  template <std::size_t n>
-  NewNode prepare(const char* name, const Shape& shape, std::span<const std::uint32_t, n> operands, std::size_t rules) {
-    const std::size_t of_rules = rules * sizeof(Rule<T>*);
-    auto* const memory = static_cast<std::byte*>(
-        recording_->memory.take(sizeof(Node<T>) + of_rules + operands.size() * sizeof(std::uint32_t)));
-    auto* const places = new (memory + sizeof(Node<T>)) Rule<T>* [rules] {};
-    auto* const indices = new (memory + sizeof(Node<T>) + of_rules) std::uint32_t[operands.size()];
-    for (std::size_t k = 0; k < operands.size(); ++k) indices[k] = operands[k];
-    return NewNode(new (memory) Node<T>(name, shape, {indices, operands.size()}, {places, rules}));
+  /// A node that is not recorded yet, with room for so many operands. One of them must not be a constant.
+  NewNode prepare(const char* name, const Shape& shape, std::size_t operands) {
+    const std::size_t bytes = sizeof(Node<T>) + operands * sizeof(typename Node<T>::Operand);
+    return NewNode(new (recording_->memory.take(bytes)) Node<T>(name, shape));
   }
-  /// Makes a rule of this kind in the memory of the tape.
-  template <class Kind, class... Arguments> Kind* make_rule(Arguments&&... arguments) {
+  /// Makes a rule, or what needs no end, in the memory of the tape.
+  template <class Kind, class... Arguments> Kind* make(Arguments&&... arguments) {
     static_assert(alignof(Kind) <= detail::Arena::alignment,
                   "what a rule keeps is aligned to more than the tape's memory");
     return new (recording_->memory.take(sizeof(Kind))) Kind{std::forward<Arguments>(arguments)...};

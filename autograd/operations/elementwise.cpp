@@ -55,12 +55,14 @@ template <class T>
     any |= indices[k] != Node<T>::constant;
   }
   if (!any) return Variable<T>(std::move(y));
-  auto node =
-      tape->prepare(f.name, y->shape, std::span<const std::uint32_t>(indices.data(), operands.size()), operands.size());
+  auto node = tape->prepare(f.name, y->shape, operands.size());
   for (std::size_t k = 0; k < operands.size(); ++k) {
-    if (!f.make[k] || indices[k] == Node<T>::constant) continue;
+    if (!f.make[k] || indices[k] == Node<T>::constant) {
+      node->add(indices[k], nullptr);
+      continue;
+    }
     const auto [rule, kept] = f.make[k](*tape, f.function, loops.rules[k]);
-    node->rules[k] = rule;
+    node->add(indices[k], rule);
     keep_operands(f.kept, k, operands, Variable<T>(y, tape->next_slot()), kept);
   }
   return tape->record(std::move(node), std::move(y));

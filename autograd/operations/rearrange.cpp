@@ -94,9 +94,9 @@ Variable<T> detail::part_of(const Variable<T>& x, const Shape& shape, std::size_
   Adjoint<T>& whole = tape->node(index).adjoint;
   // The adjoint of what was adopted with gaps between its rows has none.
   if (!whole.joined() && !from.gapless()) return part_of(contiguous(x), shape, element(offset), elements);
-  auto node = tape->prepare("part", shape, std::span(&index, 1), 1);
-  node->rules[0] = tape->template make_rule<PartRule<T>>(x.shape(), element(offset), elements);
-  node->adjoint.join(whole, offset, layout);
+  auto node = tape->prepare("part", shape, 1);
+  node->add(index, tape->template make<PartRule<T>>(x.shape(), element(offset), elements));
+  node->adjoint.join(*tape->template make<typename Adjoint<T>::Place>(whole.place_of(offset, layout)));
   return tape->record(std::move(node), std::move(part));
 }
 

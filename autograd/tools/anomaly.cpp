@@ -28,7 +28,7 @@ template <class T> void AnomalyMode<T>::recorded(const Node<T>& node, const Vari
   if (found.empty()) return;
   Tape<T>& tape = *Tape<T>::innermost();
   std::string operands;
-  for (const std::uint32_t k : node.operands)
+  for (const auto [k, rule] : node.operands())
     operands +=
         (operands.empty() ? "" : ", ") + (k == Node<T>::constant ? "a constant" : detail::text_of(tape.node(k).shape));
   const std::string name = node.name;

@@ -32,7 +32,7 @@ template <class T> std::string drawn(const Node<T>& node) {
   if (is_parameter(node))
     text << std::quoted(node.leaf->handle.tensor().parameter->name)
          << ", shape=box, style=filled, fillcolor=\"#dbe9f6\", color=\"#3b6ea5\"";
-  else if (node.operands.empty())
+  else if (node.operands().empty())
     text << std::quoted(node.label ? node.label : "input")
          << ", shape=box, style=filled, fillcolor=\"#dff0d8\", color=\"#5b9a4a\"";
   else if (is_fork(node))
@@ -60,9 +60,9 @@ const Path* step_of(const Path* path) {
 // Whether b goes on with a state that a has from another step: c = f ⊙ c + ...
 template <class T> bool continues_state(const Tape<T>& tape, std::uint32_t a, std::uint32_t b) {
   const Node<T>&from = tape.node(a), &to = tape.node(b);
-  return to.label && std::ranges::any_of(from.operands, [&](std::uint32_t operand) {
-           if (operand == Node<T>::constant) return false;
-           const Node<T>& state = tape.node(operand);
+  return to.label && std::ranges::any_of(from.operands(), [&](const auto& one) {
+           if (one.index == Node<T>::constant) return false;
+           const Node<T>& state = tape.node(one.index);
            return state.label && std::string(state.label) == to.label && step_of(state.path) != step_of(from.path);
          });
 }
@@ -142,7 +142,7 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
     bool begins = true;
-    for (const std::uint32_t operand : node.operands) {
+    for (const auto [operand, rule] : node.operands()) {
       if (operand == Node<T>::constant) continue;
       if (is_parameter(tape.node(operand))) {
         draw_use(out, ends, forks, operand, k);

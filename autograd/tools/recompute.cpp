@@ -122,14 +122,13 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
         if (tape->index_of(leaf->handle) != Node<T>::constant) operands.push_back(leaf->handle);
   }
   require(!outputs.empty(), "checkpoint", "the function gave nothing; there must be at least one Variable");
-  std::vector<std::uint32_t> indices;
-  for (const Variable<T>& operand : operands) indices.push_back(tape->index_of(operand));
   if (operands.empty()) return outputs;
   std::vector<Shape> shapes;
   for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
   const Variable<T> together = detach(flattened(outputs));
-  auto node = tape->prepare("checkpoint", together.shape(), std::span(std::as_const(indices)), 1);
-  node->rules[0] = tape->template make_rule<Recomputation<T>>(f, std::move(shapes), inputs, operands, random, state);
+  auto node = tape->prepare("checkpoint", together.shape(), operands.size());
+  Rule<T>* const rule = tape->template make<Recomputation<T>>(f, std::move(shapes), inputs, operands, random, state);
+  for (const Variable<T>& operand : operands) node->add(tape->index_of(operand), rule);
   const Variable<T> all = tape->record(std::move(node), together.shared());
   std::int64_t begin = 0;
   for (Variable<T>& output : outputs) {
