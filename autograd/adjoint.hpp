@@ -90,9 +90,9 @@ template <class T> class Adjoint {
   bool postpones() const { return postpones_; }
   /// Where an adjoint that is a part of another one stands in the memory of that.
   struct Place {
-    Adjoint* whole;
-    std::size_t offset;
-    detail::Layout layout;
+    Adjoint* whole;         ///< which is no part
+    std::size_t offset;     ///< of its first element
+    detail::Layout layout;  ///< of its elements
   };
   /// That of a part of this adjoint, which may be a part itself.
   Place place_of(std::size_t offset, const detail::Layout& layout) {

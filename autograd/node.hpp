@@ -50,8 +50,8 @@ template <class T> class Node {
   /// An operand, and what takes the adjoint of the result to its own: null hands that on, the rule of a constant is not
   /// called. A rule may be that of several operands, one after the other.
   struct Operand {
-    std::uint32_t index;
-    Rule<T>* rule;
+    std::uint32_t index;  ///< `constant` for what the tape has not recorded
+    Rule<T>* rule;        ///< in the memory of the tape
   };
 
   /// The result of an operation, in memory with room for its operands behind.
@@ -72,6 +72,7 @@ template <class T> class Node {
     new (reinterpret_cast<Operand*>(this + 1) + operands_) Operand{index, rule};
     ++operands_;
   }
+  /// Those that were added.
   std::span<const Operand> operands() const { return {reinterpret_cast<const Operand*>(this + 1), operands_}; }
   /// into += rule(g), for operand k
   void pull(std::size_t k, Variable<T>& g, Adjoint<T>& into) const {
