@@ -176,7 +176,12 @@ ColouredMatrix picture_of(const Pair& pair, const Translator::Translation& trans
     return result;
   };
   require(!pair.target.empty(), "--picture", "the translation is empty; there is nothing to draw");
-  ColouredMatrix picture{"Attention", "input", "output", labels(pair.target), labels(pair.source), {}, false};
+  ColouredMatrix picture{"Attention: " + pair.source + " → " + pair.target,
+                         "input",
+                         "output",
+                         labels(pair.target),
+                         labels(pair.source),
+                         {}};
   picture.values = slice(translation.attention, 0, 0, std::int64_t(picture.rows.size())).value();
   return picture;
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <unroll/autograd/tools/about.hpp>
@@ -33,7 +34,7 @@ std::optional<std::uint64_t> whole(const std::string& text) {
 /// Accepts a text if `holds` does of it.
 template <class Holds>
 Accepted accepted(const std::string& description, const std::string& demand, const Holds& holds) {
-  return {[=](const std::string& text) { return holds(text) ? std::string() : "'" + text + "'; it must be " + demand; },
+  return {[=](std::string& text) { return holds(text) ? std::string() : "'" + text + "'; it must be " + demand; },
           description};
 }
 
@@ -52,6 +53,33 @@ void refuse_same_files(const CLI::App& app) {
       require(name == other || !same || !written.contains(name) || goes_on, name, app.get_option(name)->results()[0],
               " is a file of ", other, ", too; it must be another one");
     }
+}
+
+// How many letters must be changed, put in or taken out to make one word of another: Levenshtein (1966).
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// Throws an Error for the first of some words that are no options.
+void refuse_unknown(const CLI::App& app, const std::vector<std::string>& words) {
+  const std::string &word = words.at(0), name = word.substr(0, word.find('='));
+  require(name.starts_with("-"), name, "it is no option; those begin with --");
+  std::string nearest;
+  for (const CLI::Option* option : app.get_options())
+    if (const std::string& other = option->get_name();
+        nearest.empty() || distance(name, other) < distance(name, nearest))
+      nearest = other;
+  fail(name, "there is no such option; did you mean ", nearest, "? --help lists all");
 }
 
 std::atomic<bool> interrupted = false;
@@ -87,8 +115,15 @@ Accepted between(double least, double most) {
 }
 
 Accepted one_of(const std::vector<std::string>& words) {
-  const CLI::Validator member = CLI::IsMember(words);
-  return {[=](std::string text) { return member(text); }, member.get_description()};
+  std::string list;
+  for (std::size_t k = 0; k < words.size(); ++k)
+    list += (k == 0 ? "" : k + 1 < words.size() ? ", " : " or ") + words[k];
+  return {[=](std::string& text) {
+            for (const std::string& word : words)
+              if (CLI::detail::to_lower(word) == CLI::detail::to_lower(text)) return text = word, std::string();
+            return "'" + text + "'; it must be " + list;
+          },
+          list};
 }
 
 CommandLine::CommandLine(const std::string& program, const std::string& description)
@@ -98,13 +133,22 @@ CommandLine::~CommandLine() = default;
 
 template <class T>
 void CommandLine::add(const std::string& name, T& value, const std::string& what, const Accepted& accepted) {
-  CLI::Option* const option = app_->add_option(name, value, what);
+  CLI::Option* option;
+  if constexpr (std::is_same_v<T, bool>)
+    option = app_->add_flag(name, value, what);
+  else
+    option = app_->add_option(name, value, what);
   if (!group_.empty()) option->group(group_);
-  if constexpr (std::is_floating_point_v<T>) option->default_function([&value] { return text_of(value); });
+  if constexpr (std::is_same_v<T, bool>)
+    option->default_function([&value] { return value ? "true" : "false"; });
+  else if constexpr (std::is_floating_point_v<T>)
+    option->default_function([&value] { return text_of(value); });
   option->capture_default_str();
+  if (std::is_same_v<T, bool>) option->default_str("");  // a flag says enough in --help
   if (!accepted.wrong) return;
-  option->check(CLI::Validator(accepted.wrong, accepted.description));
-  if (std::is_arithmetic_v<T> && !accepted.wrong(option->get_default_str()).empty()) option->default_str("");
+  option->transform(CLI::Validator(accepted.wrong, accepted.description));
+  std::string value_now = option->get_default_str();
+  if (std::is_arithmetic_v<T> && !accepted.wrong(value_now).empty()) option->default_str("");
 }
 
 template void CommandLine::add(const std::string&, bool&, const std::string&, const Accepted&);
@@ -113,6 +157,7 @@ template void CommandLine::add(const std::string&, std::size_t&, const std::stri
 template void CommandLine::add(const std::string&, std::string&, const std::string&, const Accepted&);
 template void CommandLine::add(const std::string&, std::vector<std::string>&, const std::string&, const Accepted&);
 template void CommandLine::add(const std::string&, std::vector<std::size_t>&, const std::string&, const Accepted&);
+template void CommandLine::add(const std::string&, std::vector<double>&, const std::string&, const Accepted&);
 
 void CommandLine::add_file(const std::string& name, std::string& path, const std::string& what) {
   add(name, path, what);
@@ -142,9 +187,16 @@ nn::Metadata CommandLine::values(const std::string& group) const {
 }
 
 void CommandLine::parse(std::vector<std::string> texts) {
-  app_->set_version_flag("--about", about, "Print what the program was made of and runs on");
+  app_->set_version_flag(
+      "--version", [] { return about().substr(0, about().find(',')) + '\n'; }, "Print the version");
+  app_->add_flag_callback(
+      "--about", [] { throw CLI::CallForVersion(about(), 0); }, "Print what the program was made of and runs on");
   std::ranges::reverse(texts);  // as CLI11 takes them
-  app_->parse(std::move(texts));
+  try {
+    app_->parse(std::move(texts));
+  } catch (const CLI::ExtrasError&) {
+    refuse_unknown(*app_, app_->remaining());
+  }
   refuse_same_files(*app_);
 }
 

@@ -14,9 +14,10 @@ class App;
 
 namespace unroll::examples {
 
-/// What the values of an option must be: what is wrong with a text, nothing if it is accepted, and how --help says it.
+/// What the values of an option must be: what is wrong with a text, nothing if it is accepted, which may then be put
+/// into its usual form; and how --help says it.
 struct Accepted {
-  std::function<std::string(const std::string&)> wrong = {};
+  std::function<std::string(std::string&)> wrong = {};
   std::string description = {};
 };
 
@@ -24,7 +25,7 @@ struct Accepted {
 extern const Accepted positive, natural, seed_number;
 /// The numbers from one to another.
 Accepted between(double least, double most);
-/// Some words.
+/// Some words, in capitals or not.
 Accepted one_of(const std::vector<std::string>& words);
 
 /// The options of a program, and the frame that it runs in. One file includes CLI11, which takes long to compile.
@@ -36,7 +37,8 @@ class CommandLine {
 
   /// The group of the options that follow, in --help and for values().
   void group(const std::string& name) { group_ = name; }
-  /// Adds an option, whose default is the value that there is; --help shows it if it is accepted.
+  /// Adds an option, whose default is the value that there is; --help shows it if it is accepted. That of a bool is a
+  /// flag, which needs no value.
   template <class T>
   void add(const std::string& name, T& value, const std::string& what, const Accepted& accepted = {});
   /// Adds an option for a file.

@@ -68,7 +68,8 @@ void Confusion::draw(const std::string& path) const {
   Array<double> shares = counts_;
   for (std::size_t i = 0; i < classes_.size(); ++i)
     for (std::size_t j = 0; j < classes_.size(); ++j) shares(i, j) *= 100 / std::max(scores(i).count, 1.0);
-  examples::draw(path, {"What each class was taken for, in per cent", "taken for", "is", classes_, classes_, shares});
+  examples::draw(path, {"Predictions of each true class: counts, coloured by their share", "predicted", "true",
+                        classes_, classes_, shares, counts_});
 }
 
 }  // namespace unroll::examples

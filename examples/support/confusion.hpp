@@ -21,7 +21,7 @@ class Confusion {
   std::pair<std::string, double> most_frequent() const;
   /// Prints how often each class occurs, its precision, recall and F1 in per cent. `what` is what is counted.
   void print(std::ostream& out, const std::string& what) const;
-  /// Draws for each class, in per cent, what it was taken for.
+  /// Draws how often each class was predicted for each true class.
   void draw(const std::string& path) const;
 
  private:

@@ -94,7 +94,7 @@ nn::Metadata description_of(const CommandLine& line, const LanguageModelOptions&
 
 bool train(const CommandLine& line, const TrainingOptions& t, const LanguageModelOptions& o, LanguageModel& model,
            const nn::Metadata& description, Random& random, const std::vector<std::int64_t>& text,
-           const std::vector<std::int64_t>& held_out) {
+           const std::vector<std::int64_t>& held_out, std::ostream& out) {
   const nn::Windows windows(text, {.columns = t.batch, .steps = o.steps});
   Carried carried(model, windows.columns(), t.shares);
   std::unique_ptr<nn::Optimizer<float>> optimizer;
@@ -107,7 +107,8 @@ bool train(const CommandLine& line, const TrainingOptions& t, const LanguageMode
       {.description = description,
        .data = Fingerprint(text, held_out).text(),
        .unit = o.unit + "s",
-       .columns = held_out.empty() ? std::vector<std::string>() : std::vector<std::string>{"held-out loss"}});
+       .columns = held_out.empty() ? std::vector<std::string>() : std::vector<std::string>{"held-out loss"},
+       .out = out});
   for (std::size_t share = 0; share < carried.states.size(); ++share)
     for (std::size_t k = 0; k < carried.states[share].size(); ++k)
       training.checkpoint.add("state." + std::to_string(share) + "." + std::to_string(k), carried.states[share][k]);

@@ -52,7 +52,7 @@ nn::Metadata description_of(const CommandLine& line, const LanguageModelOptions&
 /// was pressed. The loss of `held_out` is measured after each epoch, if there is any.
 bool train(const CommandLine& line, const TrainingOptions& training, const LanguageModelOptions& options,
            LanguageModel& model, const nn::Metadata& description, Random& random, const std::vector<std::int64_t>& text,
-           const std::vector<std::int64_t>& held_out);
+           const std::vector<std::int64_t>& held_out, std::ostream& out = std::cout);
 
 /// Nats per piece of a text.
 double evaluate(const LanguageModel& model, const TrainingOptions& training, const LanguageModelOptions& options,

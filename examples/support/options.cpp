@@ -17,13 +17,15 @@ void add_training_options(CommandLine& line, TrainingOptions& o) {
   line.add_file(
       "--load", o.load,
       "weights to begin with, saved here or, under the same names, by PyTorch; they are trained if --epochs is given");
-  line.add_file("--log", o.log, "where to put a table of all epochs, as CSV");
+  line.add_file("--log", o.log, "where to put a table of all epochs, as CSV, or as JSON lines if it ends in .jsonl");
+  line.add("--log-batches", o.log_batches, "with a line for each batch, too");
   line.add_file("--plot", o.plot, "where to draw the learning curves, as png, svg or pdf");
   line.add_file("--checkpoint", o.checkpoint, "where to put, after each epoch, all that it takes to go on");
   line.add("--every", o.every, "also write the checkpoint every so many batches", positive);
-  line.need("--every", "--checkpoint");
   line.add_file("--resume", o.resume,
-                "a checkpoint to go on from, with its options and the same data; --epochs may be given anew");
+                "a checkpoint to go on from, and in, unless another --checkpoint is given; its options hold, but for "
+                "--epochs, and the data must be the same");
+  line.add("--quiet", o.quiet, "without a word on the training");
   line.exclude("--resume", "--load");
 }
 
@@ -64,6 +66,7 @@ nn::Metadata read_options(CommandLine& line, const TrainingOptions& o, std::stri
   nn::Metadata file = nn::read_safetensors(path).metadata;
   require(file.contains("trained by") == resumed, path,
           resumed ? "it is no checkpoint of a training" : "it is a checkpoint; --resume goes on from it");
+  if (resumed && !line.given("--checkpoint")) line.set_default("--checkpoint", path);
   if (program.empty()) program = line.program();
   for (const auto& [key, wanted] : {std::pair("trained by", line.program()), std::pair("program", program)}) {
     const auto found = file.find(key);

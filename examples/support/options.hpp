@@ -19,6 +19,7 @@ struct TrainingOptions {
   double learning_rate = 2e-3, clip = 5;
   std::uint64_t seed = 1;
   std::string save = {}, load = {}, log = {}, plot = {}, checkpoint = {}, resume = {};
+  bool log_batches = false, quiet = false;
 };
 
 /// Adds these options.

@@ -27,17 +27,25 @@ std::string quoted(const std::string& text) {
   return result + "'";
 }
 
+// Of the same contrast with white and with black.
+const char* const ink = "#7a7a7a";
+
+// A title or the name of an axis.
+std::string label(const char* what, const std::string& text) {
+  return formatted("set %s ", what) + quoted(text) + " noenhanced textcolor '" + ink + "'\n";
+}
+
 // What gnuplot has to say first, for a picture of this size in pixels.
 std::string begin(const std::string& path, int width, int height) {
   const std::string kind = ending(path);
   const auto size = [&](double unit) { return formatted("%g,%g", width * unit, height * unit); };
   std::ostringstream script;
-  if (kind == ".svg")
-    script << "set terminal svg size " << size(1) << " dynamic font 'Helvetica,13' background 'white'\n";
-  if (kind == ".png") script << "set terminal pngcairo size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
+  if (kind == ".svg") script << "set terminal svg size " << size(1) << " dynamic font 'Helvetica,13'\n";
+  if (kind == ".png")
+    script << "set terminal pngcairo transparent size " << size(2) << " font 'DejaVu Sans,20' linewidth 2\n";
   if (kind == ".pdf") script << "set terminal pdfcairo size " << size(1 / 96.0) << " font 'DejaVu Sans,10'\n";
   script << "set termoption noenhanced\nset encoding utf8\n"
-         << "set border 3 linecolor '#666666'\nset tics nomirror textcolor '#333333'\nunset key\n";
+         << "set border 3 linecolor '" << ink << "'\nset tics nomirror textcolor '" << ink << "'\nunset key\n";
   return script.str();
 }
 
@@ -46,7 +54,9 @@ void draw(const std::string& path, const std::string& script) {
 }
 
 // The colours of Okabe and Ito (2008), which nobody takes for each other.
-const char* const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
+const char* const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999"};
+// Dots, squares, triangles, diamonds, pentagons, all of them filled.
+constexpr int marks[] = {7, 5, 9, 11, 13, 15};
 
 // The numbers of some curves that are finite.
 std::vector<double> finite(const std::vector<Curve>& curves, std::vector<double> Curve::*numbers) {
@@ -56,12 +66,14 @@ std::vector<double> finite(const std::vector<Curve>& curves, std::vector<double>
   return result;
 }
 
-// gnuplot chooses the range of an axis, unless there is but one number.
+// gnuplot chooses the range of an axis, unless there is but one number; but shares do not go beyond all.
 std::string range_of(const char* axis, const std::vector<double>& numbers, bool logarithmic) {
   const auto [least, most] = std::ranges::minmax(numbers);
-  const std::string range = least < most  ? "*:*"
-                            : logarithmic ? formatted("%g:%g", least / 2, least * 2)
-                                          : formatted("%g:%g", least - 0.5, least + 0.5);
+  const bool share = !logarithmic && *axis == 'y' && ((0.6 < most && most <= 1) || (60 < most && most <= 100));
+  const std::string range = share          ? formatted("*:%g", most <= 1 ? 1. : 100.)
+                            : least < most ? "*:*"
+                            : logarithmic  ? formatted("%g:%g", least / 2, least * 2)
+                                           : formatted("%g:%g", least - 0.5, least + 0.5);
   const bool whole = most - least < 8 && !logarithmic && *axis == 'x';
   return formatted("set %srange [%s]\nset %stics %s\n", axis, range.c_str(), axis, whole ? "1" : "autofreq");
 }
@@ -78,6 +90,24 @@ std::string tic(const std::string& label) {
 
 }  // namespace
 
+Spread::Spread(std::vector<double> numbers) {
+  std::ranges::sort(numbers);
+  const std::size_t n = numbers.size();
+  least = numbers.at(0);
+  most = numbers[n - 1];
+  median = (numbers[(n - 1) / 2] + numbers[n / 2]) / 2;
+}
+
+Curve band_of(const std::string& name, const std::vector<Curve>& runs) {
+  Curve result{name, {}, {}};
+  for (std::size_t k = 0; k < runs.at(0).x.size(); ++k) {
+    std::vector<double> values;
+    for (const Curve& run : runs) values.push_back(run.y.at(k));
+    result.add(runs[0].x[k], Spread(values));
+  }
+  return result;
+}
+
 void require_picture(const std::string& path) {
   const std::string kind = ending(path);
   require(kind == ".png" || kind == ".svg" || kind == ".pdf", path, "a picture's name ends in .png, .svg or .pdf");
@@ -93,10 +123,10 @@ void draw(const std::string& path, std::vector<Panel> panels) {
   std::ostringstream script;
   script << begin(path, panels.size() > 1 ? 440 * int(panels.size()) : 640, 440)
          // Powers of ten need enhanced text; names must not be taken for it.
-         << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#dddddd'\n"
+         << "set termoption enhanced\nset grid ytics linetype 1 linewidth 0.5 linecolor '#c0808080'\n"
          << "set datafile missing 'nan'\nset autoscale xfix\nset key below Left reverse samplen 2 height 1 noenhanced "
-            "textcolor "
-            "'#333333'\n"
+            "textcolor '"
+         << ink << "'\n"
          << "set multiplot layout 1," << panels.size() << '\n';
   std::size_t block = 0;
   for (const Panel& panel : panels) {
@@ -104,19 +134,27 @@ void draw(const std::string& path, std::vector<Panel> panels) {
     for (std::size_t k = 0; k < panel.curves.size(); ++k, ++block) {
       const Curve& curve = panel.curves[k];
       script << "$d" << block << " << END\n";
-      for (std::size_t i = 0; i < curve.x.size(); ++i)
-        script << curve.x[i] << ' ' << (std::isfinite(curve.y[i]) ? curve.y[i] : std::nan("")) << '\n';
+      const bool banded = !curve.low.empty();
+      for (std::size_t i = 0; i < curve.x.size(); ++i) {
+        script << curve.x[i];
+        for (const auto* numbers : {&curve.y, banded ? &curve.low : nullptr, banded ? &curve.high : nullptr})
+          if (numbers) script << ' ' << (std::isfinite((*numbers)[i]) ? (*numbers)[i] : std::nan(""));
+        script << '\n';
+      }
       script << "END\n";
-      plots << (k ? ", " : "plot ") << "$d" << block << " using 1:2 title " << quoted(curve.name);
+      plots << (k ? ", " : "plot ");
+      if (banded)
+        plots << "$d" << block << " using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder linecolor '"
+              << colours[k % std::size(colours)] << "' notitle, ";
+      plots << "$d" << block << " using 1:2 title " << quoted(curve.name);
       if (curve.reference)
         plots << " with lines linecolor '#888888' linewidth 1 dashtype 2";
       else
-        plots << (curve.x.size() > 60 ? " with lines" : " with linespoints pointtype 7 pointsize 0.5")
-              << " linewidth 2 linecolor '" << colours[k % std::size(colours)] << "' dashtype "
-              << k / std::size(colours) + 1;
+        plots << " with linespoints pointtype " << marks[k % std::size(marks)] << " pointsize 0.7 pointinterval "
+              << curve.x.size() / 12 + 1 << " linewidth 2 linecolor '" << colours[k % std::size(colours)]
+              << "' dashtype " << k / std::size(colours) + 1;
     }
-    script << "set title " << quoted(panel.title) << " noenhanced\nset xlabel " << quoted(panel.x)
-           << " noenhanced\nset ylabel " << quoted(panel.y) << " noenhanced\n"
+    script << label("title", panel.title) << label("xlabel", panel.x) << label("ylabel", panel.y)
            << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
                                  : "unset logscale y\nset format y '%g'\nset mytics default\n")
            << range_of("x", finite(panel.curves, &Curve::x), false)
@@ -141,19 +179,20 @@ void draw(const std::string& path, const ColouredMatrix& matrix) {
   script << begin(path, cell * static_cast<int>(columns) + 250, cell * static_cast<int>(rows) + (upright ? 120 : 220))
          << "$d << END\n";
   for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j) script << j << ' ' << i << ' ' << matrix.values(i, j) << '\n';
-  script << "END\nset title " << quoted(matrix.title) << "\nset xlabel " << quoted(matrix.x) << "\nset ylabel "
-         << quoted(matrix.y)
-         << "\nset palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
+    for (std::size_t j = 0; j < columns; ++j) {
+      script << j << ' ' << i << ' ' << matrix.values(i, j);
+      if (matrix.numbers.size() > 0) script << ' ' << matrix.numbers(i, j);
+      script << '\n';
+    }
+  script << "END\n"
+         << label("title", matrix.title) << label("xlabel", matrix.x) << label("ylabel", matrix.y)
+         << "set palette defined (0 'white', 0.3 '#a6cbe3', 1 '#08306b')\nset cbrange [0:" << (most > 0 ? most : 1)
          << "]\nset cbtics scale 0\nset colorbox noborder\nset size ratio -1\nset xrange [-0.5:"
          << double(columns) - 0.5 << "]\nset yrange [" << double(rows) - 0.5 << ":-0.5]\nset xtics "
          << (upright ? "" : "rotate by 90 right ") << tics(matrix.columns) << "\nset ytics " << tics(matrix.rows)
          << "\nplot $d using 1:2:3 with image pixels";
-  // What rounds to nothing is left out.
-  const char* const format = most > 2 ? "%.0f" : "%.2f";
-  const double least = most > 2 ? 0.5 : 0.005;
-  if (matrix.numbers && cell >= 24)
-    script << ", $d using 1:2:($3 < " << least << " ? '' : sprintf('" << format << "', $3)):($3 > " << most / 2
+  if (matrix.numbers.size() > 0 && cell >= 24)
+    script << ", $d using 1:2:($4 == 0 ? '' : sprintf('%g', $4)):($3 > " << most / 2
            << " ? 0xffffff : 0x333333) with labels textcolor rgb variable font ',9'";
   script << '\n';
   draw(path, script.str());

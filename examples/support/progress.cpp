@@ -1,5 +1,6 @@
 #include "progress.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -17,10 +18,15 @@ std::string clock_time(double minutes) {
   return formatted("%lld:%02lld", seconds / 60, seconds % 60);
 }
 
+std::size_t width_of_terminal() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 }  // namespace
 
 Progress::Progress(std::ostream& lines, std::string unit)
-    : lines_(lines), unit_(std::move(unit)), terminal_(isatty(STDERR_FILENO) == 1) {}
+    : lines_(lines), unit_(std::move(unit)), terminal_(lines && isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() { clear(); }
 
@@ -31,10 +37,12 @@ void Progress::advance(double units, double share, const std::string& what) {
   // More often than ten times a second nobody could read it.
   if (!terminal_ || now - shown_ < std::chrono::milliseconds(100)) return;
   shown_ = now;
-  // A line that is too long is cut at the edge: a second one would stay.
-  std::cerr << "\r\033[K\033[?7l" << what << "  " << speed();
-  if (share > 0) std::cerr << "  " << clock_time(minutes() * (1 / share - 1)) << " left";
-  std::cerr << "\033[?7h" << std::flush;
+  // A line that is too long for the terminal would stay when the next one comes: what can be missed most is left out.
+  const std::string left = share > 0 ? clock_time(minutes() * (1 / share - 1)) + " left" : "";
+  std::string line = what + "  " + speed() + "  " + left;
+  if (line.size() >= width_of_terminal()) line = what + "  " + left;
+  if (line.size() >= width_of_terminal()) line = left;
+  std::cerr << "\r\033[K\033[?7l" << line << "\033[?7h" << std::flush;
 }
 
 void Progress::print(const std::string& what) {

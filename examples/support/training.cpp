@@ -1,6 +1,7 @@
 #include "training.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <unroll/nn/files/atomic_file.hpp>
 
 #include "text.hpp"
@@ -14,7 +15,11 @@ Training::Training(const CommandLine& line, const TrainingOptions& options, cons
       optimizer_(optimizer),
       random_(random),
       setup_(std::move(setup)),
-      progress_(setup_.out, setup_.unit) {
+      out_(options.quiet ? silence_ : setup_.out),
+      progress_(out_, setup_.unit) {
+  require(!options_.every || !options_.checkpoint.empty(), "--every", options_.every,
+          " without --checkpoint; give that, too");
+  require(!options_.log_batches || !options_.log.empty(), "--log-batches", "without --log; give that, too");
   for (const std::string& path : {options_.save, options_.log, options_.checkpoint})
     if (!path.empty()) require_writable(path);
   if (!options_.plot.empty()) require_picture(options_.plot);
@@ -53,17 +58,18 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
   if (resumed) {
     checkpoint.load(options_.resume);
     const bool fit = std::ranges::is_sorted(ends_) && (ends_.empty() ? 0 : ends_.back()) == order_.size() &&
-                     (position_ == 0 || position_ < ends_.size()) && log_.size() == epoch_ * width();
+                     (position_ == 0 || position_ < ends_.size()) && log_.size() % width() == 0;
     require(fit, options_.resume, "its batches and its log do not fit together");
+    seconds_.resize(log_.size() / width(), std::nan(""));
   }
   std::size_t parameters = 0;
   for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
-  setup_.out << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
+  out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
   const auto ended = [&] { return epoch_ >= options_.epochs || stopped_; };
   if (resumed) {
     write_log();
-    setup_.out << (ended() ? formatted("the training has ended after %zu epochs", epoch_) : "going on in " + place())
-               << std::endl;
+    out_ << (ended() ? formatted("the training has ended after %zu epochs", epoch_) : "going on in " + place())
+         << std::endl;
   }
   const double begun = done();
   const Interrupt interrupt;
@@ -76,6 +82,8 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
       ++position_;
       loss_ += loss.sum;
       count_ += loss.count;
+      if (options_.log_batches)
+        log(false, double(epoch_) + double(position_) / double(ends_.size()), loss.sum / loss.count, {});
       const std::string mean = formatted("  loss %.4f", loss_ / count_);
       line = formatted("epoch %zu/%zu", epoch_ + 1, options_.epochs) + mean;
       progress_.advance(loss.count, (done() - begun) / (1 - begun), place() + mean);
@@ -83,7 +91,8 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
     }
     if (position_ < ends_.size()) break;
     const std::vector<double> measures = measure();
-    for (std::size_t k = 0; k < measures.size(); ++k)
+    // Of very many models the log has all, and a line on the terminal the mean.
+    for (std::size_t k = 0; k < measures.size() && measures.size() <= 4; ++k)
       line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);
@@ -94,9 +103,9 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
   if (!interrupt.pressed()) return true;
   if (!ended()) write_checkpoint();
   progress_.clear();
-  setup_.out << (ended() ? "interrupted at the end" : "interrupted in " + place());
-  if (!ended() && !options_.checkpoint.empty()) setup_.out << "; go on with --resume " << options_.checkpoint;
-  setup_.out << std::endl;
+  out_ << (ended() ? "interrupted at the end" : "interrupted in " + place());
+  if (!ended() && !options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;
+  out_ << std::endl;
   return false;
 }
 
@@ -127,27 +136,47 @@ auto Training::batch() const -> Batch {
 void Training::end_epoch(const std::vector<double>& measures) {
   ++epoch_;
   position_ = 0;
-  log_.insert(log_.end(), {double(epoch_), loss_ / count_});
+  log(true, double(epoch_), loss_ / count_, measures);
+}
+
+void Training::log(bool whole_epoch, double epoch, double loss, std::vector<double> measures) {
+  measures.resize(setup_.columns.size(), std::nan(""));
+  log_.insert(log_.end(), {double(whole_epoch), epoch, loss, optimizer_.learning_rate});
   log_.insert(log_.end(), measures.begin(), measures.end());
+  seconds_.push_back(60 * progress_.minutes());
 }
 
 Curve Training::curve(std::size_t column, double each) const {
   Curve result{column ? setup_.columns[column - 1] : "training", {}, {}};
-  for (std::size_t row = 0; row < log_.size(); row += width()) result.add(each * log_[row], log_[row + 1 + column]);
+  for (auto row = log_.begin(); row != log_.end(); row += std::ptrdiff_t(width()))
+    if (row[0] == 1) result.add(each * row[1], row[std::ptrdiff_t(column ? column + 3 : 2)]);
   return result;
 }
 
+// A row is a line of CSV or a JSON object; what is not known is left out.
 void Training::write_log() const {
   if (!options_.log.empty())
     nn::write_atomically(options_.log, [&](std::ostream& out) {
-      out << "epoch,loss";
-      for (const std::string& column : setup_.columns) out << ",\"" << column << '"';
-      for (std::size_t k = 0; k < log_.size(); ++k) out << (k % width() ? ',' : '\n') << log_[k];
-      out << '\n';
+      const bool json = options_.log.ends_with(".jsonl");
+      std::vector<std::string> names{"epoch", "loss", "learning rate", "seconds"};
+      names.insert(names.end(), setup_.columns.begin(), setup_.columns.end());
+      for (std::size_t k = 0; k < names.size() && !json; ++k) out << (k ? "," : "") << '"' << names[k] << '"';
+      out << (json ? "" : "\n");
+      for (std::size_t row = 0; row < seconds_.size(); ++row) {
+        std::vector<double> values(&log_[row * width() + 1], &log_[row * width()] + width());
+        values.insert(values.begin() + 3, seconds_[row]);
+        for (std::size_t k = 0; k < names.size(); ++k) {
+          if (!json) out << (k ? "," : "");
+          if (std::isnan(values[k])) continue;
+          if (json) out << (k ? ", \"" : "{\"") << names[k] << "\": ";
+          out << values[k];
+        }
+        out << (json ? "}\n" : "\n");
+      }
     });
   if (options_.plot.empty() || log_.empty()) return;
   // Losses share a panel; what else is measured has another.
-  Panel losses{"Learning curves", "epoch", "loss", {}}, others{"Held out", "epoch", "", {}};
+  Panel losses{"Learning curves", "epoch", "loss", {}}, others{"At the end of each epoch", "epoch", "", {}};
   for (std::size_t column = 0; column <= setup_.columns.size(); ++column) {
     const Curve one = curve(column);
     (column == 0 || one.name.find("loss") != one.name.npos ? losses : others).curves.push_back(one);

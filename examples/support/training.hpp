@@ -118,13 +118,14 @@ class Training {
 
  private:
   bool run(const std::function<std::vector<Batch>()>& batches, const Step& step, const Measure& measure);
-  std::size_t width() const { return 2 + setup_.columns.size(); }  // of the log
+  std::size_t width() const { return 4 + setup_.columns.size(); }  // of the log
   // The share of the steps of all epochs that has been made.
   double done() const;
   std::string place() const;
   void begin_epoch(const std::vector<Batch>& batches);
   Batch batch() const;
   void end_epoch(const std::vector<double>& measures);
+  void log(bool whole_epoch, double epoch, double loss, std::vector<double> measures);
   void write_log() const;
   void write_checkpoint() const;
 
@@ -133,10 +134,12 @@ class Training {
   nn::Optimizer<float>& optimizer_;
   Random& random_;
   const TrainingSetup setup_;
+  std::ostream silence_{nullptr}, &out_;
   Progress progress_;
+  std::vector<double> seconds_;  // of the rows of the log that this process has made, NaN for those before
 
   // What a checkpoint has: the batches of this epoch one after the other, how many of them are done, what they lost,
-  // and the rows of the log.
+  // and the rows of the log: whether it is one of a whole epoch, the epoch, the loss, the learning rate, and measures.
   std::size_t epoch_ = 0, position_ = 0, stopped_ = 0;
   std::vector<std::size_t> order_, ends_;
   double loss_ = 0, count_ = 0;
