@@ -15,9 +15,9 @@ using namespace unroll;
 using namespace unroll::examples;
 
 struct Options {
-  TrainingOptions training{.epochs = 25, .batch = 32, .learning_rate = 1e-2, .clip = 1};
+  TrainingOptions training{.epochs = 20, .batch = 32, .learning_rate = 1e-2, .clip = 1};
   std::vector<std::size_t> lengths = {50};
-  std::size_t hidden = 64, steps = 100;
+  std::size_t hidden = 64, steps = 100, seeds = 3;
   std::string picture = {};
 };
 
@@ -79,10 +79,10 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
   return norms;
 }
 
-/// A model of any cell that learns sequences of one length.
+/// A model of any cell that learns sequences of one length, from start values of its own.
 struct Learner {
   std::string name;
-  std::size_t time;
+  std::size_t time, seed;
   std::shared_ptr<const nn::Module<float>> network;
   std::function<Variable<float>(const AddingProblem<float>&)> loss;
   std::function<Curve(const AddingProblem<double>&)> norms_now;
@@ -92,12 +92,15 @@ struct Learner {
 };
 
 template <template <class> class Cell>
-Learner learner(const std::string& name, std::size_t time, const Options& o,
+Learner learner(const std::string& name, std::size_t time, std::size_t seed, const Options& o,
                 const typename Cell<float>::Options& cell = {}) {
-  Random weights(o.training.seed);
+  Random weights(o.training.seed + seed);
   const auto model = std::make_shared<Adder<Cell, float>>(o.hidden, cell, weights);
   const auto exact = std::make_shared<Adder<Cell, double>>(o.hidden, cell, weights);
-  return {name, time, model,
+  return {name,
+          time,
+          seed,
+          model,
           [=](const AddingProblem<float>& data) { return model->loss(model->states(data.x), data.target); },
           [=](const AddingProblem<double>& data) {
             exact->copy_from(*model);
@@ -110,17 +113,38 @@ struct Learners : nn::Module<float> {
   std::vector<Learner> all;
 
   explicit Learners(const Options& o) {
-    for (const std::size_t time : o.lengths) {
-      all.push_back(learner<nn::ElmanCell>("RNN", time, o));
-      all.push_back(learner<nn::GRUCell>("GRU", time, o));
-      all.push_back(learner<nn::LSTMCell>("LSTM", time, o));
-      all.push_back(learner<nn::LSTMCell>("LSTM, forget bias 1", time, o, {.forget_bias = 1.0}));
-    }
+    for (const std::size_t time : o.lengths)
+      for (std::size_t seed = 0; seed < o.seeds; ++seed) {
+        all.push_back(learner<nn::ElmanCell>("RNN", time, seed, o));
+        all.push_back(learner<nn::GRUCell>("GRU", time, seed, o));
+        all.push_back(learner<nn::LSTMCell>("LSTM", time, seed, o));
+        all.push_back(learner<nn::LSTMCell>("LSTM, forget bias 1", time, seed, o, {.forget_bias = 1.0}));
+      }
     for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].network);
   }
 };
 
-/// Prints some of the norms of the learners of one length.
+/// The learners of one length and one name, which differ by their start values.
+using Runs = std::vector<const Learner*>;
+
+/// The runs of one length, by name in the order of the learners.
+std::vector<Runs> runs_of(const std::vector<Learner>& all, std::size_t time) {
+  std::vector<Runs> result;
+  for (const Learner& one : all) {
+    if (one.time != time) continue;
+    const auto same = std::ranges::find(result, one.name, [](const Runs& runs) { return runs[0]->name; });
+    (same == result.end() ? result.emplace_back() : *same).push_back(&one);
+  }
+  return result;
+}
+
+Curve curve_of(const Runs& runs, Curve Learner::*curve) {
+  std::vector<Curve> all;
+  for (const Learner* one : runs) all.push_back(one->*curve);
+  return band_of(runs[0]->name, all);
+}
+
+/// Prints some of the norms of the learners of one length, medians of their runs.
 void print_norms(const std::vector<Learner>& all, std::size_t time) {
   constexpr std::size_t columns = 6;
   const auto index = [&](std::size_t column) { return column * (time - 1) / (columns - 1); };
@@ -128,26 +152,31 @@ void print_norms(const std::vector<Learner>& all, std::size_t time) {
   for (std::size_t k = 0; k < columns; ++k)
     std::cout << formatted("%10s", ("t = " + std::to_string(index(k) + 1)).c_str());
   for (auto [when, curve] : {std::pair("before", &Learner::before), std::pair("after", &Learner::after)})
-    for (const Learner& one : all) {
-      if (one.time != time || (one.*curve).y.empty())
-        continue;  // a model that was loaded and not trained has no time before
-      std::cout << formatted("\n%-8s%-20s", std::exchange(when, ""), one.name.c_str());
-      for (std::size_t k = 0; k < columns; ++k) std::cout << formatted("%10.0e", (one.*curve).y[index(k)]);
+    for (const Runs& runs : runs_of(all, time)) {
+      const Curve norms = curve_of(runs, curve);
+      if (norms.y.empty()) continue;  // a model that was loaded and not trained has no time before
+      std::cout << formatted("\n%-8s%-20s", std::exchange(when, ""), norms.name.c_str());
+      for (std::size_t k = 0; k < columns; ++k) std::cout << formatted("%10.0e", norms.y[index(k)]);
     }
   std::cout << std::endl;
 }
 
-/// Prints the test errors at all lengths, and who has learned to add.
+/// Prints the test errors at all lengths, and how many have learned to add.
 void print_errors(const std::vector<Learner>& all, const std::vector<std::size_t>& lengths) {
   // The variance of the sum of two numbers from [0, 1] is 1/6.
-  std::cout << "\nMean squared error on new sequences; that of always answering 1 is 0.167" << formatted("\n%-28s", "");
-  for (const std::size_t time : lengths) std::cout << formatted("  T = %-12zu", time);
-  const std::size_t models = all.size() / lengths.size();
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    const Learner& one = all[k % lengths.size() * models + k / lengths.size()];
-    if (k % lengths.size() == 0) std::cout << formatted("\n        %-20s", one.name.c_str());
-    std::cout << formatted("  %.4f  %-8s", one.test_error, one.test_error < 0.01 ? "learned" : "");
-  }
+  std::cout << "\nMean squared error on new sequences, median (least-most), and how many runs are below 0.01;\n"
+            << formatted("%-28s", "always to answer 1: 0.167");
+  for (const std::size_t time : lengths) std::cout << formatted("  T = %-28zu", time);
+  for (std::size_t k = 0; k < runs_of(all, lengths[0]).size(); ++k)
+    for (const std::size_t time : lengths) {
+      const Runs runs = runs_of(all, time)[k];
+      std::vector<double> errors;
+      for (const Learner* one : runs) errors.push_back(one->test_error);
+      const Spread spread(errors);
+      if (time == lengths[0]) std::cout << formatted("\n        %-20s", runs[0]->name.c_str());
+      std::cout << formatted("  %.4f (%.4f-%.4f)  %zd of %zu ", spread.median, spread.least, spread.most,
+                             std::ranges::count_if(errors, [](double error) { return error < 0.01; }), errors.size());
+    }
   std::cout << std::endl;
 }
 
@@ -156,8 +185,7 @@ std::vector<Panel> panels_of(const std::vector<Learner>& all, std::size_t time) 
   std::vector<Panel> panels;
   const auto add = [&](const std::string& title, const char* x, const char* y, Curve Learner::*curve) {
     Panel& panel = panels.emplace_back(Panel{title + formatted(", T = %zu", time), x, y, {}, true});
-    for (const Learner& one : all)
-      if (one.time == time) panel.curves.push_back({one.name, (one.*curve).x, (one.*curve).y});
+    for (const Runs& runs : runs_of(all, time)) panel.curves.push_back(curve_of(runs, curve));
   };
   add("Gradients before training", "t", "‖∂loss/∂hₜ‖", &Learner::before);
   add("Gradients after training", "t", "‖∂loss/∂hₜ‖", &Learner::after);
@@ -183,7 +211,8 @@ void run(CommandLine& line, const Options& o) {
   std::vector<std::string> columns;
   for (Learner& one : learners.all) {
     if (trained) one.before = one.norms_now(sequences.at(one.time));
-    columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : ""));
+    columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : "") +
+                      (o.seeds > 1 ? formatted(" run %zu", one.seed + 1) : ""));
   }
 
   nn::Adam<float> optimizer(learners.parameters());
@@ -229,6 +258,7 @@ int main(int argc, char** argv) {
   line.add_file("--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
   line.group(model_group);
   line.add("--hidden", o.hidden, "units of each model", positive);
+  line.add("--seeds", o.seeds, "models of a kind, which differ by their start values", between(1, 100));
   line.add("--lengths", o.lengths, "of the sequences; gradients are shown for the last", between(2, 10000));
   line.group(training_group);
   line.add("--steps", o.steps, "batches in an epoch", positive);

@@ -15,28 +15,35 @@ class AgreementGrammar {
 
   /// What comes after a subject, by its number.
   inline static const Words reflexives{"myself", "yourself", "himself", "herself", "itself", "ourselves", "themselves"};
+  /// What asks for one of several subjects, and so how many there may be.
+  inline static const Words ordinals{"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"};
 
   /// All words but the reflexives.
   static nn::Vocabulary vocabulary() {
     nn::Vocabulary vocabulary({.padding = "", .unknown = ""});
-    for (const Words* words : {&subjects, &verbs, &adverbs, &places, &owners, &nouns, &times, &actions})
+    for (const Words* words : {&subjects, &verbs, &adverbs, &places, &owners, &nouns, &times, &actions, &ordinals})
       for (const std::string& word : *words) vocabulary.add(word);
     return vocabulary;
   }
 
-  /// A sentence with `distance` words from its subject on; some of these are subjects, too.
-  static Words sentence(std::size_t subject, std::size_t distance, Random& random) {
-    Words words{subjects[subject]};
-    while (words.size() < distance) {
-      const std::size_t left = distance - words.size(), kind = random.below(5);
-      if (left < 3 || kind == 0)
-        words.push_back(choose(adverbs, random));
-      else if (kind < 3)
-        words.insert(words.end(), {choose(places, random), choose(owners, random), choose(nouns, random)});
+  /// A sentence that begins with some subjects; the last of them and what follows are `distance` words. Then comes a
+  /// verb and, if there are several, which of them is asked for. `noise` is the share of what stands between that has
+  /// another subject in it.
+  static Words sentence(const std::vector<std::size_t>& open, std::size_t asked, std::size_t distance, double noise,
+                        Random& random) {
+    Words words, rest;
+    for (const std::size_t subject : open) words.push_back(subjects[subject]);
+    while (rest.size() + 1 < distance) {
+      if (distance - rest.size() < 4 || random.below(5) == 0)
+        rest.push_back(choose(adverbs, random));
+      else if (random.uniform() < noise)
+        rest.insert(rest.end(), {choose(times, random), choose(subjects, random), choose(actions, random)});
       else
-        words.insert(words.end(), {choose(times, random), choose(subjects, random), choose(actions, random)});
+        rest.insert(rest.end(), {choose(places, random), choose(owners, random), choose(nouns, random)});
     }
-    words.push_back(choose(verbs, random));
+    rest.push_back(choose(verbs, random));
+    if (open.size() > 1) rest.push_back(ordinals[asked]);
+    words.insert(words.end(), rest.begin(), rest.end());
     return words;
   }
 
@@ -48,16 +55,32 @@ class AgreementGrammar {
       actions{"slept", "sang", "left", "came"};
 };
 
-/// Sentences as numbers, each with the number of its subject.
-struct AgreementSentences {
-  nn::Sequences words;
-  std::vector<std::size_t> subjects, lengths;
+/// What sentences are like.
+struct AgreementKind {
+  std::size_t nearest, farthest;  ///< words from the subject to the verb
+  std::size_t open;               ///< subjects
+  double noise;                   ///< the share of what stands between that has another subject in it
+};
 
-  /// One more, with `distance` words from its subject on.
-  void add(std::size_t distance, const nn::Vocabulary& vocabulary, Random& random) {
-    subjects.push_back(random.below(AgreementGrammar::reflexives.size()));
-    words.push_back(ids_of(AgreementGrammar::sentence(subjects.back(), distance, random), vocabulary));
-    lengths.push_back(words.back().size());
+/// Sentences as numbers, and of each the number of the subject that is asked for.
+struct AgreementSentences {
+  Indices words, lengths, subjects;  ///< [time, batch], [batch], [batch]
+
+  AgreementSentences(std::size_t count, const AgreementKind& kind, const nn::Vocabulary& vocabulary, Random& random)
+      : lengths(Indices::from_shape({count})), subjects(Indices::from_shape({count})) {
+    nn::Sequences all;
+    std::vector<std::size_t> rows;
+    for (std::size_t k = 0; k < count; ++k) {
+      std::vector<std::size_t> open(kind.open);
+      for (std::size_t& subject : open) subject = random.below(AgreementGrammar::reflexives.size());
+      const std::size_t asked = random.below(kind.open);
+      const std::size_t distance = kind.nearest + random.below(kind.farthest - kind.nearest + 1);
+      all.push_back(ids_of(AgreementGrammar::sentence(open, asked, distance, kind.noise, random), vocabulary));
+      rows.push_back(k);
+      lengths(k) = static_cast<std::int64_t>(all[k].size());
+      subjects(k) = static_cast<std::int64_t>(open[asked]);
+    }
+    words = nn::pad(all, rows, 0);
   }
 };
 
