@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 #include <numeric>
+#include <tuple>
 #include <unroll/nn/nn.hpp>
 
 #include "classify/labelled_texts.hpp"
@@ -15,7 +16,7 @@ using namespace unroll::examples;
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64};
   nn::AnyRecurrentOptions network{.input = 64, .hidden = 128, .dropout = 0.3, .cell = "gru"};
-  std::string pooling = "ends", data, picture, classify;
+  std::string pooling = "ends", data, train, dev, test, picture, classify, predict;
 };
 
 /// A network reads the characters; what it makes of them is pooled into one vector, which gives each class a score.
@@ -72,14 +73,16 @@ Confusion evaluate(const Classifier& model, const Options& o, const EncodedTexts
 }
 
 bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
-           const EncodedTexts& learned, const EncodedTexts& held_out, const std::vector<std::string>& classes) {
+           const EncodedTexts& learned, const EncodedTexts& held_out, const std::vector<std::string>& classes,
+           std::ostream& out) {
   nn::Adam<float> optimizer(model.parameters());
   Training training(
       line, o.training, model, optimizer, random,
       {.description = description,
        .data = Fingerprint(learned.characters, learned.labels, held_out.characters, held_out.labels).text(),
        .unit = "texts",
-       .columns = {"held-out loss", "accuracy", "macro F1"}});
+       .columns = {"held-out loss", "accuracy", "macro F1"},
+       .out = out});
   const auto step = [&](const Training::Batch& batch) {
     return training.descend(double(batch.size()), batch, [&](const Training::Batch& rows) {
       return nn::cross_entropy_total(scores_of(model, learned, rows), pick(learned.labels, rows)).sum;
@@ -93,65 +96,124 @@ bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Met
   return training.run(learned.lengths, step, measure);
 }
 
+/// The probabilities of the classes of a text; tells on standard error if it says nothing to the model.
+Array<float> probabilities(const Classifier& model, const nn::Vocabulary& vocabulary, const std::string& text) {
+  const EncodedTexts one({{}, {text}, {0}}, vocabulary);
+  if (std::ranges::all_of(one.characters[0], [&](std::int64_t id) { return id == vocabulary.unknown(); }))
+    std::cerr << "'" << text << "': the model has learned none of its characters" << std::endl;
+  return reshape(softmax(scores_of(model, one, {0})), {-1}).value();
+}
+
 /// Prints the most likely classes of a text.
-void classify(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
-              const std::string& text) {
-  const EncodedTexts one({classes, {text}, {0}}, vocabulary);
-  const Array<float> p = softmax(scores_of(model, one, {0})).value();
+void classify(const Array<float>& p, const std::vector<std::string>& classes) {
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(0, k); });
+  std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(k); });
   for (std::size_t k = 0; k < std::min<std::size_t>(order.size(), 3); ++k)
-    std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(0, order[k])), classes[order[k]].c_str());
+    std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(order[k])), classes[order[k]].c_str());
+}
+
+/// Prints a table: of each line of a file, or of standard input, the class and the probabilities of all.
+void predict(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
+             const std::string& path) {
+  std::ifstream file;
+  if (path != "-") file = nn::open_text(path);
+  std::cout << "text\tclass";
+  for (const std::string& name : classes) std::cout << '\t' << name;
+  for (nn::Lines lines(path == "-" ? std::cin : file, path == "-" ? "standard input" : path); lines.next();) {
+    if (lines.line().empty()) continue;
+    const Array<float> p = probabilities(model, vocabulary, lines.line());
+    std::cout << '\n' << lines.line() << '\t' << classes[std::size_t(argmax(Variable<float>(p))())];
+    for (const float share : p) std::cout << formatted("\t%.4f", double(share));
+  }
+  std::cout << std::endl;
+}
+
+/// Prints how well texts are classified, which are called `what`.
+void score(const Classifier& model, const Options& o, const nn::Vocabulary& vocabulary, const LabelledTexts& texts,
+           const std::string& what, std::ostream& out) {
+  double loss = 0;
+  const Confusion confusion = evaluate(model, o, EncodedTexts(texts, vocabulary), texts.classes, loss);
+  confusion.print(out, "texts");
+  if (!o.picture.empty()) confusion.draw(o.picture);
+  const auto [name, share] = confusion.most_frequent();
+  out << formatted("%s: accuracy %.2f %%, macro F1 %.3f (always %s: %.2f %%)", what.c_str(), 100 * confusion.accuracy(),
+                   confusion.macro_f1(), name.c_str(), 100 * share)
+      << std::endl;
+}
+
+/// What there is to learn, what is held out to see how that goes, and what it is called.
+struct Data {
+  LabelledTexts learned, held_out;
+  std::string what = {}, fingerprint = {};  ///< of all, where a fifth is held out
+};
+
+/// Of --data a fifth is held out, and of --train where there is no --dev.
+Data read_data(const Options& o, Random& random) {
+  const std::string& path = o.data.empty() ? o.train : o.data;
+  const LabelledTexts all = path.empty() ? toy_names(3000, random) : read_labelled(path);
+  if (!path.empty()) require_learnable(all, path);
+  Data data{all, all};
+  if (!o.dev.empty()) {
+    data.held_out = renumbered(read_labelled(o.dev), all.classes);
+    data.what = o.dev;
+  } else {
+    std::tie(data.learned, data.held_out) = split(all, random);
+    data.what = "held out";
+    data.fingerprint = Fingerprint(all.texts, all.labels).text();
+  }
+  return data;
 }
 
 void run(CommandLine& line, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = read_options(line, t);
   const bool described = saved.contains("vocabulary") && saved.contains("classes");
-  const bool trained = trains(line), asked = line.given("--classify");
+  const bool trained = trains(line), asked = line.given("--classify"), predicts = line.given("--predict");
   o.network.bidirectional = o.pooling != "last";
 
   if (asked) require(!pieces(o.classify, false, "--classify").empty(), "--classify", "the text is empty");
+  require(trained || asked || predicts || !o.data.empty() || !o.test.empty(), "--load",
+          "there is nothing to classify; give --test, --data, --predict or --classify");
+  if (!o.picture.empty()) require_picture(o.picture);
   // What is held out must be what was held out when the model learned.
   const std::string split_seed = saved.contains("split") ? saved.at("split") : std::to_string(t.seed);
   Random random(std::stoull(split_seed));
-  LabelledTexts all;
-  if (!o.data.empty())
-    all = read_labelled(o.data);
-  else if (trained || !described)
-    all = toy_names(3000, random);
-  require(asked || all.size() > 0, "--load", "there is nothing to classify; give --data or --classify");
-  require(o.picture.empty() || all.size() > 0, "--picture", "it draws what --data was taken for; give that, too");
-  if (!o.picture.empty()) require_picture(o.picture);
-  const auto [learned, held_out] = split(all, random);
+  Data data;
+  if (trained || !described || !o.data.empty()) data = read_data(o, random);
   if (!t.load.empty()) random = Random(t.seed);
-  const std::string seen = std::accumulate(learned.texts.begin(), learned.texts.end(), std::string());
+  const std::string seen = std::accumulate(data.learned.texts.begin(), data.learned.texts.end(), std::string());
   const nn::Vocabulary vocabulary =
       described ? stored_vocabulary(saved.at("vocabulary"), false) : frequent_pieces(nn::characters(seen), 1);
-  const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : all.classes;
-  require(all.size() == 0 || all.classes == classes, o.data.empty() ? "--data" : o.data, "it has other classes than ",
-          t.resume, t.load);
+  const std::vector<std::string> classes = described ? lines_of(saved.at("classes")) : data.learned.classes;
+  if (trained)
+    require(data.learned.classes == classes, o.data.empty() ? "--train" : o.data, "it has other classes than ",
+            t.resume, t.load);
+  LabelledTexts test;
+  if (!o.test.empty()) test = renumbered(read_labelled(o.test), classes);
 
   Classifier model(o, vocabulary.size(), classes.size(), random);
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
-  nn::Metadata description = model_options(line);
-  description["split"] = split_seed;
-  description["vocabulary"] = stored(vocabulary, false);
-  description["classes"] = text_of_lines(classes);
-  const EncodedTexts examples(learned, vocabulary), others(held_out, vocabulary);
-  if (trained && !train(line, o, model, description, random, examples, others, classes)) return;
-  if (all.size() > 0) {
-    double loss = 0;
-    const Confusion confusion = evaluate(model, o, others, classes, loss);
-    confusion.print(std::cout, "texts");
-    if (!o.picture.empty()) confusion.draw(o.picture);
-    const auto [name, share] = confusion.most_frequent();
-    std::cout << formatted("held out: accuracy %.2f %%, macro F1 %.3f (always %s: %.2f %%)", 100 * confusion.accuracy(),
-                           confusion.macro_f1(), name.c_str(), 100 * share)
-              << std::endl;
+  // Standard output is for the table, if there is one.
+  std::ostream& out = predicts ? std::cerr : std::cout;
+  if (trained) {
+    nn::Metadata description = model_options(line);
+    description["split"] = split_seed;
+    description["vocabulary"] = stored(vocabulary, false);
+    description["classes"] = text_of_lines(classes);
+    description["learned from"] = data.fingerprint;
+    const EncodedTexts examples(data.learned, vocabulary), others(data.held_out, vocabulary);
+    if (!train(line, o, model, description, random, examples, others, classes, out)) return;
+    score(model, o, vocabulary, data.held_out, data.what, out);
+  } else if (!o.data.empty()) {
+    // A part of other texts than it has learned from would be an accident.
+    const bool known = saved.contains("learned from") && saved.at("learned from") == data.fingerprint;
+    score(model, o, vocabulary, known ? data.held_out : renumbered(read_labelled(o.data), classes),
+          known ? "held out" : "all of " + o.data, out);
   }
-  if (asked) classify(model, vocabulary, classes, o.classify);
+  if (!o.test.empty()) score(model, o, vocabulary, test, o.test, out);
+  if (asked) classify(probabilities(model, vocabulary, o.classify), classes);
+  if (predicts) predict(model, vocabulary, classes, o.predict);
 }
 
 int main(int argc, char** argv) {
@@ -161,8 +223,15 @@ int main(int argc, char** argv) {
   Options o;
   line.add_file("--data", o.data,
                 "lines of a class, a tab and a text, or a folder with a file CLASS.txt for each class");
+  line.add_file("--train", o.train, "the same, to learn from all of it, or but for a fifth if there is no --dev");
+  line.add_file("--dev", o.dev, "the same, to see after each epoch how it goes");
+  line.add_file("--test", o.test, "the same, to be classified and compared in the end");
+  line.exclude("--data", "--train");
+  line.need("--dev", "--train");
   line.add_file("--picture", o.picture, "where to draw what each class was taken for, as png, svg or pdf");
   line.add("--classify", o.classify, "a text to be classified");
+  line.add_file("--predict", o.predict,
+                "texts, one a line, or - for standard input; a table of their classes goes to standard output");
   line.group(model_group);
   line.add("--pooling", o.pooling, "the last state, the mean over time, or both ends of a bidirectional network",
            one_of({"last", "mean", "ends"}));

@@ -17,18 +17,23 @@ namespace unroll::examples {
 struct LabelledTexts {
   std::vector<std::string> classes, texts;
   std::vector<std::int64_t> labels;
+  std::vector<std::string> first = {};  ///< where each class occurs first, as file:line
 
   std::size_t size() const { return texts.size(); }
 };
 
-/// The lines `label<TAB>text` of a file, or the lines of the files *.txt of a folder, each of which is a class. An
-/// Error tells what is wrong with them, and where; each class has at least two texts.
+/// The lines `class<TAB>text` of a file, or the lines of the files *.txt of a folder, each of which is a class. An
+/// Error tells what is wrong with them, and where.
 inline LabelledTexts read_labelled(const std::string& path) {
   namespace fs = std::filesystem;
   const bool folder = fs::is_directory(path);
   std::vector<fs::path> files{path};
   if (folder) files.assign(fs::directory_iterator(path), {});
-  std::map<std::string, std::vector<std::string>> by_class;  // which are numbered by name
+  struct Class {
+    std::string first;
+    std::vector<std::string> texts;
+  };
+  std::map<std::string, Class> by_class;  // which are numbered by name
   for (const fs::path& file : files) {
     if (folder && file.extension() != ".txt") continue;
     std::ifstream in = nn::open_text(file);
@@ -45,20 +50,50 @@ inline LabelledTexts read_labelled(const std::string& path) {
       const std::string text = folder ? lines.line() : lines.line().substr(tab + 1);
       lines.require(!text.empty() && !label.empty(), "a line without ", text.empty() ? "a text" : "a class",
                     "; both must be there");
-      by_class[label].push_back(text);
+      Class& one = by_class[label];
+      if (one.texts.empty()) one.first = file.string() + ":" + std::to_string(lines.number());
+      one.texts.push_back(text);
     }
   }
   require(!by_class.empty(), path, "there is no text in it");
-  require(by_class.size() > 1, path, "one class; there must be two at least");
   LabelledTexts all;
-  for (const auto& [name, texts] : by_class) {
+  for (const auto& [name, one] : by_class) {
     nn::require_utf8(name);
-    require(texts.size() > 1, path, "class '", name, "' has one example; there must be two, one of them held out");
-    all.texts.insert(all.texts.end(), texts.begin(), texts.end());
-    all.labels.insert(all.labels.end(), texts.size(), static_cast<std::int64_t>(all.classes.size()));
+    all.texts.insert(all.texts.end(), one.texts.begin(), one.texts.end());
+    all.labels.insert(all.labels.end(), one.texts.size(), static_cast<std::int64_t>(all.classes.size()));
     all.classes.push_back(name);
+    all.first.push_back(one.first);
   }
   return all;
+}
+
+/// An Error unless there are two classes at least with two texts each, one to learn and one to hold out; it says where,
+/// and what may be the cause.
+inline void require_learnable(const LabelledTexts& all, const std::string& path) {
+  const std::size_t classes = all.classes.size();
+  require(classes > 1, path, "one class, '", all.classes[0], "'; there must be two at least");
+  std::vector<std::size_t> alone;  // classes with one text
+  for (std::size_t k = 0; k < classes; ++k)
+    if (std::ranges::count(all.labels, std::int64_t(k)) == 1) alone.push_back(k);
+  if (alone.empty()) return;
+  const std::size_t k = alone[0];
+  require(classes == 2 || 2 * alone.size() <= classes, all.first[k], classes, " classes in ", all.size(),
+          " lines; a line is a class, a tab and a text - are they the other way round?");
+  fail(all.first[k], "the only text of class '", all.classes[k], "'; there must be two, one of them held out",
+       all.first[k].ends_with(":1") ? " - if it is the head of a table, remove it" : "");
+}
+
+/// The same texts with the numbers that other classes have. An Error says where there is one that is not among them.
+inline LabelledTexts renumbered(LabelledTexts texts, const std::vector<std::string>& classes) {
+  std::vector<std::int64_t> numbers;
+  for (std::size_t k = 0; k < texts.classes.size(); ++k) {
+    const auto found = std::ranges::find(classes, texts.classes[k]);
+    require(found != classes.end(), texts.first[k], "class '", texts.classes[k], "'; the model has not learned it");
+    numbers.push_back(found - classes.begin());
+  }
+  for (std::int64_t& label : texts.labels) label = numbers[std::size_t(label)];
+  texts.classes = classes;
+  return texts;
 }
 
 /// Invented surnames of four invented languages.
