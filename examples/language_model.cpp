@@ -80,14 +80,16 @@ void run(CommandLine& line, Options& o) {
     if (o.scale > 0) parameter.assign(random.uniform<float>(parameter.shape(), -o.scale, o.scale));
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   const nn::Metadata description = description_of(line, o.model, vocabulary);
-  if (!trained) std::cout << "seed " << t.seed << std::endl;
-  if (trained && !train(line, t, o.model, model, description, random, learned_ids, held_out_ids)) return;
+  // Standard output is for the sample, if one was asked for.
+  std::ostream& out = line.given("--sample") && o.sample ? std::cerr : std::cout;
+  if (!trained) out << "seed " << t.seed << std::endl;
+  if (trained && !train(line, t, o.model, model, description, random, learned_ids, held_out_ids, out)) return;
 
   for (const auto& [what, ids] : {std::pair("held out", held_out_ids), std::pair("test", test_ids)}) {
     if (ids.empty()) continue;
     const double nats = evaluate(model, t, o.model, ids);
-    std::cout << formatted("%s: %.4f nats per %s, perplexity %.2f", what, nats, o.model.unit.c_str(), std::exp(nats))
-              << std::endl;
+    out << formatted("%s: %.4f nats per %s, perplexity %.2f", what, nats, o.model.unit.c_str(), std::exp(nats))
+        << std::endl;
   }
   if (o.sample) sample(model, vocabulary, o, prime, random);
 }

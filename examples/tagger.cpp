@@ -18,12 +18,12 @@ struct Options {
   std::string cell = "lstm", picture;
   std::size_t word_size = 100, char_size = 32, char_hidden = 64, hidden = 200, layers = 1, patience = 6, sentences = 0;
   double dropout = 0.5;
-  bool crf = false;
+  bool crf = false, forward = false, frozen = false;
 };
 
-/// A word is its embedding and both ends of a network over its characters. A network over the words, in both
-/// directions, then gives each word a score for each tag; a conditional random field, if there is one, has scores for
-/// each pair of neighbouring tags, too.
+/// A word is its embedding and both ends of a network over its characters. A network over the words, in both directions
+/// or forward only, then gives each word a score for each tag; a conditional random field, if there is one, has scores
+/// for each pair of neighbouring tags, too.
 struct Tagger : nn::Module<float> {
   TaggerVocabulary vocabulary;
   nn::Embedding<float> words, characters;
@@ -40,11 +40,11 @@ struct Tagger : nn::Module<float> {
         context({.input = o.word_size + 2 * o.char_hidden,
                  .hidden = o.hidden,
                  .layers = o.layers,
-                 .bidirectional = true,
+                 .bidirectional = !o.forward,
                  .dropout = o.dropout,
                  .cell = o.cell},
                 random),
-        scores({.input = 2 * o.hidden, .output = v.tags.size()}, random),
+        scores({.input = (o.forward ? 1 : 2) * o.hidden, .output = v.tags.size()}, random),
         dropout(o.dropout) {
     add("words", words);
     add("characters", characters);
@@ -165,7 +165,7 @@ void run(CommandLine& line, Options& o) {
   Random random(t.seed);
   const bool described = saved.contains("tags");
   require(described || !corpora.train.empty(), t.load, "it is no model of this program; with --train it can be one");
-  Tagger tagger(o, described ? TaggerVocabulary(saved) : TaggerVocabulary(corpora.train), random);
+  Tagger tagger(o, described ? TaggerVocabulary(saved) : TaggerVocabulary(corpora.train, vectors.words), random);
   const TaggerVocabulary& vocabulary = tagger.vocabulary;
   if (!t.load.empty()) nn::load_safetensors(t.load, tagger);
   if (trained) {
@@ -176,6 +176,7 @@ void run(CommandLine& line, Options& o) {
       Array<float> table = tagger.words.weight.value();
       out << copy_vectors(vectors, vocabulary.words, table) << " words have a vector" << std::endl;
       tagger.words.weight.assign(std::move(table));
+      if (o.frozen) tagger.words.weight.freeze();
     }
     nn::Metadata description = model_options(line);
     vocabulary.write(description);
@@ -204,8 +205,9 @@ int main(int argc, char** argv) {
   line.add("--tag", o.files.tag, "a sentence to tag, its words apart by spaces; - for standard input");
   line.add_file("--tag-file", o.files.tag_file, "sentences to tag: CoNLL-U, or else one a line");
   line.exclude("--tag-file", "--tag");
-  line.add_file("--vectors", o.files.vectors,
-                "word vectors to begin with, of words in lower case, as GloVe writes them");
+  line.add_file(
+      "--vectors", o.files.vectors,
+      "word vectors to begin with, of words in lower case, as GloVe writes them; all of them are known words");
   line.add_file("--picture", o.picture, "where to draw what each tag of --test was taken for, as png, svg or pdf");
   line.group(model_group);
   line.add("--word-size", o.word_size, "of a word's embedding", positive);
@@ -215,9 +217,12 @@ int main(int argc, char** argv) {
   line.add("--hidden", o.hidden, "units over words, in each direction", positive);
   line.add("--layers", o.layers, "over words", positive);
   line.add("--cell", o.cell, "of both networks", one_of(nn::any_recurrent_cells));
+  line.add("--forward", o.forward, "no network backward over the words: a word's tag does not depend on what follows");
   line.add("--crf", o.crf, "whether a conditional random field chooses the tags together");
   line.group(training_group);
   line.add("--dropout", o.dropout, "the share that drops out", between(0, 0.95));
+  line.add("--frozen", o.frozen, "the vectors of --vectors stay what they are");
+  line.need("--frozen", "--vectors");
   line.add("--patience", o.patience, "epochs to wait for a better one", positive);
   line.add("--sentences", o.sentences, "how many sentences of --train to learn from; 0 for all", natural);
   add_training_options(line, o.training);

@@ -121,12 +121,12 @@ struct FrequentTags {
 
 /// What a tagger learns of a corpus beside its weights.
 struct TaggerVocabulary {
-  nn::Vocabulary words;  ///< in lower case, those that occur at least twice
+  nn::Vocabulary words;  ///< in lower case, those that occur at least twice, and those that are known anyway
   nn::Vocabulary characters;
   nn::Vocabulary tags{{.padding = "", .unknown = ""}};
   FrequentTags frequent;
 
-  explicit TaggerVocabulary(const std::vector<nn::Sentence>& corpus) : frequent(corpus) {
+  TaggerVocabulary(const std::vector<nn::Sentence>& corpus, const std::vector<std::string>& known) : frequent(corpus) {
     std::map<std::string, std::size_t> counts;
     for (const nn::Sentence& sentence : corpus) {
       for (const nn::Token& token : sentence.tokens) {
@@ -136,6 +136,7 @@ struct TaggerVocabulary {
       }
     }
     words = nn::Vocabulary::from_counts(counts, 2);
+    for (const std::string& word : known) words.add(word);
   }
 
   /// The vocabulary that was written there.
@@ -202,7 +203,9 @@ struct Share {
   std::size_t right = 0, all = 0;
 
   void count(bool is_right) { right += is_right, ++all; }
-  double percent() const { return all ? 100. * double(right) / double(all) : 0; }
+  double of_all() const { return double(right) / double(all); }
+  /// "97.11 %", or "none" of none.
+  std::string text() const { return all ? formatted("%.2f %%", 100 * of_all()) : "none"; }
 };
 
 /// The share of words with the right tag.
@@ -210,7 +213,7 @@ inline double accuracy(const std::vector<nn::Sentence>& sentences, const Tags& t
   Share right;
   for (std::size_t k = 0; k < sentences.size(); ++k)
     for (std::size_t t = 0; t < tags[k].size(); ++t) right.count(tags[k][t] == sentences[k].tokens[t].upos);
-  return right.percent() / 100;
+  return right.of_all();
 }
 
 /// Prints precision, recall and F1 of each tag, and then the accuracy: of all words, of those that `frequent` knows and
@@ -239,8 +242,8 @@ inline void print_scores(std::ostream& out, const std::vector<nn::Sentence>& sen
   }
   confusion.print(out, "words");
   if (!picture.empty()) confusion.draw(picture);
-  out << formatted("test accuracy %.2f %% (seen %.2f %%, unseen %.2f %%, baseline %.2f %%)\n",
-                   100 * confusion.accuracy(), seen.percent(), unseen.percent(), baseline.percent())
+  out << formatted("test accuracy %.2f %% (seen %s, unseen %s, baseline %s)\n", 100 * confusion.accuracy(),
+                   seen.text().c_str(), unseen.text().c_str(), baseline.text().c_str())
       << std::flush;
 }
 
