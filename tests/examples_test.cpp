@@ -1,6 +1,7 @@
 // What the examples share, and what some have of their own: counting, fingerprints, tasks, options in files.
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <set>
 
 #include "../examples/agreement/grammar.hpp"
@@ -72,12 +73,61 @@ TEST_CASE("tasks: no target twice, sorted letters are sorted, the distance of a 
     }
   }
   const nn::Vocabulary vocabulary = AgreementGrammar::vocabulary();
-  AgreementSentences sentences;
-  for (const std::size_t distance : {1, 2, 7, 40}) {
-    sentences.add(distance, vocabulary, random);
-    CHECK(sentences.lengths.back() == distance + 1);
-    CHECK(sentences.words.back()[0] == std::int64_t(sentences.subjects.back()));
+  for (const std::size_t distance : {2, 3, 7, 40}) {
+    const AgreementSentences one(20, {distance, distance, 1, 0.5}, vocabulary, random);
+    const AgreementSentences three(20, {distance, distance, 3, 0}, vocabulary, random);
+    for (std::size_t k = 0; k < 20; ++k) {
+      CHECK(one.lengths(k) == std::int64_t(distance) + 1);
+      CHECK(one.words(0, k) == one.subjects(k));
+      // Two subjects more, and at the end the one that is asked for; no other subject without noise.
+      const auto length = std::size_t(three.lengths(k));
+      CHECK(length == distance + 4);
+      const std::string& asked = vocabulary.word(three.words(length - 1, k));
+      const auto ordinal = std::ranges::find(AgreementGrammar::ordinals, asked) - AgreementGrammar::ordinals.begin();
+      CHECK(three.words(std::size_t(ordinal), k) == three.subjects(k));
+      for (std::size_t t = 3; t < length; ++t)
+        CHECK(three.words(t, k) >= std::int64_t(AgreementGrammar::reflexives.size()));
+    }
   }
+}
+
+TEST_CASE("a spread is the median between the least and the largest; a band goes through those of its curves") {
+  const Spread spread({3, 1, 10, 2});
+  CHECK(spread.median == 2.5);
+  CHECK(spread.least == 1);
+  CHECK(spread.most == 10);
+  const Curve band = band_of("three", {{"a", {1, 2}, {5, 0}}, {"b", {1, 2}, {6, 9}}, {"c", {1, 2}, {1, 4}}});
+  CHECK(band.y == std::vector<double>{5, 4});
+  CHECK(band.low == std::vector<double>{1, 0});
+  CHECK(band.high == std::vector<double>{6, 9});
+}
+
+TEST_CASE("texts of a file have their classes; a head, columns the other way round and single texts are told by line") {
+  const Directory directory;
+  const std::string path = directory.file("texts.tsv");
+  const auto reads = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    return read_labelled(path);
+  };
+  const auto refused = [&](const std::string& text) {
+    const LabelledTexts texts = reads(text);
+    return error_of([&] { require_learnable(texts, path); });
+  };
+  CHECK_NOTHROW(require_learnable(reads("a\tx\nb\ty\na\tz\nb\tw\n"), path));
+  CHECK(refused("class\ttext\na\tx\nb\ty\na\tz\nb\tw\n") ==
+        path +
+            ":1: the only text of class 'class'; there must be two, one of them held out - if it is the head of a "
+            "table, remove it");
+  CHECK(refused("a\tx\na\tz\nb\ty\n") ==
+        path + ":3: the only text of class 'b'; there must be two, one of them held out");
+  CHECK(refused("x\ta\ny\ta\nz\tb\nw\tb\n") ==
+        path + ":4: 4 classes in 4 lines; a line is a class, a tab and a text - are they the other way round?");
+  CHECK(refused("a\tx\na\ty\n") == path + ": one class, 'a'; there must be two at least");
+  const LabelledTexts texts = renumbered(reads("b\tx\n"), {"a", "b"});
+  CHECK(texts.labels == std::vector<std::int64_t>{1});
+  CHECK(error_of([&] {
+          renumbered(reads("a\tx\n\nc\ty\n"), {"a", "b"});
+        }) == path + ":3: class 'c'; the model has not learned it");
 }
 
 TEST_CASE("options: a file's values are taken unless others were given, and equal ones may be written otherwise") {
@@ -90,6 +140,8 @@ TEST_CASE("options: a file's values are taken unless others were given, and equa
     line.group(model_group);
     line.add("--size", size, "");
     line.add("--names", names, "");
+    bool flag = false;
+    line.add("--flag", flag, "");
     add_training_options(line, o);
     line.parse(words);
     o.load = file;
@@ -97,8 +149,8 @@ TEST_CASE("options: a file's values are taken unless others were given, and equa
     return model_options(line);
   };
   TrainingOptions none, some;
-  const nn::Metadata saved = parse({"--size", "0.002", "--names", "b", "c"}, "", none);
-  CHECK(saved == nn::Metadata{{"program", "program"}, {"size", "0.002"}, {"names", "[b,c]"}});
+  const nn::Metadata saved = parse({"--size", "0.002", "--names", "b", "c", "--flag"}, "", none);
+  CHECK(saved == nn::Metadata{{"program", "program"}, {"size", "0.002"}, {"names", "[b,c]"}, {"flag", "true"}});
   nn::write_safetensors(path, {}, saved);
   CHECK(parse({}, path, some) == saved);
   CHECK(parse({"--size", "2e-3", "--names", "b", "c"}, path, some) == saved);
