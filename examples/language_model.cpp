@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <unroll/nn/nn.hpp>
 
 #include "support/text.hpp"
@@ -94,17 +95,45 @@ void run(CommandLine& line, Options& o) {
   if (o.sample) sample(model, vocabulary, o, prime, random);
 }
 
-/// What a published model was trained with: the options that were not given.
+/// What published models were trained with: the options that were not given.
 void apply_preset(CommandLine& line, const std::string& preset) {
+  using Values = std::map<std::string, std::string>;
+  static const std::map<std::string, Values> presets{
+      // Zaremba, Sutskever and Vinyals (2014), "small": their rate of 1 and norm of 5 are for a loss added up over 20
+      // steps.
+      {"ptb-small",
+       {{"--unit", "word"},
+        {"--layers", "2"},
+        {"--hidden", "200"},
+        {"--dropout", "0"},
+        {"--scale", "0.1"},
+        {"--batch", "20"},
+        {"--steps", "20"},
+        {"--epochs", "13"},
+        {"--optimizer", "sgd"},
+        {"--schedule", "halve"},
+        {"--hold", "4"},
+        {"--learning-rate", "20"},
+        {"--clip", "0.25"}}},
+      // As large, but with the variational dropout of Gal and Ghahramani (2016) and the tied embeddings of Inan,
+      // Khosravi
+      // and Socher (2017).
+      {"ptb-small-tied",
+       {{"--unit", "word"},
+        {"--layers", "2"},
+        {"--hidden", "200"},
+        {"--tied", "true"},
+        {"--dropout", "0.3"},
+        {"--variational", "true"},
+        {"--scale", "0.1"},
+        {"--batch", "20"},
+        {"--steps", "35"},
+        {"--epochs", "40"},
+        {"--learning-rate", "2e-3"},
+        {"--average", "0.999"},
+        {"--clip", "0.25"}}}};
   if (preset.empty()) return;
-  // Zaremba, Sutskever and Vinyals (2014), "small": their rate of 1 and norm of 5 are for a loss added up over 20
-  // steps.
-  const std::pair<const char*, const char*> values[] = {
-      {"--unit", "word"},     {"--layers", "2"},       {"--hidden", "200"}, {"--dropout", "0"},
-      {"--scale", "0.1"},     {"--batch", "20"},       {"--steps", "20"},   {"--epochs", "13"},
-      {"--optimizer", "sgd"}, {"--schedule", "halve"}, {"--hold", "4"},     {"--learning-rate", "20"},
-      {"--clip", "0.25"}};
-  for (const auto& [name, value] : values)
+  for (const auto& [name, value] : presets.at(preset))
     if (!line.given(name)) line.set_default(name, value);
 }
 
@@ -119,7 +148,7 @@ int main(int argc, char** argv) {
   line.need("--valid", "--train");
   line.need("--train", "--valid");
   line.add_file("--test", o.test, "to be predicted at the end");
-  line.add("--preset", o.preset, "the options of a paper's model: ptb-small", one_of({"ptb-small"}));
+  line.add("--preset", o.preset, "the options of a paper's model", one_of({"ptb-small", "ptb-small-tied"}));
   line.group("Sampling");
   line.add("--sample", o.sample, "how many pieces to write", natural);
   line.add("--prime", o.prime, "what they go on from");

@@ -23,6 +23,7 @@
 #include "text/vocabulary.hpp"
 #include "text/word_vectors.hpp"
 #include "total.hpp"
+#include "training/average.hpp"
 #include "training/batches.hpp"
 #include "training/checkpoint.hpp"
 #include "training/clipping.hpp"

@@ -369,6 +369,27 @@ TEST_CASE("clipping by value moves each element into the limits") {
   CHECK(gradients[a] == Array<double>{0, 0, 0});
 }
 
+TEST_CASE("an average holds the mean of the last weights, and gives the model's own back") {
+  Random random(1);
+  nn::Linear<double> model({.input = 1, .output = 2, .bias = false}, random);
+  Parameter<double> w = model.weight;
+  w.assign({{1}, {-1}});
+  nn::Average<double> average(model, 0.5);
+  double mean = 1;
+  for (int step = 0; step < 20; ++step) {
+    w.assign({{double(step)}, {-double(step)}});
+    average.update();
+    // The first steps count a ninth of what there has been.
+    const double decay = std::min(0.5, (step + 1.0) / (step + 10.0));
+    mean = decay * mean + (1 - decay) * step;
+  }
+  average.swap();
+  CHECK(w.value()(0, 0) == doctest::Approx(mean));
+  CHECK(w.value()(1, 0) == doctest::Approx(-mean));
+  average.swap();
+  CHECK(w.value() == Array<double>{{19}, {-19}});
+}
+
 TEST_CASE("learning rates fall by steps, or on a plateau") {
   const nn::StepSchedule steps({.start = 0.8, .every = 2, .factor = 0.5, .from = 3});
   const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};

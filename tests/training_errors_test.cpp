@@ -165,6 +165,16 @@ void refuse_optimizers(Refusals& says) {
   CHECK(finite.norm() == good.norm());
 }
 
+void refuse_averages(Refusals& says) {
+  Random random(1);
+  const nn::Linear<double> model({.input = 1, .output = 1}, random);
+  for (const auto& [bad, given] : {std::pair(not_a_number, "nan"), {1.0, "1"}, {-1.0, "-1"}}) {
+    const double x = bad;
+    says("average: a decay of " + std::string(given) + "; it must be in [0, 1)",
+         [&] { nn::Average<double>(model, x); });
+  }
+}
+
 void refuse_schedules(Refusals& says) {
   says("step_schedule: every 0 epochs; it must be at least 1", [&] { nn::StepSchedule({.every = 0}); });
   says("cosine_schedule: 10 steps with a warm-up of 10; there must be more steps than that",
@@ -265,6 +275,7 @@ std::vector<std::string> refuse_all() {
   refuse_losses(says);
   refuse_texts(says);
   refuse_optimizers(says);
+  refuse_averages(says);
   refuse_schedules(says);
   refuse_rest(says);
   return says.texts();

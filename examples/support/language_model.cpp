@@ -45,10 +45,11 @@ void add_language_model_options(CommandLine& line, LanguageModelOptions& o) {
   line.add("--unit", o.unit, "what is predicted", one_of({"character", "word"}));
   add_network_options(line, o.network);
   line.group(model_group);
-  line.add("--tied", o.tied, "whether the embedding matrix is the output matrix, too: true or false");
+  line.add("--tied", o.tied, "the embedding matrix is the output matrix, too");
   line.group(evaluation_group);
   line.add("--steps", o.steps, "of truncated backpropagation through time", positive);
   line.group(training_group);
+  line.add("--variational", o.network.variational_dropout, "what drops out is the same at all steps of a window");
   line.add("--optimizer", o.optimizer, "adam or sgd", one_of({"adam", "sgd"}));
   line.add("--schedule", o.schedule, "of the learning rate", one_of({"cosine", "halve", "constant"}));
   line.add("--hold", o.hold, "epochs with the first rate; --schedule halve halves it with each later one", positive);
@@ -69,9 +70,10 @@ LanguageModel::LanguageModel(const LanguageModelOptions& o, std::size_t count, R
 
 auto LanguageModel::operator()(const Indices& tokens, const std::optional<Network::State>& state) const
     -> Network::Result {
-  const double rate = network.options().dropout;
-  const auto [h, next] = network(nn::dropout(embedding(tokens), rate), {}, state);
-  return {scores(nn::dropout(h, rate)), next};
+  const nn::AnyRecurrentOptions& o = network.options();
+  const nn::Dropout<float> dropped({.rate = o.dropout, .same_for_all_steps = o.variational_dropout});
+  const auto [h, next] = network(dropped(embedding(tokens)), {}, state);
+  return {scores(dropped(h)), next};
 }
 
 std::vector<std::string> read_pieces(const std::string& path, const LanguageModelOptions& o) {

@@ -8,6 +8,9 @@ void add_training_options(CommandLine& line, TrainingOptions& o) {
   line.add("--batch", o.batch, "examples in a batch", positive);
   line.add("--learning-rate", o.learning_rate, "the largest, where it changes with time", positive);
   line.add("--clip", o.clip, "the largest norm of a gradient; 0 for any", between(0, 1e9));
+  line.add("--average", o.average,
+           "the model has the mean of the weights of about the last 1/(1 - this) batches, not those of the last one",
+           between(0, 0.99999));
   line.add("--shares", o.shares, "parts of a batch, each of them a thread's; the result depends on how many there are",
            positive);
   line.add("--seed", o.seed, "of all random numbers", seed_number);

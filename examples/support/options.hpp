@@ -16,7 +16,7 @@ inline constexpr const char *model_group = "Model", *training_group = "Training"
 /// What every program that trains can be told.
 struct TrainingOptions {
   std::size_t epochs = 10, batch = 32, shares = 2, threads = 0, every = 0;
-  double learning_rate = 2e-3, clip = 5;
+  double learning_rate = 2e-3, clip = 5, average = 0;
   std::uint64_t seed = 1;
   std::string save = {}, load = {}, log = {}, plot = {}, checkpoint = {}, resume = {};
   bool log_batches = false, quiet = false;

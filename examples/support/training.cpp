@@ -32,6 +32,7 @@ Training::Training(const CommandLine& line, const TrainingOptions& options, cons
   checkpoint.fix("fingerprint of the data", setup_.data);
   checkpoint.add("model", model_);
   checkpoint.add("optimizer", optimizer_);
+  if (options_.average > 0) checkpoint.add("average", average_.emplace(model_, options_.average));
   checkpoint.add("random", random_);
   checkpoint.add("epoch", epoch_);
   checkpoint.add("position", position_);
@@ -90,7 +91,9 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
       if (options_.every && position_ % options_.every == 0 && position_ < ends_.size()) write_checkpoint();
     }
     if (position_ < ends_.size()) break;
+    if (average_) average_->swap();
     const std::vector<double> measures = measure();
+    if (average_) average_->swap();
     // Of very many models the log has all, and a line on the terminal the mean.
     for (std::size_t k = 0; k < measures.size() && measures.size() <= 4; ++k)
       line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
@@ -99,9 +102,10 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
     write_checkpoint();
     write_log();
   }
+  if (!ended()) write_checkpoint();
+  if (average_) average_->swap();
   save();
   if (!interrupt.pressed()) return true;
-  if (!ended()) write_checkpoint();
   progress_.clear();
   out_ << (ended() ? "interrupted at the end" : "interrupted in " + place());
   if (!ended() && !options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;

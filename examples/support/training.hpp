@@ -4,6 +4,7 @@
 #include <functional>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <unroll/nn/nn.hpp>
@@ -69,7 +70,8 @@ class Training {
            nn::Optimizer<float>& optimizer, Random& random, TrainingSetup setup);
 
   /// Trains for all epochs on examples of these lengths, in shuffled batches of similar ones, after --resume from where
-  /// the checkpoint was; false if Ctrl-C was pressed. The model is then saved.
+  /// the checkpoint was; false if Ctrl-C was pressed. The model is then saved. What is measured and saved has the mean
+  /// weights, if so wanted.
   bool run(const std::vector<std::size_t>& lengths, const Step& step, const Measure& measure);
   /// The same with so many steps in an epoch, each of which is given its number.
   bool run(std::size_t steps, const Step& step, const Measure& measure);
@@ -85,6 +87,7 @@ class Training {
                                                     {.threads = options_.threads, .random = &random_});
     if (options_.clip > 0) nn::clip_norm(gradients, options_.clip);
     optimizer_.step(gradients);
+    if (average_) average_->update();
     return {double(mean) * count, count};
   }
   /// The same for a batch whose rows are dealt out to its shares.
@@ -133,6 +136,7 @@ class Training {
   const nn::Module<float>& model_;
   nn::Optimizer<float>& optimizer_;
   Random& random_;
+  std::optional<nn::Average<float>> average_;
   const TrainingSetup setup_;
   std::ostream silence_{nullptr}, &out_;
   Progress progress_;
