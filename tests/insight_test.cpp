@@ -118,7 +118,8 @@ TEST_CASE("a trace has what a gate did at a step, and its gradient") {
 TEST_CASE("a drawing has a box for each scope, a node for each value and an arrow for each operand") {
   const Parameter<double> w(A{{1, 2}, {3, 4}}, "cell.\"w\"");
   Tape<double> tape;
-  V h = tape.watch(A{{1, 2}});
+  const V first = tape.watch(A{{1, 2}});
+  V h = first;
   for (int step = 0; step < 3; ++step) {
     const Scope outer("cell"), scope("step", step);
     h = named("h", tanh(matmul(h, w)));
@@ -135,6 +136,9 @@ TEST_CASE("a drawing has a box for each scope, a node for each value and an arro
   CHECK(lines_between_uses == 2);
   CHECK(count(dot, " -> ") == 3 * 3 + lines_between_uses);
   CHECK(count(dot, "{") == count(dot, "}"));
+  CHECK(count(to_dot(tape, {.backward = true}), "dir=back") == count(dot, " -> "));
+  tanh(first);
+  CHECK(count(to_dot(tape, {.backward = true}), "dir=back") == 1);
   tape.backward(sum(h));
   CHECK(error_of([&] { to_dot(tape); }) == "to_dot: the tape is spent; draw it before the sweep");
 }

@@ -108,22 +108,40 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
   }
 }
 
+// The values to which a sweep from the last one takes a gradient.
+template <class T> std::vector<bool> swept(const Tape<T>& tape) {
+  std::vector<bool> result(tape.size());
+  if (!result.empty()) result.back() = true;
+  for (auto k = static_cast<std::uint32_t>(tape.size()); k-- > 0;)
+    for (const auto [operand, rule] : tape.node(k).operands())
+      if (result[k] && operand != Node<T>::constant) result[operand] = true;
+  return result;
+}
+
+// The way of a gradient, which has no part in the layout.
+void draw_back(std::ostream& out, std::size_t from, std::size_t to, const char* more = "") {
+  out << "  " << from << " -> " << to << " [dir=back, style=dashed, color=\"#d2601f\", constraint=false" << more
+      << "];\n";
+}
+
 // The line of a parameter goes on from use to use: arrows from it to every step would fill the page.
 void draw_use(std::ostream& out, std::map<std::uint32_t, std::size_t>& ends, std::size_t& forks,
-              std::uint32_t parameter, std::uint32_t use) {
+              std::uint32_t parameter, std::uint32_t use, bool back) {
   const char* const blue = "color=\"#8fb4da\"";
   const auto [line, is_first] = ends.try_emplace(parameter, parameter);
   if (!is_first) {
     out << "  " << forks << " [shape=point, width=0.04, fillcolor=\"#8fb4da\", " << blue << "];\n"
         << "  " << line->second << " -> " << forks << " [arrowhead=none, " << blue << "];\n";
+    if (back) draw_back(out, line->second, forks, line->second == parameter ? "" : ", arrowtail=none");
     line->second = forks++;
   }
   out << "  " << line->second << " -> " << use << " [" << blue << "];\n";
+  if (back) draw_back(out, line->second, use, is_first ? "" : ", arrowtail=none");
 }
 
 }  // namespace
 
-template <class T> std::string to_dot(const Tape<T>& tape) {
+template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions& options) {
   require(!tape.spent(), "to_dot", "the tape is spent; draw it before the sweep");
   Clusters clusters = clusters_of(tape);
   std::ostringstream out;
@@ -138,6 +156,7 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
   std::size_t boxes = 0, forks = tape.size();
   std::map<std::uint32_t, std::size_t> ends;  // of the lines of parameters
   draw_cluster(out, tape, clusters, nullptr, "  ", boxes);
+  const std::vector<bool> reached = options.backward ? swept(tape) : std::vector<bool>(tape.size());
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
@@ -145,7 +164,7 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
     for (const auto [operand, rule] : node.operands()) {
       if (operand == Node<T>::constant) continue;
       if (is_parameter(tape.node(operand))) {
-        draw_use(out, ends, forks, operand, k);
+        draw_use(out, ends, forks, operand, k, reached[k]);
         continue;
       }
       begins = false;
@@ -156,6 +175,7 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
       else if (step && ((from && from != step) || continues_state(tape, operand, k)))
         out << " [weight=8]";  // the state: as straight as can be
       out << ";\n";
+      if (reached[k]) draw_back(out, operand, k, is_fork(tape.node(operand)) ? ", arrowtail=none" : "");
     }
     // What a step does not have from another one stands behind that all the same: time runs from left to right.
     if (begins && step && clusters[step].before)
@@ -165,7 +185,7 @@ template <class T> std::string to_dot(const Tape<T>& tape) {
   return out.str();
 }
 
-template std::string to_dot(const Tape<float>&);
-template std::string to_dot(const Tape<double>&);
+template std::string to_dot(const Tape<float>&, const DrawingOptions&);
+template std::string to_dot(const Tape<double>&, const DrawingOptions&);
 
 }  // namespace unroll

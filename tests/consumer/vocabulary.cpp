@@ -28,7 +28,8 @@ bool vocabulary() {
   const Variable<double> x = named("x", tape.watch(array));
   const TopK<double> best = top_k(x, 2);
   const Variable<double> y = checkpoint([](const auto& in) { return in[0] * one_hot<double>(argmax(in[0]), 4); }, {x});
-  good &= to_dot(tape).starts_with("digraph") && trace.find("checkpoint").size() > 2;
+  good &= to_dot(tape).starts_with("digraph") && to_dot(tape, {.backward = true}).ends_with("}\n") &&
+          trace.find("checkpoint").size() > 2;
 
   const nn::CRF<double> crf({.tags = 4}, random);
   const auto emissions = reshape(x, {2, 1, 4});
