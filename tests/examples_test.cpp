@@ -6,6 +6,7 @@
 
 #include "../examples/agreement/grammar.hpp"
 #include "../examples/classify/labelled_texts.hpp"
+#include "../examples/draw_graph/cells.hpp"
 #include "../examples/support/confusion.hpp"
 #include "../examples/support/options.hpp"
 #include "../examples/support/text.hpp"
@@ -169,4 +170,61 @@ TEST_CASE("options: a file's values are taken unless others were given, and equa
   CHECK(training.epochs == 9);
   CHECK(error_of([&] { parse({"--batch", "6"}, "", training); }) == "--batch: 6; " + path + " has 5");
   CHECK(error_of([&] { parse({}, path, some); }) == path + ": it is a checkpoint; --resume goes on from it");
+}
+
+namespace {
+
+std::size_t arrows(const std::string& svg, const std::string& kind) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = svg.find("<path class=\"" + kind, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+bool shows(const std::string& svg, const std::string& arrow) {
+  return svg.find("<title>" + arrow + "</title>") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a drawn network has an arrow for each operand, and one back for each that a gradient comes to") {
+  const std::string svg = picture_of(drawn_cell("lstm"), 3, true);
+  for (const char* t : {"1", "2", "3"}) {
+    CHECK(shows(svg, formatted("h_%s to V h_%s", t, t)));
+    CHECK(shows(svg, formatted("∂L/∂h_%s from V h_%s", t, t)));
+    CHECK(shows(svg, formatted("∂L/∂y_%s from L_%s", t, t)));
+    CHECK(shows(svg, formatted("∂L/∂x_%s from the products", t)));
+  }
+  for (const char* arrow : {"∂L/∂h_0 from the products", "∂L/∂h_2 from the products", "∂L/∂c_0 from k_1",
+                            "∂L/∂c_2 from k_3", "∂L/∂L_3 from L", "∂L/∂U, W from the products", "c_3 to c_3"})
+    CHECK(shows(svg, arrow));
+  // Nothing comes back to what the last step leaves.
+  CHECK(arrows(svg, "backward") == arrows(svg, "forward") - 2);
+
+  const std::string cell = picture_of(drawn_cell("lstm"), 1, false);
+  CHECK(arrows(cell, "backward") == 0);
+  for (const char* arrow : {"h_0 to the products", "x_1 to the products", "c_0 to k_1", "f_1 to k_1", "k_1 to c_1",
+                            "g_1 to j_1", "i_1 to j_1", "j_1 to c_1", "c_1 to tanh", "tanh to h_1", "o_1 to h_1",
+                            "U, W to the products", "h_1 to h_1", "c_1 to c_1"})
+    CHECK(shows(cell, arrow));
+  CHECK(arrows(cell, "forward") == 14 + 4 + 1);  // and from the products to σ or tanh, and h upwards
+}
+
+TEST_CASE("a drawn network has no arrow back where the sweep did not come by") {
+  Weights w;
+  Tape<float> tape;
+  const auto input = [&](const char* name) { return named(name, tape.watch(zeros<float>({1, 2}))); };
+  State state{input("h"), {}};
+  std::vector<Variable<float>> losses;
+  for (int t = 1; t <= 2; ++t) {
+    const Scope scope("step", t);
+    state = rnn(w, input("x"), state);
+    losses.push_back(named("L", sum(w("V", state.h))));
+  }
+  const Graph graph(tape);
+  tape.backward(losses[0]);
+  const std::string svg = Unrolled(graph.values(), drawn_cell("rnn").arrangement).svg("");
+  CHECK(shows(svg, "h_1 to the products"));
+  CHECK(shows(svg, "∂L/∂h_0 from the products"));
+  CHECK(!shows(svg, "∂L/∂h_1 from the products"));
+  CHECK(!shows(svg, "∂L/∂x_2 from the products"));
 }

@@ -24,7 +24,7 @@ installed() {
     g++) has "$compiler" || has "${compiler%% *}" ;; # which may have options
     make) has ninja || has make ;;
     gnuplot-nox) has gnuplot ;;
-    graphviz) has dot ;;
+    librsvg2-bin) has rsvg-convert ;;
     cmake | clang | clang-format | shellcheck) has "$1" ;;
     *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
   esac
