@@ -9,6 +9,7 @@
 #include <unroll/nn/files/atomic_file.hpp>
 #include <unroll/nn/nn.hpp>
 
+#include "inspect/digits.hpp"
 #include "support/language_model.hpp"
 #include "support/text.hpp"
 #include "support/toy_corpus.hpp"
@@ -30,27 +31,17 @@ Text beginning(const Text& text, std::size_t most) {
   return {text.begin(), text.begin() + std::ptrdiff_t(std::min(text.size(), most))};
 }
 
-/// Each unit's values in turn as whole numbers, 127 for its largest. values: (time, units)
-Json state_of(const std::string& name, const Array<float>& values) {
-  Json state{{"name", name}};
-  for (std::size_t unit = 0; unit < values.shape()[1]; ++unit) {
-    double largest = 1e-6;
-    for (std::size_t t = 0; t < values.shape()[0]; ++t) largest = std::max(largest, std::abs(double(values(t, unit))));
-    for (std::size_t t = 0; t < values.shape()[0]; ++t)
-      state["values"].push_back(std::lround(127 * double(values(t, unit)) / largest));
-    state["largest"].push_back(largest);
+/// What the units of a layer were over time, one unit after the other, as parts of the largest of each, or of 1 for a
+/// gate. values: (time, units)
+Json state_of(const Array<float>& values, bool gate) {
+  const std::size_t length = values.shape()[0], units = values.shape()[1];
+  std::vector<double> largest(units, gate ? 1 : 1e-6);
+  std::string digits;
+  for (std::size_t unit = 0; unit < units; ++unit) {
+    for (std::size_t t = 0; t < length; ++t) largest[unit] = std::max(largest[unit], std::abs(double(values(t, unit))));
+    for (std::size_t t = 0; t < length; ++t) digits += two_digits(double(values(t, unit)) / largest[unit]);
   }
-  return state;
-}
-
-/// The share of the time in which each unit of a gate, of shape (time, units), is below 0.1, left, and above 0.9,
-/// right: Karpathy, Johnson and Fei-Fei (2016), figure 3.
-Json saturation(const std::string& name, const Array<float>& gate) {
-  const Array<double> left = xt::mean(xt::cast<double>(gate < 0.1f), {0}),
-                      right = xt::mean(xt::cast<double>(gate > 0.9f), {0});
-  return {{"name", name},
-          {"left", std::vector<double>(left.begin(), left.end())},
-          {"right", std::vector<double>(right.begin(), right.end())}};
+  return {{"largest", largest}, {"values", digits}};
 }
 
 /// What a model expects, of probabilities (characters,): the most likely ones as id, ‰, id, ‰, ...
@@ -81,14 +72,12 @@ Json inspect(const LanguageModel& model, const Indices& tokens) {
     data["came"].push_back(t + 1 < steps.size() ? 1e3 * double(probabilities(tokens.flat(t + 1))) : 0);
   }
   for (std::size_t k = 0; k < model.network.options().layers; ++k) {
-    Json layer{{"states", Json::array()}, {"gates", Json::array()}};
-    for (const char* name : {"h", "c", "i", "f", "o", "r", "z"}) {
+    Json layer;
+    for (const char* name : {"h", "c", "f", "i", "o", "g", "r", "z", "n"}) {
       std::vector<Variable<float>> values;  // recurrent/l0/step 0, recurrent/l0/step 1, ...
       for (const auto& entry : trace.find("recurrent/l" + std::to_string(k), name)) values.push_back(entry.value);
-      if (values.empty()) continue;
-      const Array<float> over_time = concatenate(values).value();
-      const bool state = *name == 'h' || *name == 'c';
-      layer[state ? "states" : "gates"].push_back(state ? state_of(name, over_time) : saturation(name, over_time));
+      const bool gate = std::string_view("fiorz").find(name) != std::string_view::npos;
+      if (!values.empty()) layer[name] = state_of(concatenate(values).value(), gate);
     }
     data["layers"].push_back(layer);
   }

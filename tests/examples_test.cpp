@@ -7,6 +7,7 @@
 #include "../examples/agreement/grammar.hpp"
 #include "../examples/classify/labelled_texts.hpp"
 #include "../examples/draw_graph/cells.hpp"
+#include "../examples/inspect/digits.hpp"
 #include "../examples/support/confusion.hpp"
 #include "../examples/support/options.hpp"
 #include "../examples/support/text.hpp"
@@ -227,4 +228,15 @@ TEST_CASE("a drawn network has no arrow back where the sweep did not come by") {
   CHECK(shows(svg, "∂L/∂h_0 from the products"));
   CHECK(!shows(svg, "∂L/∂h_1 from the products"));
   CHECK(!shows(svg, "∂L/∂x_2 from the products"));
+TEST_CASE("two digits of 64 hold a part of a whole to 1/4094, and need no escape but that of a backslash") {
+  CHECK(two_digits(-1) == "??");
+  CHECK(two_digits(0) == "^~");
+  CHECK(two_digits(1) == "~}");
+  CHECK(two_digits(1.5) == two_digits(1));
+  for (int k = -5000; k <= 5000; ++k) {
+    const double part = k / 5000.;
+    const std::string digits = two_digits(part);
+    CHECK(std::abs((64 * (digits[0] - 63) + digits[1] - 63) / 2047. - 1 - part) <= 1 / 4094. + 1e-12);
+    for (const char digit : digits) CHECK((digit >= '?' && digit <= '~'));
+  }
 }

@@ -373,11 +373,11 @@ TEST_CASE("an average holds the mean of the last weights, and gives the model's 
   Random random(1);
   nn::Linear<double> model({.input = 1, .output = 2, .bias = false}, random);
   Parameter<double> w = model.weight;
-  w.assign({{1}, {-1}});
+  w.assign(Array<double>{{1.0}, {-1.0}});
   nn::Average<double> average(model, 0.5);
   double mean = 1;
   for (int step = 0; step < 20; ++step) {
-    w.assign({{double(step)}, {-double(step)}});
+    w.assign(double(step) * Array<double>{{1.0}, {-1.0}});
     average.update();
     // The first steps count a ninth of what there has been.
     const double decay = std::min(0.5, (step + 1.0) / (step + 10.0));
@@ -387,7 +387,7 @@ TEST_CASE("an average holds the mean of the last weights, and gives the model's 
   CHECK(w.value()(0, 0) == doctest::Approx(mean));
   CHECK(w.value()(1, 0) == doctest::Approx(-mean));
   average.swap();
-  CHECK(w.value() == Array<double>{{19}, {-19}});
+  CHECK(w.value() == Array<double>{{19.0}, {-19.0}});
 }
 
 TEST_CASE("learning rates fall by steps, or on a plateau") {
