@@ -371,13 +371,13 @@ TEST_CASE("clipping by value moves each element into the limits") {
 
 TEST_CASE("an average holds the mean of the last weights, and gives the model's own back") {
   Random random(1);
-  nn::Linear<double> model({.input = 1, .output = 2, .bias = false}, random);
+  nn::Linear<double> model({.input = 2, .output = 1, .bias = false}, random);
   Parameter<double> w = model.weight;
-  w.assign(Array<double>{{1.0}, {-1.0}});
+  w.assign(Array<double>{{1.0, -1.0}});
   nn::Average<double> average(model, 0.5);
   double mean = 1;
   for (int step = 0; step < 20; ++step) {
-    w.assign(double(step) * Array<double>{{1.0}, {-1.0}});
+    w.assign(double(step) * Array<double>{{1.0, -1.0}});
     average.update();
     // The first steps count a ninth of what there has been.
     const double decay = std::min(0.5, (step + 1.0) / (step + 10.0));
@@ -385,9 +385,9 @@ TEST_CASE("an average holds the mean of the last weights, and gives the model's 
   }
   average.swap();
   CHECK(w.value()(0, 0) == doctest::Approx(mean));
-  CHECK(w.value()(1, 0) == doctest::Approx(-mean));
+  CHECK(w.value()(0, 1) == doctest::Approx(-mean));
   average.swap();
-  CHECK(w.value() == Array<double>{{19.0}, {-19.0}});
+  CHECK(w.value() == Array<double>{{19.0, -19.0}});
 }
 
 TEST_CASE("learning rates fall by steps, or on a plateau") {
