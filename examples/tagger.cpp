@@ -6,6 +6,7 @@
 #include "support/picture.hpp"
 #include "support/training.hpp"
 #include "tagger/corpus.hpp"
+#include "tagger/differences.hpp"
 #include "tagger/files.hpp"
 
 using namespace unroll;
@@ -18,7 +19,8 @@ struct Options {
   std::string cell = "lstm", picture;
   std::size_t word_size = 100, char_size = 32, char_hidden = 64, hidden = 200, layers = 1, patience = 6, sentences = 0;
   double dropout = 0.5;
-  bool crf = false, forward = false, frozen = false;
+  std::string against;
+  bool crf = false, forward = false, frozen = false, probabilities = false;
 };
 
 /// A word is its embedding and both ends of a network over its characters. A network over the words, in both directions
@@ -63,27 +65,45 @@ struct Tagger : nn::Module<float> {
   }
 
   /// −ln p(tags), added up over the sentences.
-  Variable<float> loss(const TaggerInput& input) const {
-    const Variable<float> emissions = (*this)(input);
+  Variable<float> loss(const TaggerInput& input) const { return loss_of((*this)(input), input); }
+
+  /// The best tags of each sentence, by several threads. No tape: nothing is recorded, and nothing drops out.
+  Tagged tag(const Sentences& sentences, std::size_t threads, bool with_probabilities = false) const {
+    const TaggerCorpus corpus = vocabulary.encode(sentences);
+    const auto batches = nn::batches_of_similar_length(corpus.lengths, 128);
+    Tagged result{Tags(sentences.size())};
+    if (with_probabilities) result.probabilities.resize(sentences.size());
+    in_parallel(batches.size(), threads, [&](std::size_t number) {
+      const auto& batch = batches[number];
+      TaggerInput input = input_of(corpus, batch);
+      const Variable<float> emissions = (*this)(input);
+      input.tags = crf ? crf->decode(emissions, input.lengths) : argmax(emissions, -1);
+      Array<float> p;
+      if (with_probabilities) p = probabilities(emissions.value(), input);
+      for (std::size_t k = 0; k < batch.size(); ++k)
+        for (std::size_t t = 0; t < corpus.lengths[batch[k]]; ++t) {
+          const std::int64_t best = input.tags(t, k);
+          result.tags[batch[k]].push_back(vocabulary.tags.word(best));
+          if (with_probabilities) result.probabilities[batch[k]].push_back(double(p(t, k, best)));
+        }
+    });
+    return result;
+  }
+
+ private:
+  /// −ln p(tags), added up over the sentences.
+  Variable<float> loss_of(const Variable<float>& emissions, const TaggerInput& input) const {
     return crf ? crf->loss(emissions, input.tags, input.lengths).sum
                : nn::cross_entropy_total(emissions, input.tags).sum;
   }
 
-  /// The best tags of each sentence, by several threads. No tape: nothing is recorded, and nothing drops out.
-  Tags tag(const Sentences& sentences, std::size_t threads) const {
-    const TaggerCorpus corpus = vocabulary.encode(sentences);
-    const auto batches = nn::batches_of_similar_length(corpus.lengths, 128);
-    Tags result(sentences.size());
-    in_parallel(batches.size(), threads, [&](std::size_t number) {
-      const auto& batch = batches[number];
-      const TaggerInput input = input_of(corpus, batch);
-      const Variable<float> emissions = (*this)(input);
-      const Indices best = crf ? crf->decode(emissions, input.lengths) : argmax(emissions, -1);
-      for (std::size_t k = 0; k < batch.size(); ++k)
-        for (std::size_t t = 0; t < corpus.lengths[batch[k]]; ++t)
-          result[batch[k]].push_back(vocabulary.tags.word(best(t, k)));
-    });
-    return result;
+  /// How probable each tag of the input is, whatever the other tags are: ∂(−ln p(tags))/∂(its score) is that less 1,
+  /// with and without a conditional random field.   shape: as emissions; only at these tags
+  Array<float> probabilities(const Array<float>& emissions, const TaggerInput& input) const {
+    Tape<float> tape;
+    const Variable<float> x = tape.watch(emissions);
+    const Gradients<float> gradients = tape.backward(loss_of(x, input));
+    return Array<float>(1 + gradients[x]);
   }
 };
 
@@ -117,7 +137,8 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
   const auto measure = [&]() -> std::vector<double> {
     // Without a dev corpus the last epoch is the best.
     const double found =
-        chooses ? accuracy(corpora.dev, tagger.tag(corpora.dev, o.training.threads)) : double(training.epoch());
+        chooses ? accuracy(corpora.dev, tagger.tag(corpora.dev, o.training.threads).tags, tagger.vocabulary.column)
+                : double(training.epoch());
     if (found > best_accuracy) {
       best.copy_from(tagger);
       best_accuracy = found;
@@ -133,39 +154,95 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
 }
 
 /// Tags sentences, and tells how fast unless there is only one.
-Tags tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, std::ostream& out) {
+Tagged tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, std::ostream& out) {
   Progress progress(out, "words");
-  Tags tags = tagger.tag(sentences, o.training.threads);
-  for (const auto& sentence : tags) progress.advance(double(sentence.size()), 1, "tagged");
-  if (tags.size() > 1) progress.print("tagged");
-  return tags;
+  Tagged result = tagger.tag(sentences, o.training.threads, o.probabilities);
+  for (const auto& sentence : result.tags) progress.advance(double(sentence.size()), 1, "tagged");
+  if (result.tags.size() > 1) progress.print("tagged");
+  return result;
+}
+
+void add_model_options(CommandLine& line, Options& o) {
+  line.group(model_group);
+  line.add("--column", o.files.column, "of CoNLL-U that is learned and written", one_of(tag_columns));
+  line.add("--word-size", o.word_size, "of a word's embedding", positive);
+  line.add("--char-size", o.char_size, "of a character's embedding", positive);
+  line.add("--char-hidden", o.char_hidden, "units over characters, in each direction", positive);
+  line.add("--hidden", o.hidden, "units over words, in each direction", positive);
+  line.add("--layers", o.layers, "over words", positive);
+  line.add("--cell", o.cell, "of both networks", one_of(nn::any_recurrent_cells));
+  line.add("--forward", o.forward, "no network backward over the words: a word's tag does not depend on what follows");
+  line.add("--crf", o.crf, "whether a conditional random field chooses the tags together");
+}
+
+/// Another tagger, with options of its own; it must have learned the same column.
+Tagger load_other(const std::string& path, const std::string& column) {
+  CommandLine line("tagger", "");
+  Options o;
+  add_model_options(line, o);
+  o.training.load = path;
+  const nn::Metadata saved = read_options(line, o.training);
+  require(saved.contains("tags"), path, "it is no model of this program");
+  require(o.files.column == column, path, "it has learned ", o.files.column, "; it must be ", column);
+  Random random(1);
+  Tagger other(o, TaggerVocabulary(saved, column_of(column)), random);
+  nn::load_safetensors(path, other);
+  return other;
+}
+
+TaggerVocabulary vocabulary_of(const nn::Metadata& saved, const Corpora& corpora, const Options& o,
+                               const std::vector<std::string>& known) {
+  const Column column = column_of(o.files.column);
+  if (saved.contains("tags")) return {saved, column};
+  require(!corpora.train.empty(), o.training.load, "it is no model of this program; with --train it can be one");
+  return {corpora.train, column, known};
+}
+
+/// Tags what is to be tagged for the user, and what is to be compared with its tags.
+void use(const Tagger& tagger, Sentences sentences, const Sentences& test, bool of_toy, const Options& o,
+         std::ostream& out) {
+  const Column column = tagger.vocabulary.column;
+  if (!sentences.empty()) {
+    set_tags(sentences, tagged(tagger, sentences, o, out), column);
+    nn::write_conllu(std::cout, sentences);
+  } else if (of_toy && o.files.toy == "marked") {
+    sentences = {sentence_of("They can fish .")};
+    set_tags(sentences, tagger.tag(sentences, o.training.threads), column);
+    print_tagged(out, sentences[0]);
+  }
+  if (test.empty()) return;
+  const Tags tags = tagged(tagger, test, o, out).tags;
+  print_scores(out, test, tags, tagger.vocabulary, o.picture);
+  if (o.against.empty()) return;
+  const Tagger other = load_other(o.against, o.files.column);
+  Differences(test, tags, other.tag(test, o.training.threads).tags, column).print(out, o.against);
 }
 
 /// Trains or loads a tagger, then tags what is to be tagged. Everything that can be wrong with the files shows before
 /// the training.
-void run(CommandLine& line, Options& o) {
+void run(CommandLine& line, Options& o, bool of_toy) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = read_options(line, t);
   const bool trained = trains(line);
-  Sentences sentences = o.files.to_tag(line);
-  Corpora corpora = o.files.corpora(t.load);
+  Corpora corpora = o.files.corpora(of_toy);
   if (o.sentences) corpora.train.resize(std::min(o.sentences, corpora.train.size()));
   nn::WordVectors<float> vectors;
   if (!o.files.vectors.empty()) {
     vectors = nn::read_word_vectors<float>(o.files.vectors);
     o.word_size = vectors.table.shape()[1];
   }
+  const TaggerVocabulary described = vocabulary_of(saved, corpora, o, vectors.words);
+  const Sentences sentences = o.files.to_tag(line, Tokeniser(described.frequent.forms()));
   require(trained || !sentences.empty() || !corpora.test.empty(), "--load",
           "there is nothing to tag; give --tag, --tag-file or --test");
-  require(o.picture.empty() || !corpora.test.empty(), "--picture",
-          "it draws what --test was taken for; give that, too");
+  for (const auto& [name, value] : {std::pair("--picture", o.picture), std::pair("--against", o.against)})
+    require(value.empty() || !corpora.test.empty(), name, "it is about what --test is taken for; give that, too");
   if (!o.picture.empty()) require_picture(o.picture);
+  if (!o.against.empty()) load_other(o.against, o.files.column);
   // Standard output is for the tagged sentences, if there are any.
   std::ostream& out = sentences.empty() ? std::cout : std::cerr;
   Random random(t.seed);
-  const bool described = saved.contains("tags");
-  require(described || !corpora.train.empty(), t.load, "it is no model of this program; with --train it can be one");
-  Tagger tagger(o, described ? TaggerVocabulary(saved) : TaggerVocabulary(corpora.train, vectors.words), random);
+  Tagger tagger(o, described, random);
   const TaggerVocabulary& vocabulary = tagger.vocabulary;
   if (!t.load.empty()) nn::load_safetensors(t.load, tagger);
   if (trained) {
@@ -182,16 +259,7 @@ void run(CommandLine& line, Options& o) {
     vocabulary.write(description);
     if (!train(line, tagger, corpora, o, description, random, out)) return;
   }
-  if (!sentences.empty()) {
-    set_tags(sentences, tagged(tagger, sentences, o, out));
-    nn::write_conllu(std::cout, sentences);
-  } else if (o.files.toy(t.load)) {
-    sentences = {sentence_of("They can fish .")};
-    set_tags(sentences, tagger.tag(sentences, t.threads));
-    print_tagged(out, sentences[0]);
-  }
-  if (!corpora.test.empty())
-    print_scores(out, corpora.test, tagged(tagger, corpora.test, o, out), vocabulary.frequent, o.picture);
+  use(tagger, sentences, corpora.test, of_toy, o, out);
 }
 
 int main(int argc, char** argv) {
@@ -202,23 +270,22 @@ int main(int argc, char** argv) {
   line.add_file("--dev", o.files.dev, "CoNLL-U to choose the best epoch by");
   line.need("--dev", "--train");
   line.add_file("--test", o.files.test, "CoNLL-U to tag and to compare with its tags");
-  line.add("--tag", o.files.tag, "a sentence to tag, its words apart by spaces; - for standard input");
-  line.add_file("--tag-file", o.files.tag_file, "sentences to tag: CoNLL-U, or else one a line");
+  line.add("--tag", o.files.tag, "a text to tag; - for standard input");
+  line.add_file("--tag-file", o.files.tag_file, "what to tag, or - for standard input: CoNLL-U, or else text");
   line.exclude("--tag-file", "--tag");
+  line.add("--tokenised", o.files.tokenised, "the words of the text are apart by spaces, each line is a sentence");
+  line.add("--probabilities", o.probabilities, "how probable a tag is stands in the last column, as p=0.98");
   line.add_file(
       "--vectors", o.files.vectors,
       "word vectors to begin with, of words in lower case, as GloVe writes them; all of them are known words");
   line.add_file("--picture", o.picture, "where to draw what each tag of --test was taken for, as png, svg or pdf");
-  line.group(model_group);
-  line.add("--word-size", o.word_size, "of a word's embedding", positive);
+  line.add_file("--against", o.against, "another model: what one of the two alone takes for something else in --test");
+  line.add("--toy", o.files.toy, "the toy language: whether words tell by their endings what they are",
+           one_of({"marked", "unmarked"}));
+  line.exclude("--toy", "--train");
+  line.exclude("--toy", "--test");
+  add_model_options(line, o);
   line.exclude("--word-size", "--vectors");
-  line.add("--char-size", o.char_size, "of a character's embedding", positive);
-  line.add("--char-hidden", o.char_hidden, "units over characters, in each direction", positive);
-  line.add("--hidden", o.hidden, "units over words, in each direction", positive);
-  line.add("--layers", o.layers, "over words", positive);
-  line.add("--cell", o.cell, "of both networks", one_of(nn::any_recurrent_cells));
-  line.add("--forward", o.forward, "no network backward over the words: a word's tag does not depend on what follows");
-  line.add("--crf", o.crf, "whether a conditional random field chooses the tags together");
   line.group(training_group);
   line.add("--dropout", o.dropout, "the share that drops out", between(0, 0.95));
   line.add("--frozen", o.frozen, "the vectors of --vectors stay what they are");
@@ -228,7 +295,9 @@ int main(int argc, char** argv) {
   add_training_options(line, o.training);
   line.exclude("--vectors", "--load");
   return line.run(argc, argv, [&] {
-    if (o.files.toy(o.training.load) && !line.given("--epochs")) line.set_default("--epochs", "5");
-    run(line, o);
+    // The toy language is learned where nothing else is; a model that is loaded is tried on it if that is asked for.
+    const bool of_toy = o.files.train.empty() && (o.training.load.empty() || line.given("--toy"));
+    if (of_toy && !line.given("--load") && !line.given("--epochs")) line.set_default("--epochs", "5");
+    run(line, o, of_toy);
   });
 }

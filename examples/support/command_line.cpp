@@ -41,7 +41,8 @@ Accepted accepted(const std::string& description, const std::string& demand, con
 // What is written may not be what is read or written by another option; but a training may go on in its own checkpoint.
 void refuse_same_files(const CLI::App& app) {
   namespace fs = std::filesystem;
-  static const std::set<std::string> written{"--save", "--log", "--plot", "--picture", "--checkpoint", "--output"};
+  static const std::set<std::string> written{"--save",       "--log",    "--plot",        "--picture",
+                                             "--checkpoint", "--output", "--save-vectors"};
   std::vector<std::pair<std::string, fs::path>> files;  // by option
   for (const CLI::Option* option : app.get_options())
     if (option->get_type_name() == "FILE" && option->count() > 0)

@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <sstream>
 #include <string_view>
@@ -43,7 +44,15 @@ std::vector<std::string> pieces(const std::string& text, bool words, const std::
   return result;
 }
 
+std::string name_of(const std::string& path) { return path == "-" ? "standard input" : path; }
+
 std::string read_text(const std::string& path) {
+  if (path == "-") {
+    std::ostringstream typed;
+    typed << std::cin.rdbuf();
+    require(!typed.view().empty(), name_of(path), "it is empty");
+    return typed.str();
+  }
   require(!std::filesystem::is_directory(path), path, "it is a directory; it must be a file");
   std::ifstream in = nn::open_text(path);
   std::error_code no_size;  // of what is no regular file
@@ -56,6 +65,35 @@ std::string read_text(const std::string& path) {
   text += rest.view();
   require(!text.empty(), path, "the file is empty");
   return text;
+}
+
+void for_lines(const std::string& path, std::size_t at_once,
+               const std::function<void(const std::vector<NumberedLine>&)>& next) {
+  std::ifstream file;
+  if (path != "-") file = nn::open_text(path);
+  nn::Lines lines(path == "-" ? std::cin : file, name_of(path));
+  std::vector<NumberedLine> some;
+  for (bool more = true; more;) {
+    more = lines.next();
+    if (more && !lines.line().empty()) {
+      lines.require(lines.line().find('\t') == std::string::npos, "a tab; a line must be a text alone");
+      try {
+        nn::require_utf8(lines.line());
+      } catch (const Error& error) {
+        lines.fail_at(lines.number(), error.what());
+      }
+      some.push_back({lines.line(), lines.number()});
+    }
+    if (some.size() < (more ? at_once : 1)) continue;
+    next(some);
+    some.clear();
+  }
+}
+
+std::string lower_case(std::string word) {
+  for (char& c : word)
+    if ('A' <= c && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return word;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <iterator>
 #include <string>
 #include <unroll/autograd/random.hpp>
@@ -20,8 +23,25 @@ template <class Choices> const auto& choose(const Choices& choices, Random& rand
 /// with <eos>. An Error tells what is wrong with the text, and where; it is called `name`.
 std::vector<std::string> pieces(const std::string& text, bool words, const std::string& name);
 
-/// The whole of a file, which must not be empty.
+/// The whole of a file, or of standard input if it is called -, which must not be empty.
 std::string read_text(const std::string& path);
+
+/// What errors call a file, or standard input.
+std::string name_of(const std::string& path);
+
+/// A line of a text to be predicted, and its number.
+struct NumberedLine {
+  std::string text;
+  std::size_t number;
+};
+
+/// Calls `next` with the lines of a file, or of standard input if it is called -, at most so many at once; those that
+/// are empty are left out. An Error for a line that is no UTF-8 or has a tab, since it is to become a field of a table.
+void for_lines(const std::string& path, std::size_t at_once,
+               const std::function<void(const std::vector<NumberedLine>&)>& next);
+
+/// A word with small letters instead of the capitals of ASCII.
+std::string lower_case(std::string word);
 
 /// The lines of a text, each of which has an end, and such a text of lines.
 std::vector<std::string> lines_of(const std::string& text);

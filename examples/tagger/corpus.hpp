@@ -4,6 +4,7 @@
 #include <map>
 #include <ostream>
 #include <string>
+#include <tuple>
 #include <unroll/nn/nn.hpp>
 #include <utility>
 #include <vector>
@@ -15,6 +16,21 @@ namespace unroll::examples {
 
 /// The tags of the words of each sentence.
 using Tags = std::vector<std::vector<std::string>>;
+
+/// What a tagger says: the tags, and maybe how probable each is.
+struct Tagged {
+  Tags tags;
+  std::vector<std::vector<double>> probabilities = {};
+};
+
+/// The columns of CoNLL-U that can be learned, and what they are called there.
+inline const std::vector<std::string> tag_columns = {"upos", "xpos", "feats"};
+
+/// Such a column by its name.
+using Column = std::string nn::Token::*;
+inline Column column_of(const std::string& name) {
+  return name == "upos" ? &nn::Token::upos : name == "xpos" ? &nn::Token::xpos : &nn::Token::feats;
+}
 
 /// Sentences as numbers: each word is a form, and each form has a word of the vocabulary and characters.
 struct TaggerCorpus {
@@ -83,12 +99,6 @@ inline std::vector<TaggerInput> shares_of(const TaggerCorpus& corpus, const std:
   return inputs;
 }
 
-inline std::string lower_case(std::string word) {
-  for (char& c : word)
-    if ('A' <= c && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return word;
-}
-
 /// The tag that each form of a corpus has most often, and for all other forms the tag that is most frequent: what a
 /// tagger must beat.
 struct FrequentTags {
@@ -96,14 +106,14 @@ struct FrequentTags {
   std::string overall;
 
   FrequentTags() = default;
-  explicit FrequentTags(const std::vector<nn::Sentence>& corpus) {
+  FrequentTags(const std::vector<nn::Sentence>& corpus, Column column) {
     using Counts = std::map<std::string, std::size_t>;
     std::map<std::string, Counts> by_form;
     Counts all;
     for (const auto& sentence : corpus)
       for (const auto& token : sentence.tokens) {
-        ++by_form[token.form][token.upos];
-        ++all[token.upos];
+        ++by_form[token.form][token.*column];
+        ++all[token.*column];
       }
     const auto first_of_most = [](const Counts& counts) {
       return std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
@@ -112,6 +122,11 @@ struct FrequentTags {
     for (const auto& [form, counts] : by_form) of_form.emplace(form, first_of_most(counts));
   }
 
+  std::vector<std::string> forms() const {
+    std::vector<std::string> result;
+    for (const auto& [form, tag] : of_form) result.push_back(form);
+    return result;
+  }
   bool knows(const std::string& form) const { return of_form.contains(form); }
   const std::string& operator()(const std::string& form) const {
     const auto found = of_form.find(form);
@@ -124,15 +139,17 @@ struct TaggerVocabulary {
   nn::Vocabulary words;  ///< in lower case, those that occur at least twice, and those that are known anyway
   nn::Vocabulary characters;
   nn::Vocabulary tags{{.padding = "", .unknown = ""}};
+  Column column;  ///< that the tags stand in
   FrequentTags frequent;
 
-  TaggerVocabulary(const std::vector<nn::Sentence>& corpus, const std::vector<std::string>& known) : frequent(corpus) {
+  TaggerVocabulary(const std::vector<nn::Sentence>& corpus, Column of_tags, const std::vector<std::string>& known)
+      : column(of_tags), frequent(corpus, of_tags) {
     std::map<std::string, std::size_t> counts;
     for (const nn::Sentence& sentence : corpus) {
       for (const nn::Token& token : sentence.tokens) {
         ++counts[lower_case(token.form)];
         for (const std::string& character : nn::characters(token.form)) characters.add(character);
-        tags.add(token.upos);
+        tags.add(token.*column);
       }
     }
     words = nn::Vocabulary::from_counts(counts, 2);
@@ -140,10 +157,11 @@ struct TaggerVocabulary {
   }
 
   /// The vocabulary that was written there.
-  explicit TaggerVocabulary(const nn::Metadata& metadata)
+  TaggerVocabulary(const nn::Metadata& metadata, Column of_tags)
       : words(nn::Vocabulary::from_words(lines_of(metadata.at("words")))),
         characters(nn::Vocabulary::from_words(lines_of(metadata.at("characters")))),
-        tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})) {
+        tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})),
+        column(of_tags) {
     frequent.overall = metadata.at("frequent_tag");
     for (const std::string& line : lines_of(metadata.at("frequent_tags"))) {
       const auto tab = std::min(line.find('\t'), line.size() - 1);
@@ -170,7 +188,7 @@ struct TaggerVocabulary {
       auto& tag = corpus.tags.emplace_back();
       for (const nn::Token& token : sentence.tokens) {
         form.push_back(forms.add(token.form));
-        tag.push_back(tags.contains(token.upos) ? tags[token.upos] : nn::ignored);
+        tag.push_back(tags.contains(token.*column) ? tags[token.*column] : nn::ignored);
         ++counts[static_cast<std::size_t>(words[lower_case(token.form)])];
       }
       corpus.lengths.push_back(form.size());
@@ -209,20 +227,22 @@ struct Share {
 };
 
 /// The share of words with the right tag.
-inline double accuracy(const std::vector<nn::Sentence>& sentences, const Tags& tags) {
+inline double accuracy(const std::vector<nn::Sentence>& sentences, const Tags& tags, Column column) {
   Share right;
   for (std::size_t k = 0; k < sentences.size(); ++k)
-    for (std::size_t t = 0; t < tags[k].size(); ++t) right.count(tags[k][t] == sentences[k].tokens[t].upos);
+    for (std::size_t t = 0; t < tags[k].size(); ++t) right.count(tags[k][t] == sentences[k].tokens[t].*column);
   return right.of_all();
 }
 
-/// Prints precision, recall and F1 of each tag, and then the accuracy: of all words, of those that `frequent` knows and
-/// of the others, and that of `frequent` itself. Draws what each tag was taken for, if there is a name for the picture.
+/// Prints precision, recall and F1 of each tag, and then the accuracy: of all words, of those that occur in training
+/// and of the others, and that of the most frequent tags. Draws what each tag was taken for, if there is a name for the
+/// picture.
 inline void print_scores(std::ostream& out, const std::vector<nn::Sentence>& sentences, const Tags& tags,
-                         const FrequentTags& frequent, const std::string& picture) {
+                         const TaggerVocabulary& vocabulary, const std::string& picture) {
+  const auto& [column, frequent] = std::tie(vocabulary.column, vocabulary.frequent);
   std::map<std::string, std::size_t> numbers;  // of all tags
   for (const auto& sentence : sentences)
-    for (const auto& token : sentence.tokens) numbers[token.upos];
+    for (const auto& token : sentence.tokens) numbers[token.*column];
   for (const auto& sentence : tags)
     for (const auto& tag : sentence) numbers[tag];
   std::vector<std::string> names;
@@ -234,7 +254,7 @@ inline void print_scores(std::ostream& out, const std::vector<nn::Sentence>& sen
   Share seen, unseen, baseline;
   for (std::size_t k = 0; k < sentences.size(); ++k) {
     for (std::size_t t = 0; t < tags[k].size(); ++t) {
-      const std::string &form = sentences[k].tokens[t].form, &wanted = sentences[k].tokens[t].upos;
+      const std::string &form = sentences[k].tokens[t].form, &wanted = sentences[k].tokens[t].*column;
       confusion.count(numbers[wanted], numbers[tags[k][t]]);
       (frequent.knows(form) ? seen : unseen).count(tags[k][t] == wanted);
       baseline.count(frequent(form) == wanted);

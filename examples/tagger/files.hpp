@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <iostream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <unroll/nn/nn.hpp>
@@ -12,6 +12,7 @@
 #include "../support/text.hpp"
 #include "../support/toy_corpus.hpp"
 #include "corpus.hpp"
+#include "tokeniser.hpp"
 
 namespace unroll::examples {
 
@@ -25,56 +26,82 @@ inline nn::Sentence sentence_of(const std::string& text) {
   return sentence;
 }
 
-/// Throws an Error for a word or a tag that is no text, and for a word without a tag if all must be `tagged`.
-inline void require_words(const std::vector<nn::Sentence>& sentences, const std::string& path, bool tagged) {
+/// Throws an Error for a word or a tag that is no text, and for a word without a tag if all must be `tagged`: features
+/// alone may be none.
+inline void require_words(const std::vector<nn::Sentence>& sentences, const std::string& path,
+                          const std::string& column, bool tagged) {
+  const std::string place = column == "upos" ? "fourth" : column == "xpos" ? "fifth" : "sixth";
   for (std::size_t k = 0; k < sentences.size(); ++k)
     for (const nn::Token& token : sentences[k].tokens) {
       const std::string where = formatted("sentence %zu, word %s: ", k + 1, token.id.c_str());
+      const std::string& tag = token.*column_of(column);
       try {
         nn::require_utf8(token.form);
-        nn::require_utf8(token.upos);
+        nn::require_utf8(tag);
       } catch (const Error& error) {
         fail(path, where, error.what());
       }
-      require(!tagged || (!token.upos.empty() && token.upos != "_"), path, where, "'", token.form,
-              "' has no tag; the fourth column must hold one");
+      require(!tagged || (!tag.empty() && (tag != "_" || column == "feats")), path, where, "'", token.form,
+              "' has no tag; the ", place, " column must hold one, or another --column be learned than ", column);
     }
 }
 
 /// The sentences of a CoNLL-U file in which every word has a tag. An Error tells what is wrong, and where.
-inline std::vector<nn::Sentence> read_tagged(const std::string& path) {
+inline std::vector<nn::Sentence> read_tagged(const std::string& path, const std::string& column) {
   const auto sentences = nn::read_conllu(path);
-  require_words(sentences, path, true);
+  require_words(sentences, path, column, true);
   return sentences;
 }
 
-/// The sentences of a file, or of standard input if it is called -: CoNLL-U, or else the lines that are not empty.
-/// CoNLL-U is what is in a file *.conllu, and what begins with a # or has a tab in its first line.
-inline std::vector<nn::Sentence> read_sentences(const std::string& path) {
-  const std::string name = path == "-" ? "standard input" : path;
-  std::ostringstream typed;
-  if (path == "-") typed << std::cin.rdbuf();
-  std::istringstream in(path == "-" ? typed.str() : read_text(path));
-  nn::Lines lines(in, name);
-  bool more = lines.next();
-  std::vector<nn::Sentence> sentences;
-  if (path.ends_with(".conllu") || lines.line().starts_with('#') || lines.line().find('\t') != std::string::npos) {
-    in.clear();
-    in.seekg(0);
-    sentences = nn::read_conllu(in, name);
-  } else {
-    for (; more; more = lines.next())
-      if (nn::Sentence sentence = sentence_of(lines.line()); !sentence.tokens.empty())
-        sentences.push_back(std::move(sentence));
-    require(!sentences.empty(), name, "no sentence; there must be at least one");
+/// What is to be tagged.
+struct TextToTag {
+  const Tokeniser& tokeniser;
+  bool tokenised;  ///< whether words are apart by spaces, and each line is a sentence
+
+  std::vector<nn::Sentence> sentences(const std::string& line) const {
+    if (!tokenised) return tokeniser(line);
+    nn::Sentence sentence = sentence_of(line);
+    return sentence.tokens.empty() ? std::vector<nn::Sentence>() : std::vector{sentence};
   }
-  require_words(sentences, name, false);
-  return sentences;
-}
 
-inline void set_tags(std::vector<nn::Sentence>& sentences, const Tags& tags) {
+  /// The sentences of a file, or of standard input if it is called -: CoNLL-U, which is kept as it is, or else text.
+  /// CoNLL-U is what is in a file *.conllu, and what begins with a # or has a tab in its first line.
+  std::vector<nn::Sentence> read(const std::string& path) const {
+    const std::string name = name_of(path);
+    std::istringstream in(read_text(path));
+    nn::Lines lines(in, name);
+    bool more = lines.next();
+    if (path.ends_with(".conllu") || lines.line().starts_with('#') || lines.line().find('\t') != std::string::npos) {
+      in.clear();
+      in.seekg(0);
+      auto kept = nn::read_conllu(in, name);
+      require_words(kept, name, "upos", false);
+      return kept;
+    }
+    std::vector<nn::Sentence> all;
+    for (; more; more = lines.next()) {
+      try {
+        nn::require_utf8(lines.line());
+      } catch (const Error& error) {
+        lines.fail_at(lines.number(), error.what());
+      }
+      std::ranges::move(sentences(lines.line()), std::back_inserter(all));
+    }
+    require(!all.empty(), name, "no sentence; there must be at least one");
+    return all;
+  }
+};
+
+/// Puts tags into their column, and their probabilities, if there are any, among what is miscellaneous: `p=0.98`.
+inline void set_tags(std::vector<nn::Sentence>& sentences, const Tagged& tagged, Column column) {
   for (std::size_t k = 0; k < sentences.size(); ++k)
-    for (std::size_t t = 0; t < sentences[k].tokens.size(); ++t) sentences[k].tokens[t].upos = tags[k][t];
+    for (std::size_t t = 0; t < sentences[k].tokens.size(); ++t) {
+      nn::Token& token = sentences[k].tokens[t];
+      token.*column = tagged.tags[k][t];
+      if (tagged.probabilities.empty()) continue;
+      const std::string p = formatted("p=%.4f", tagged.probabilities[k][t]);
+      token.misc = token.misc == "_" ? p : token.misc + '|' + p;
+    }
 }
 
 /// Prints the words, and below each its tag.
@@ -97,32 +124,34 @@ struct Corpora {
 
 /// What a tagger reads.
 struct TaggerFiles {
-  std::string train, dev, test, vectors, tag_file, tag;
+  std::string train, dev, test, vectors, tag_file, tag, column = "upos", toy = "marked";
+  bool tokenised = false;
 
-  /// Sentences of a toy language where nothing else is to be learned.
-  bool toy(const std::string& load) const { return train.empty() && load.empty(); }
-  Corpora corpora(const std::string& load) const {
+  Corpora corpora(bool of_toy) const {
     Corpora corpora;
-    if (toy(load)) {
+    if (of_toy) {
       require(test.empty(), "--test", "it needs --train or --load");
+      require(column == "upos", "--column", column, "; the toy language has upos alone - give --train");
       Random random(1);
-      return {toy_corpus(2000, random), toy_corpus(300, random), toy_corpus(500, random)};
+      const bool marked = toy == "marked";
+      return {toy_corpus(2000, random, marked), toy_corpus(300, random, marked), toy_corpus(500, random, marked)};
     }
-    if (!train.empty()) corpora.train = read_tagged(train);
-    if (!dev.empty()) corpora.dev = read_tagged(dev);
-    if (!test.empty()) corpora.test = read_tagged(test);
+    if (!train.empty()) corpora.train = read_tagged(train, column);
+    if (!dev.empty()) corpora.dev = read_tagged(dev, column);
+    if (!test.empty()) corpora.test = read_tagged(test, column);
     return corpora;
   }
 
   /// What is to be tagged for the user, if anything is.
-  std::vector<nn::Sentence> to_tag(const CommandLine& line) const {
-    if (!tag_file.empty()) return read_sentences(tag_file);
+  std::vector<nn::Sentence> to_tag(const CommandLine& line, const Tokeniser& tokeniser) const {
+    const TextToTag text{tokeniser, tokenised};
+    if (!tag_file.empty()) return text.read(tag_file);
     if (!line.given("--tag")) return {};
-    if (tag == "-") return read_sentences("-");
+    if (tag == "-") return text.read("-");
     pieces(tag, false, "--tag");
-    const nn::Sentence sentence = sentence_of(tag);
-    require(!sentence.tokens.empty(), "--tag", "no word; there must be at least one");
-    return {sentence};
+    auto sentences = text.sentences(tag);
+    require(!sentences.empty(), "--tag", "no word; there must be at least one");
+    return sentences;
   }
 };
 
