@@ -96,37 +96,54 @@ bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Met
   return training.run(learned.lengths, step, measure);
 }
 
-/// The probabilities of the classes of a text; tells on standard error if it says nothing to the model.
-Array<float> probabilities(const Classifier& model, const nn::Vocabulary& vocabulary, const std::string& text) {
-  const EncodedTexts one({{}, {text}, {0}}, vocabulary);
-  if (std::ranges::all_of(one.characters[0], [&](std::int64_t id) { return id == vocabulary.unknown(); }))
-    std::cerr << "'" << text << "': the model has learned none of its characters" << std::endl;
-  return reshape(softmax(scores_of(model, one, {0})), {-1}).value();
+/// The probabilities of the classes of some texts, (texts, classes); tells on standard error of those that say nothing
+/// to the model, each by where it stands.
+Array<float> probabilities(const Classifier& model, const Options& o, const nn::Vocabulary& vocabulary,
+                           const std::vector<std::string>& texts, const std::vector<std::string>& places) {
+  const EncodedTexts encoded({{}, texts, {}}, vocabulary);
+  for (std::size_t k = 0; k < texts.size(); ++k)
+    if (std::ranges::all_of(encoded.characters[k], [&](std::int64_t id) { return id == vocabulary.unknown(); }))
+      std::cerr << places[k] << ": the model has learned none of the characters" << std::endl;
+  Array<float> result = zeros<float>({texts.size(), model.scores.weight.shape()[0]}).value();
+  const auto batches = nn::batches_of_similar_length(encoded.lengths, 64);
+  in_parallel(batches.size(), o.training.threads, [&](std::size_t number) {
+    const Array<float> p = softmax(scores_of(model, encoded, batches[number])).value();
+    for (std::size_t k = 0; k < batches[number].size(); ++k)
+      std::copy_n(&p(k, 0), p.shape()[1], &result(batches[number][k], 0));
+  });
+  return result;
 }
 
-/// Prints the most likely classes of a text.
+/// Prints the most likely classes of a text by their probabilities, (1, classes).
 void classify(const Array<float>& p, const std::vector<std::string>& classes) {
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(k); });
+  std::ranges::sort(order, std::greater(), [&](std::size_t k) { return p(0, k); });
   for (std::size_t k = 0; k < std::min<std::size_t>(order.size(), 3); ++k)
-    std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(order[k])), classes[order[k]].c_str());
+    std::cout << formatted("%5.1f %%  %s\n", 100 * double(p(0, order[k])), classes[order[k]].c_str());
 }
 
 /// Prints a table: of each line of a file, or of standard input, the class and the probabilities of all.
-void predict(const Classifier& model, const nn::Vocabulary& vocabulary, const std::vector<std::string>& classes,
-             const std::string& path) {
-  std::ifstream file;
-  if (path != "-") file = nn::open_text(path);
+void predict(const Classifier& model, const Options& o, const nn::Vocabulary& vocabulary,
+             const std::vector<std::string>& classes) {
   std::cout << "text\tclass";
   for (const std::string& name : classes) std::cout << '\t' << name;
-  for (nn::Lines lines(path == "-" ? std::cin : file, path == "-" ? "standard input" : path); lines.next();) {
-    if (lines.line().empty()) continue;
-    const Array<float> p = probabilities(model, vocabulary, lines.line());
-    std::cout << '\n' << lines.line() << '\t' << classes[std::size_t(argmax(Variable<float>(p))())];
-    for (const float share : p) std::cout << formatted("\t%.4f", double(share));
-  }
   std::cout << std::endl;
+  for_lines(o.predict, 1024, [&](const std::vector<NumberedLine>& lines) {
+    std::vector<std::string> texts, places;
+    for (const NumberedLine& line : lines) {
+      texts.push_back(line.text);
+      places.push_back(name_of(o.predict) + ':' + std::to_string(line.number));
+    }
+    const Array<float> p = probabilities(model, o, vocabulary, texts, places);
+    const Indices best = argmax(Variable<float>(p), -1);
+    for (std::size_t k = 0; k < texts.size(); ++k) {
+      std::cout << texts[k] << '\t' << classes[std::size_t(best(k))];
+      for (std::size_t c = 0; c < classes.size(); ++c) std::cout << formatted("\t%.4f", double(p(k, c)));
+      std::cout << '\n';
+    }
+    std::cout << std::flush;
+  });
 }
 
 /// Prints how well texts are classified, which are called `what`.
@@ -176,6 +193,7 @@ void run(CommandLine& line, Options& o) {
   require(trained || asked || predicts || !o.data.empty() || !o.test.empty(), "--load",
           "there is nothing to classify; give --test, --data, --predict or --classify");
   if (!o.picture.empty()) require_picture(o.picture);
+  if (predicts && o.predict != "-") nn::open_text(o.predict);
   // What is held out must be what was held out when the model learned.
   const std::string split_seed = saved.contains("split") ? saved.at("split") : std::to_string(t.seed);
   Random random(std::stoull(split_seed));
@@ -212,8 +230,8 @@ void run(CommandLine& line, Options& o) {
           known ? "held out" : "all of " + o.data, out);
   }
   if (!o.test.empty()) score(model, o, vocabulary, test, o.test, out);
-  if (asked) classify(probabilities(model, vocabulary, o.classify), classes);
-  if (predicts) predict(model, vocabulary, classes, o.predict);
+  if (asked) classify(probabilities(model, o, vocabulary, {o.classify}, {"--classify"}), classes);
+  if (predicts) predict(model, o, vocabulary, classes);
 }
 
 int main(int argc, char** argv) {

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <limits>
 #include <map>
+#include <unroll/nn/files/atomic_file.hpp>
 #include <unroll/nn/nn.hpp>
 
 #include "support/text.hpp"
@@ -18,7 +19,7 @@ struct Options {
   TrainingOptions training{.epochs = 8, .batch = 32, .learning_rate = 4e-3};
   LanguageModelOptions model{.network = {.hidden = 128, .layers = 2, .dropout = 0.1}};
   nn::SamplingOptions sampling;
-  std::string preset, text, train, valid, test, prime;
+  std::string preset, text, train, valid, test, prime, score, save_vectors, toy = "marked";
   std::size_t minimum = 1, sample = 200;
   double scale = 0;
 };
@@ -52,6 +53,54 @@ void sample(const LanguageModel& model, const nn::Vocabulary& vocabulary, const 
   std::cout << std::endl;
 }
 
+/// Prints a table: of each line of a file, or of standard input, how many pieces it has with its end, how many of them
+/// the model does not know, and how well it predicts them, each line for itself.
+void score(const LanguageModel& model, const nn::Vocabulary& vocabulary, const Options& o) {
+  const bool words = o.model.words();
+  const std::string end = words ? "<eos>" : "\n";
+  std::cout << "text\t" << o.model.unit << "s\tunknown\tnats per " << o.model.unit << "\tperplexity" << std::endl;
+  for_lines(o.score, 256, [&](const std::vector<NumberedLine>& lines) {
+    nn::Sequences tokens, labels;
+    std::vector<std::size_t> lengths;
+    for (const NumberedLine& line : lines) {
+      labels.push_back(ids_of(pieces(line.text + '\n', words, name_of(o.score)), vocabulary));
+      if (!vocabulary.contains(end) && labels.back().size() > 1) labels.back().pop_back();
+      tokens.push_back(labels.back());
+      std::ranges::rotate(tokens.back(), tokens.back().end() - 1);
+      tokens.back()[0] = vocabulary[end];
+      lengths.push_back(labels.back().size());
+    }
+    std::vector<double> nats(lines.size());
+    const auto batches = nn::batches_of_similar_length(lengths, 32);
+    in_parallel(batches.size(), o.training.threads, [&](std::size_t number) {
+      const auto& batch = batches[number];
+      const auto scores = model(nn::pad(tokens, batch, 0), {}).output;
+      const Variable<float> of_lines =
+          sum(nn::cross_entropy(scores, nn::pad(labels, batch, nn::ignored), {.reduction = nn::Reduction::none}), {0});
+      for (std::size_t k = 0; k < batch.size(); ++k)
+        nats[batch[k]] = double(of_lines.value()(k)) / double(lengths[batch[k]]);
+    });
+    for (std::size_t k = 0; k < lines.size(); ++k)
+      std::cout << lines[k].text << '\t' << lengths[k] << '\t' << std::ranges::count(labels[k], vocabulary.unknown())
+                << formatted("\t%.4f\t%.2f\n", nats[k], std::exp(nats[k]));
+    std::cout << std::flush;
+  });
+}
+
+/// Writes the embeddings of the words, one a line, as GloVe has them.
+void save_vectors(const LanguageModel& model, const nn::Vocabulary& vocabulary, const std::string& path) {
+  const Array<float>& table = model.embedding.weight.value();
+  nn::write_atomically(path, [&](std::ostream& out) {
+    for (std::size_t k = 0; k < vocabulary.size(); ++k) {
+      const std::string& word = vocabulary.words()[k];
+      if (word == "<unk>" || word == "<eos>") continue;
+      out << word;
+      for (std::size_t i = 0; i < table.shape()[1]; ++i) out << ' ' << table(k, i);
+      out << '\n';
+    }
+  });
+}
+
 void run(CommandLine& line, Options& o) {
   const TrainingOptions& t = o.training;
   const nn::Metadata saved = read_options(line, t);
@@ -60,8 +109,9 @@ void run(CommandLine& line, Options& o) {
   std::vector<std::string> held_out = read_pieces(o.valid, o.model);
   const std::vector<std::string> test = read_pieces(o.test, o.model);
   if (learned.empty() && (trained || !has_vocabulary)) {
-    Random grammar(1);
-    learned = pieces(toy_text(1500, grammar), o.model.words(), "text");
+    const bool marked = o.toy == "marked";
+    Random grammar(marked ? 1 : 2);  // not the sentences that the tagger has
+    learned = pieces(toy_text(marked ? 1500 : 20000, grammar, marked), o.model.words(), "text");
   }
   if (o.train.empty()) {
     const auto cut = learned.begin() + static_cast<std::ptrdiff_t>(learned.size() * 9 / 10);
@@ -74,6 +124,11 @@ void run(CommandLine& line, Options& o) {
              held_out_ids = encoded(held_out, vocabulary, o.train.empty() ? o.text + ", held out" : o.valid),
              test_ids = encoded(test, vocabulary, o.test);
   const Indices prime = prime_of(vocabulary, o);
+  const bool scores = line.given("--score");
+  if (scores && o.score != "-") nn::open_text(o.score);
+  require(o.save_vectors.empty() || o.model.words(), "--save-vectors", "of characters; --unit must be word");
+  if (!o.save_vectors.empty()) require_writable(o.save_vectors);
+  if (scores && !line.given("--sample")) o.sample = 0;
 
   Random random(t.seed);
   LanguageModel model(o.model, vocabulary.size(), random);
@@ -81,8 +136,8 @@ void run(CommandLine& line, Options& o) {
     if (o.scale > 0) parameter.assign(random.uniform<float>(parameter.shape(), -o.scale, o.scale));
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   const nn::Metadata description = description_of(line, o.model, vocabulary);
-  // Standard output is for the sample, if one was asked for.
-  std::ostream& out = line.given("--sample") && o.sample ? std::cerr : std::cout;
+  // Standard output is for the sample or for the table, if one was asked for.
+  std::ostream& out = scores || (line.given("--sample") && o.sample) ? std::cerr : std::cout;
   if (!trained) out << "seed " << t.seed << std::endl;
   if (trained && !train(line, t, o.model, model, description, random, learned_ids, held_out_ids, out)) return;
 
@@ -92,6 +147,8 @@ void run(CommandLine& line, Options& o) {
     out << formatted("%s: %.4f nats per %s, perplexity %.2f", what, nats, o.model.unit.c_str(), std::exp(nats))
         << std::endl;
   }
+  if (!o.save_vectors.empty()) save_vectors(model, vocabulary, o.save_vectors);
+  if (scores) score(model, vocabulary, o);
   if (o.sample) sample(model, vocabulary, o, prime, random);
 }
 
@@ -148,6 +205,14 @@ int main(int argc, char** argv) {
   line.need("--valid", "--train");
   line.need("--train", "--valid");
   line.add_file("--test", o.test, "to be predicted at the end");
+  line.add_file(
+      "--score", o.score,
+      "texts, one a line, or - for standard input; a table of how well each is predicted goes to standard output");
+  line.add_file("--save-vectors", o.save_vectors, "where to put the words' embeddings, as GloVe writes them");
+  line.add("--toy", o.toy, "the toy language: whether words tell by their endings what they are",
+           one_of({"marked", "unmarked"}));
+  line.exclude("--toy", "--text");
+  line.exclude("--toy", "--train");
   line.add("--preset", o.preset, "the options of a paper's model", one_of({"ptb-small", "ptb-small-tied"}));
   line.group("Sampling");
   line.add("--sample", o.sample, "how many pieces to write", natural);
