@@ -7,6 +7,7 @@
 
 #include "classify/labelled_texts.hpp"
 #include "support/confusion.hpp"
+#include "support/ensemble.hpp"
 #include "support/text.hpp"
 #include "support/training.hpp"
 
@@ -16,18 +17,19 @@ using namespace unroll::examples;
 struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64};
   nn::AnyRecurrentOptions network{.input = 64, .hidden = 128, .dropout = 0.3, .cell = "gru"};
+  std::size_t members = 1;
   std::string pooling = "ends", data, train, dev, test, picture, classify, predict;
 };
 
 /// A network reads the characters; what it makes of them is pooled into one vector, which gives each class a score.
-struct Classifier : nn::Module<float> {
+struct Network : nn::Module<float> {
   nn::Embedding<float> characters;
   nn::AnyRecurrent<float> network;
   nn::Linear<float> scores;
   double dropout;
   std::string pooling;
 
-  Classifier(const Options& o, std::size_t count, std::size_t classes, Random& random)
+  Network(const Options& o, std::size_t count, std::size_t classes, Random& random)
       : characters({.count = count, .size = completed(o.network).input}, random),
         network(completed(o.network), random),
         scores({.input = o.network.hidden * (o.network.bidirectional ? 2 : 1), .output = classes}, random),
@@ -48,7 +50,9 @@ struct Classifier : nn::Module<float> {
   }
 };
 
-Variable<float> scores_of(const Classifier& model, const EncodedTexts& texts, const std::vector<std::size_t>& rows) {
+using Classifier = Ensemble<Network>;
+
+Variable<float> scores_of(const auto& model, const EncodedTexts& texts, const std::vector<std::size_t>& rows) {
   return model(nn::pad(texts.characters, rows, 0), pick(texts.lengths, rows));
 }
 
@@ -85,7 +89,9 @@ bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Met
        .out = out});
   const auto step = [&](const Training::Batch& batch) {
     return training.descend(double(batch.size()), batch, [&](const Training::Batch& rows) {
-      return nn::cross_entropy_total(scores_of(model, learned, rows), pick(learned.labels, rows)).sum;
+      return model.mean_of([&](const Network& one) {
+        return nn::cross_entropy_total(scores_of(one, learned, rows), pick(learned.labels, rows)).sum;
+      });
     });
   };
   const auto measure = [&] {
@@ -104,7 +110,7 @@ Array<float> probabilities(const Classifier& model, const Options& o, const nn::
   for (std::size_t k = 0; k < texts.size(); ++k)
     if (std::ranges::all_of(encoded.characters[k], [&](std::int64_t id) { return id == vocabulary.unknown(); }))
       std::cerr << places[k] << ": the model has learned none of the characters" << std::endl;
-  Array<float> result = zeros<float>({texts.size(), model.scores.weight.shape()[0]}).value();
+  Array<float> result = zeros<float>({texts.size(), model.members[0].scores.weight.shape()[0]}).value();
   const auto batches = nn::batches_of_similar_length(encoded.lengths, 64);
   in_parallel(batches.size(), o.training.threads, [&](std::size_t number) {
     const Array<float> p = softmax(scores_of(model, encoded, batches[number])).value();
@@ -210,7 +216,7 @@ void run(CommandLine& line, Options& o) {
   LabelledTexts test;
   if (!o.test.empty()) test = renumbered(read_labelled(o.test), classes);
 
-  Classifier model(o, vocabulary.size(), classes.size(), random);
+  Classifier model(o.members, [&] { return Network(o, vocabulary.size(), classes.size(), random); });
   if (!t.load.empty()) nn::load_safetensors(t.load, model);
   // Standard output is for the table, if there is one.
   std::ostream& out = predicts ? std::cerr : std::cout;
@@ -254,6 +260,8 @@ int main(int argc, char** argv) {
   line.add("--pooling", o.pooling, "the last state, the mean over time, or both ends of a bidirectional network",
            one_of({"last", "mean", "ends"}));
   add_network_options(line, o.network);
+  line.group(model_group);
+  line.add("--members", o.members, "networks that classify together", between(1, 100));
   add_training_options(line, o.training);
   return line.run(argc, argv, [&] { run(line, o); });
 }

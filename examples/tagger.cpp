@@ -3,6 +3,7 @@
 #include <optional>
 #include <unroll/nn/nn.hpp>
 
+#include "support/ensemble.hpp"
 #include "support/picture.hpp"
 #include "support/training.hpp"
 #include "tagger/corpus.hpp"
@@ -17,7 +18,8 @@ struct Options {
   TrainingOptions training{.epochs = 20, .batch = 32, .learning_rate = 4e-3};
   TaggerFiles files;
   std::string cell = "lstm", picture;
-  std::size_t word_size = 100, char_size = 32, char_hidden = 64, hidden = 200, layers = 1, patience = 6, sentences = 0;
+  std::size_t word_size = 100, char_size = 32, char_hidden = 64, hidden = 200, layers = 1, members = 1, patience = 6,
+              sentences = 0;
   double dropout = 0.5;
   std::string against;
   bool crf = false, forward = false, frozen = false, probabilities = false;
@@ -26,17 +28,15 @@ struct Options {
 /// A word is its embedding and both ends of a network over its characters. A network over the words, in both directions
 /// or forward only, then gives each word a score for each tag; a conditional random field, if there is one, has scores
 /// for each pair of neighbouring tags, too.
-struct Tagger : nn::Module<float> {
-  TaggerVocabulary vocabulary;
+struct Network : nn::Module<float> {
   nn::Embedding<float> words, characters;
   nn::AnyRecurrent<float> spelling, context;
   nn::Linear<float> scores;
   std::optional<nn::CRF<float>> crf;
   double dropout;
 
-  Tagger(const Options& o, const TaggerVocabulary& v, Random& random)
-      : vocabulary(v),
-        words(random.normal<float>({v.words.size(), o.word_size}, 0, 0.3), true),
+  Network(const Options& o, const TaggerVocabulary& v, Random& random)
+      : words(random.normal<float>({v.words.size(), o.word_size}, 0, 0.3), true),
         characters(random.normal<float>({v.characters.size(), o.char_size}, 0, 0.3), true),
         spelling({.input = o.char_size, .hidden = o.char_hidden, .bidirectional = true, .cell = o.cell}, random),
         context({.input = o.word_size + 2 * o.char_hidden,
@@ -65,7 +65,18 @@ struct Tagger : nn::Module<float> {
   }
 
   /// −ln p(tags), added up over the sentences.
-  Variable<float> loss(const TaggerInput& input) const { return loss_of((*this)(input), input); }
+  Variable<float> loss(const Variable<float>& emissions, const TaggerInput& input) const {
+    return crf ? crf->loss(emissions, input.tags, input.lengths).sum
+               : nn::cross_entropy_total(emissions, input.tags).sum;
+  }
+};
+
+/// Networks that tag together, and what they have learned beside their weights.
+struct Tagger : Ensemble<Network> {
+  TaggerVocabulary vocabulary;
+
+  Tagger(const Options& o, const TaggerVocabulary& v, Random& random)
+      : Ensemble(o.members, [&] { return Network(o, v, random); }), vocabulary(v) {}
 
   /// The best tags of each sentence, by several threads. No tape: nothing is recorded, and nothing drops out.
   Tagged tag(const Sentences& sentences, std::size_t threads, bool with_probabilities = false) const {
@@ -77,6 +88,7 @@ struct Tagger : nn::Module<float> {
       const auto& batch = batches[number];
       TaggerInput input = input_of(corpus, batch);
       const Variable<float> emissions = (*this)(input);
+      const auto& crf = members[0].crf;  // then there is one member alone
       input.tags = crf ? crf->decode(emissions, input.lengths) : argmax(emissions, -1);
       Array<float> p;
       if (with_probabilities) p = probabilities(emissions.value(), input);
@@ -91,18 +103,12 @@ struct Tagger : nn::Module<float> {
   }
 
  private:
-  /// −ln p(tags), added up over the sentences.
-  Variable<float> loss_of(const Variable<float>& emissions, const TaggerInput& input) const {
-    return crf ? crf->loss(emissions, input.tags, input.lengths).sum
-               : nn::cross_entropy_total(emissions, input.tags).sum;
-  }
-
   /// How probable each tag of the input is, whatever the other tags are: ∂(−ln p(tags))/∂(its score) is that less 1,
   /// with and without a conditional random field.   shape: as emissions; only at these tags
   Array<float> probabilities(const Array<float>& emissions, const TaggerInput& input) const {
     Tape<float> tape;
     const Variable<float> x = tape.watch(emissions);
-    const Gradients<float> gradients = tape.backward(loss_of(x, input));
+    const Gradients<float> gradients = tape.backward(members[0].loss(x, input));
     return Array<float>(1 + gradients[x]);
   }
 };
@@ -132,7 +138,9 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
     const std::vector<TaggerInput> shares = shares_of(corpus, batch, o.training.shares, random);
     double count = 0;
     for (const TaggerInput& share : shares) count += double(share.size);
-    return training.descend(count, shares.size(), [&](std::size_t k) { return tagger.loss(shares[k]); });
+    return training.descend(count, shares.size(), [&](std::size_t k) {
+      return tagger.mean_of([&](const Network& one) { return one.loss(one(shares[k]), shares[k]); });
+    });
   };
   const auto measure = [&]() -> std::vector<double> {
     // Without a dev corpus the last epoch is the best.
@@ -172,6 +180,7 @@ void add_model_options(CommandLine& line, Options& o) {
   line.add("--layers", o.layers, "over words", positive);
   line.add("--cell", o.cell, "of both networks", one_of(nn::any_recurrent_cells));
   line.add("--forward", o.forward, "no network backward over the words: a word's tag does not depend on what follows");
+  line.add("--members", o.members, "networks that tag together", between(1, 100));
   line.add("--crf", o.crf, "whether a conditional random field chooses the tags together");
 }
 
@@ -249,12 +258,15 @@ void run(CommandLine& line, Options& o, bool of_toy) {
     require(!corpora.train.empty(), "--epochs", "there is nothing to learn from; give --train");
     out << corpora.train.size() << " sentences, " << vocabulary.words.size() << " words, " << vocabulary.tags.size()
         << " tags" << std::endl;
-    if (!vectors.words.empty()) {
-      Array<float> table = tagger.words.weight.value();
-      out << copy_vectors(vectors, vocabulary.words, table) << " words have a vector" << std::endl;
-      tagger.words.weight.assign(std::move(table));
-      if (o.frozen) tagger.words.weight.freeze();
+    std::size_t known = 0;
+    for (Network& one : tagger.members) {
+      if (vectors.words.empty()) break;
+      Array<float> table = one.words.weight.value();
+      known = copy_vectors(vectors, vocabulary.words, table);
+      one.words.weight.assign(std::move(table));
+      if (o.frozen) one.words.weight.freeze();
     }
+    if (known) out << known << " words have a vector" << std::endl;
     nn::Metadata description = model_options(line);
     vocabulary.write(description);
     if (!train(line, tagger, corpora, o, description, random, out)) return;
@@ -286,6 +298,7 @@ int main(int argc, char** argv) {
   line.exclude("--toy", "--test");
   add_model_options(line, o);
   line.exclude("--word-size", "--vectors");
+  line.exclude("--members", "--crf");
   line.group(training_group);
   line.add("--dropout", o.dropout, "the share that drops out", between(0, 0.95));
   line.add("--frozen", o.frozen, "the vectors of --vectors stay what they are");

@@ -10,6 +10,7 @@
 #include "../examples/draw_graph/cells.hpp"
 #include "../examples/inspect/digits.hpp"
 #include "../examples/support/confusion.hpp"
+#include "../examples/support/ensemble.hpp"
 #include "../examples/support/options.hpp"
 #include "../examples/support/text.hpp"
 #include "../examples/support/toy_corpus.hpp"
@@ -44,6 +45,20 @@ TEST_CASE("accuracy, F1 and shares of a confusion are those by hand") {
   CHECK(confusion.macro_f1() == doctest::Approx((6 / 8.0 + 2 / 4.0) / 2));
   CHECK(confusion.most_frequent().first == "a");
   CHECK(confusion.most_frequent().second == doctest::Approx(4 / 6.0));
+}
+
+TEST_CASE("an ensemble gives the mean of its members' log-probabilities; one alone keeps its names") {
+  Random random(1);
+  const auto make = [&] { return nn::Linear<float>({.input = 2, .output = 3}, random); };
+  const Ensemble<nn::Linear<float>> both(2, make), one(1, make);
+  const Variable<float> x = random.normal<float>({4, 2});
+  const Variable<float> mean = (log_softmax(both.members[0](x)) + log_softmax(both.members[1](x))) / 2;
+  CHECK(xt::allclose(both(x).value(), mean.value()));
+  CHECK(xt::allclose(one(x).value(), log_softmax(one.members[0](x)).value()));
+  CHECK(one.named_parameters()[0].first == "weight");
+  CHECK(both.named_parameters()[2].first == "1.weight");
+  CHECK(both.mean_of([](const auto& member) { return member.bias; }).value() ==
+        ((both.members[0].bias + both.members[1].bias) / 2).value());
 }
 
 TEST_CASE("a fingerprint depends on every element, and on where lists end") {
