@@ -1,24 +1,18 @@
 // vanishing_gradients: how far back in time the gradients of RNN, GRU and LSTM reach, and what that lets them learn
-#include <algorithm>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <memory>
-#include <numeric>
 #include <unroll/nn/nn.hpp>
 
-#include "support/picture.hpp"
-#include "support/text.hpp"
-#include "support/training.hpp"
+#include "support/learners.hpp"
 
 using namespace unroll;
 using namespace unroll::examples;
 
 struct Options {
-  TrainingOptions training{.epochs = 20, .batch = 32, .learning_rate = 1e-2, .clip = 1};
+  ExperimentOptions experiment{.training = {.epochs = 20, .batch = 32, .learning_rate = 1e-2, .clip = 1}};
   std::vector<std::size_t> lengths = {50};
-  std::size_t hidden = 64, steps = 100, seeds = 3;
-  std::string picture = {};
+  std::size_t hidden = 64;
 };
 
 /// The adding problem: of numbers in [0, 1] one in each half is marked, and the sum of these two is wanted at the end.
@@ -79,190 +73,137 @@ Curve gradient_norms(const Adder<Cell, double>& model, const AddingProblem<doubl
   return norms;
 }
 
-/// A model of any cell that learns sequences of one length, from start values of its own.
-struct Learner {
-  std::string name;
-  std::size_t time, seed;
-  std::shared_ptr<const nn::Module<float>> network;
+/// An adder of any cell.
+struct AnyAdder : nn::Module<float> {
   std::function<Variable<float>(const AddingProblem<float>&)> loss;
-  std::function<Curve(const AddingProblem<double>&)> norms_now;
-  Curve before = {}, after = {};  ///< the norm of the gradient by the state of each step, before and after training
-  Curve errors = {};              ///< against the step of the training
-  double test_error = 0;
-};
+  std::function<Curve(const AddingProblem<double>&)> norms;
+  Curve before = {}, after = {};  ///< these norms before and after training
 
-template <template <class> class Cell>
-Learner learner(const std::string& name, std::size_t time, std::size_t seed, const Options& o,
-                const typename Cell<float>::Options& cell = {}) {
-  Random weights(o.training.seed + seed);
-  const auto model = std::make_shared<Adder<Cell, float>>(o.hidden, cell, weights);
-  const auto exact = std::make_shared<Adder<Cell, double>>(o.hidden, cell, weights);
-  return {name,
-          time,
-          seed,
-          model,
-          [=](const AddingProblem<float>& data) { return model->loss(model->states(data.x), data.target); },
-          [=](const AddingProblem<double>& data) {
-            exact->copy_from(*model);
-            return gradient_norms(*exact, data);
-          }};
-}
-
-/// Models that learn side by side and share nothing.
-struct Learners : nn::Module<float> {
-  std::vector<Learner> all;
-
-  explicit Learners(const Options& o) {
-    for (const std::size_t time : o.lengths)
-      for (std::size_t seed = 0; seed < o.seeds; ++seed) {
-        all.push_back(learner<nn::ElmanCell>("RNN", time, seed, o));
-        all.push_back(learner<nn::GRUCell>("GRU", time, seed, o));
-        all.push_back(learner<nn::LSTMCell>("LSTM", time, seed, o));
-        all.push_back(learner<nn::LSTMCell>("LSTM, forget bias 1", time, seed, o, {.forget_bias = 1.0}));
-      }
-    for (std::size_t k = 0; k < all.size(); ++k) add(std::to_string(k), *all[k].network);
+  template <template <class> class Cell>
+  static AnyAdder of(std::size_t hidden, Random& random, const typename Cell<float>::Options& options = {}) {
+    const auto model = std::make_shared<Adder<Cell, float>>(hidden, options, random);
+    const auto exact = std::make_shared<Adder<Cell, double>>(hidden, options, random);
+    AnyAdder result;
+    result.add("adder", *model);
+    result.loss = [=](const AddingProblem<float>& data) { return model->loss(model->states(data.x), data.target); };
+    result.norms = [=](const AddingProblem<double>& data) {
+      exact->copy_from(*model);
+      return gradient_norms(*exact, data);
+    };
+    return result;
   }
 };
+using Adders = Learners<AnyAdder>;
 
-/// The learners of one length and one name, which differ by their start values.
-using Runs = std::vector<const Learner*>;
+/// The kinds of adders, by name.
+using Make = AnyAdder (*)(std::size_t hidden, Random& random);
+const std::vector<std::pair<std::string, Make>> adders{
+    {"RNN", [](std::size_t hidden, Random& random) { return AnyAdder::of<nn::ElmanCell>(hidden, random); }},
+    {"GRU", [](std::size_t hidden, Random& random) { return AnyAdder::of<nn::GRUCell>(hidden, random); }},
+    {"LSTM", [](std::size_t hidden, Random& random) { return AnyAdder::of<nn::LSTMCell>(hidden, random); }},
+    {"LSTM, bias 1", [](std::size_t hidden, Random& random) {
+       return AnyAdder::of<nn::LSTMCell>(hidden, random, {.forget_bias = 1});
+     }}};
 
-/// The runs of one length, by name in the order of the learners.
-std::vector<Runs> runs_of(const std::vector<Learner>& all, std::size_t time) {
-  std::vector<Runs> result;
-  for (const Learner& one : all) {
-    if (one.time != time) continue;
-    const auto same = std::ranges::find(result, one.name, [](const Runs& runs) { return runs[0]->name; });
-    (same == result.end() ? result.emplace_back() : *same).push_back(&one);
-  }
-  return result;
+/// Curves of all kinds of learners of the last length, bands over their runs.
+template <class CurveOf>
+Panel panel_of(const Adders& all, const std::string& title, const char* x, const char* y, const CurveOf& curve) {
+  Panel panel{title + ", " + all.settings.back(), x, y, {}, true};
+  for (std::size_t kind = 0; kind < all.kinds.size(); ++kind)
+    panel.curves.push_back(band_of(all.kinds[kind], all.each(kind, all.settings.size() - 1, curve)));
+  return panel;
 }
 
-Curve curve_of(const Runs& runs, Curve Learner::*curve) {
-  std::vector<Curve> all;
-  for (const Learner* one : runs) all.push_back(one->*curve);
-  return band_of(runs[0]->name, all);
-}
-
-/// Prints some of the norms of the learners of one length, medians of their runs.
-void print_norms(const std::vector<Learner>& all, std::size_t time) {
+/// Prints some of the norms in a panel, the medians.
+void print_norms(const Panel& panel, std::size_t time) {
   constexpr std::size_t columns = 6;
-  const auto index = [&](std::size_t column) { return column * (time - 1) / (columns - 1); };
-  std::cout << "\nNorm of ∂loss/∂h_t at T = " << time << formatted("\n%-28s", "");
-  for (std::size_t k = 0; k < columns; ++k)
-    std::cout << formatted("%10s", ("t = " + std::to_string(index(k) + 1)).c_str());
-  for (auto [when, curve] : {std::pair("before", &Learner::before), std::pair("after", &Learner::after)})
-    for (const Runs& runs : runs_of(all, time)) {
-      const Curve norms = curve_of(runs, curve);
-      if (norms.y.empty()) continue;  // a model that was loaded and not trained has no time before
-      std::cout << formatted("\n%-8s%-20s", std::exchange(when, ""), norms.name.c_str());
-      for (std::size_t k = 0; k < columns; ++k) std::cout << formatted("%10.0e", norms.y[index(k)]);
-    }
-  std::cout << std::endl;
+  std::vector<std::vector<std::string>> table{{panel.title}};
+  for (const Curve& norms : panel.curves) table.push_back({norms.name});
+  for (std::size_t k = 0; k < columns; ++k) {
+    const std::size_t index = k * (time - 1) / (columns - 1);
+    table[0].push_back(formatted("t = %zu", index + 1));
+    for (std::size_t kind = 0; kind < panel.curves.size(); ++kind)
+      table[kind + 1].push_back(formatted("%.0e", panel.curves[kind].y[index]));
+  }
+  std::cout << '\n' << table_of(table) << std::flush;
 }
 
 /// Prints the test errors at all lengths, and how many have learned to add.
-void print_errors(const std::vector<Learner>& all, const std::vector<std::size_t>& lengths) {
+void print_errors(const Adders& all, const std::vector<AddingProblem<float>>& unseen) {
   // The variance of the sum of two numbers from [0, 1] is 1/6.
-  std::cout << "\nMean squared error on new sequences, median (least-most), and how many runs are below 0.01;\n"
-            << formatted("%-28s", "always to answer 1: 0.167");
-  for (const std::size_t time : lengths) std::cout << formatted("  T = %-28zu", time);
-  for (std::size_t k = 0; k < runs_of(all, lengths[0]).size(); ++k)
-    for (const std::size_t time : lengths) {
-      const Runs runs = runs_of(all, time)[k];
-      std::vector<double> errors;
-      for (const Learner* one : runs) errors.push_back(one->test_error);
-      const Spread spread(errors);
-      if (time == lengths[0]) std::cout << formatted("\n        %-20s", runs[0]->name.c_str());
-      std::cout << formatted("  %.4f (%.4f-%.4f)  %zd of %zu ", spread.median, spread.least, spread.most,
-                             std::ranges::count_if(errors, [](double error) { return error < 0.01; }), errors.size());
+  std::cout << "\nMean squared error on new sequences, median (least-most), and how many runs are below 0.01\n";
+  std::vector<std::vector<std::string>> table{{"always to answer 1: 0.167"}};
+  for (const std::string& kind : all.kinds) table.push_back({kind});
+  for (std::size_t k = 0; k < all.settings.size(); ++k) {
+    table[0].insert(table[0].end(), {all.settings[k], ""});
+    for (std::size_t kind = 0; kind < all.kinds.size(); ++kind) {
+      const std::vector<double> errors =
+          all.each(kind, k, [&](const Adders::One& one) { return double(one.model.loss(unseen[k]).item()); });
+      const auto learned = std::ranges::count_if(errors, [](double error) { return error < 0.01; });
+      table[kind + 1].insert(table[kind + 1].end(),
+                             {text_of(Spread(errors), 2), formatted("%zd of %zu", learned, errors.size())});
     }
-  std::cout << std::endl;
-}
-
-/// Both kinds of norms and the errors at this length.
-std::vector<Panel> panels_of(const std::vector<Learner>& all, std::size_t time) {
-  std::vector<Panel> panels;
-  const auto add = [&](const std::string& title, const char* x, const char* y, Curve Learner::*curve) {
-    Panel& panel = panels.emplace_back(Panel{title + formatted(", T = %zu", time), x, y, {}, true});
-    for (const Runs& runs : runs_of(all, time)) panel.curves.push_back(curve_of(runs, curve));
-  };
-  add("Gradients before training", "t", "‖∂loss/∂hₜ‖", &Learner::before);
-  add("Gradients after training", "t", "‖∂loss/∂hₜ‖", &Learner::after);
-  add("Adding problem", "training step", "mean squared error", &Learner::errors);
-  return panels;
+  }
+  std::cout << table_of(table) << std::flush;
 }
 
 void run(CommandLine& line, const Options& o) {
-  const TrainingOptions& t = o.training;
+  const TrainingOptions& t = o.experiment.training;
+  const std::string& picture = o.experiment.picture;
   read_options(line, t);
   require_distinct("--lengths", o.lengths);
-  if (!o.picture.empty()) require_picture(o.picture);
-  Learners learners(o);
-  if (!t.load.empty()) nn::load_safetensors(t.load, learners);
+  if (!picture.empty()) require_picture(picture);
+  std::vector<std::string> kinds, settings;
+  for (const auto& [name, make] : adders) kinds.push_back(name);
+  for (const std::size_t time : o.lengths) settings.push_back(formatted("T = %zu", time));
+  Adders all(kinds, settings, o.experiment,
+             [&](std::size_t kind, std::size_t, Random& weights) { return adders[kind].second(o.hidden, weights); });
+  if (!t.load.empty()) nn::load_safetensors(t.load, all);
   const bool trained = trains(line);
-  Random random(t.seed), tests = random.split();
-  std::map<std::size_t, AddingProblem<double>> sequences;
-  std::map<std::size_t, AddingProblem<float>> unseen;
+  Random tests = Random(0).split();
+  std::vector<AddingProblem<double>> sequences;
+  std::vector<AddingProblem<float>> unseen;
   for (const std::size_t time : o.lengths) {
-    sequences.emplace(time, AddingProblem<double>(time, 100, tests));
-    unseen.emplace(time, AddingProblem<float>(time, 1000, tests));
+    sequences.emplace_back(time, 100, tests);
+    unseen.emplace_back(time, 1000, tests);
   }
-  std::vector<std::string> columns;
-  for (Learner& one : learners.all) {
-    if (trained) one.before = one.norms_now(sequences.at(one.time));
-    columns.push_back(one.name + (o.lengths.size() > 1 ? formatted(" T=%zu", one.time) : "") +
-                      (o.seeds > 1 ? formatted(" run %zu", one.seed + 1) : ""));
-  }
-
-  nn::Adam<float> optimizer(learners.parameters());
-  Training training(line, t, learners, optimizer, random,
-                    {.description = model_options(line), .unit = "steps", .columns = columns});
-  std::vector<double> errors(learners.all.size());  // in this epoch, added up
-  training.checkpoint.add("errors", errors);
-  const nn::CosineSchedule schedule({.start = t.learning_rate, .steps = t.epochs * o.steps});
-  const auto step = [&](const Training::Batch& number) -> Training::Loss {
-    // No sequence is seen twice, so the errors are those on sequences that are new.
-    std::map<std::size_t, AddingProblem<float>> data;
-    for (const std::size_t time : o.lengths) data.emplace(time, AddingProblem<float>(time, t.batch, random));
-    optimizer.learning_rate = schedule(training.epoch() * o.steps + number[0]);
-    const std::vector<double> losses = training.descend_each(
-        learners.all.size(), [&](std::size_t k) { return learners.all[k].loss(data.at(learners.all[k].time)); });
-    std::ranges::transform(errors, losses, errors.begin(), std::plus());
-    return {std::accumulate(losses.begin(), losses.end(), 0.0) / double(losses.size()), 1};
+  if (trained)
+    for (Adders::One& one : all.all) one.model.before = one.model.norms(sequences[one.setting]);
+  // No sequence is seen twice.
+  const auto loss = [&](Adders::One& one) {
+    return one.model.loss(AddingProblem<float>(o.lengths[one.setting], t.batch, one.data));
   };
-  const auto measure = [&] {
-    std::vector<double> means;
-    for (double& error : errors) means.push_back(std::exchange(error, 0) / double(o.steps));
-    return means;
-  };
+  const auto measure = [&](const Adders::One& one) { return double(one.model.loss(unseen[one.setting]).item()); };
   if (!trained)
     std::cout << "seed " << t.seed << std::endl;
-  else if (!training.run(o.steps, step, measure))
+  else if (!all.train(line, o.experiment, {}, "error on new sequences", loss, measure))
     return;
-  for (std::size_t k = 0; k < learners.all.size(); ++k) {
-    Learner& one = learners.all[k];
-    one.after = one.norms_now(sequences.at(one.time));
-    one.errors = training.curve(k + 1, double(o.steps));
-    one.test_error = double(one.loss(unseen.at(one.time)).item());
-  }
-  print_norms(learners.all, o.lengths.back());
-  print_errors(learners.all, o.lengths);
-  if (!o.picture.empty()) draw(o.picture, panels_of(learners.all, o.lengths.back()));
+
+  std::vector<Panel> panels;
+  for (Adders::One& one : all.all) one.model.after = one.model.norms(sequences[one.setting]);
+  const auto add = [&](const char* title, const char* x, const char* y, const auto& curve) -> const Panel& {
+    return panels.emplace_back(panel_of(all, title, x, y, curve));
+  };
+  if (trained)
+    print_norms(
+        add("Gradients before training", "t", "‖∂loss/∂hₜ‖", [](const Adders::One& one) { return one.model.before; }),
+        o.lengths.back());
+  print_norms(
+      add("Gradients after training", "t", "‖∂loss/∂hₜ‖", [](const Adders::One& one) { return one.model.after; }),
+      o.lengths.back());
+  print_errors(all, unseen);
+  add("Adding problem", "training step", "mean squared error",
+      [&](const Adders::One& one) { return one.curve(o.experiment.steps); });
+  if (!picture.empty()) draw(picture, panels);
 }
 
 int main(int argc, char** argv) {
   CommandLine line("vanishing_gradients",
                    "Compares the gradients of RNN, GRU and LSTM over time, and what they learn of the adding problem.");
   Options o;
-  line.add_file("--picture", o.picture, "where to draw gradients and errors, as png, svg or pdf");
   line.group(model_group);
   line.add("--hidden", o.hidden, "units of each model", positive);
-  line.add("--seeds", o.seeds, "models of a kind, which differ by their start values", between(1, 100));
   line.add("--lengths", o.lengths, "of the sequences; gradients are shown for the last", between(2, 10000));
-  line.group(training_group);
-  line.add("--steps", o.steps, "batches in an epoch", positive);
-  add_training_options(line, o.training);
-  line.remove("--shares");  // one for each model
+  add_experiment_options(line, o.experiment, "gradients and errors");
   return line.run(argc, argv, [&] { run(line, o); });
 }

@@ -25,6 +25,25 @@ std::string formatted(const char* format, ...) {
   return text;
 }
 
+std::string table_of(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  const auto width = [](const std::string& cell) { return nn::characters(cell).size(); };
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t k = 0; k < row.size(); ++k) widths[k] = std::max(widths[k], width(row[k]));
+  }
+  std::string result;
+  for (const auto& row : rows) {
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      const std::string space(widths[k] - width(row[k]), ' ');
+      result += k ? "  " + space + row[k] : row[k] + space;
+    }
+    result.erase(result.find_last_not_of(' ') + 1);
+    result += '\n';
+  }
+  return result;
+}
+
 std::vector<std::string> pieces(const std::string& text, bool words, const std::string& name) {
   try {
     if (!words) return nn::characters(text);

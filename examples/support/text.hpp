@@ -14,6 +14,9 @@ namespace unroll::examples {
 /// The text that printf prints.
 [[gnu::format(printf, 1, 2)]] std::string formatted(const char* format, ...);
 
+/// Rows of cells one below the other, the first of each row flush left, the others flush right.
+std::string table_of(const std::vector<std::vector<std::string>>& rows);
+
 /// One of some choices.
 template <class Choices> const auto& choose(const Choices& choices, Random& random) {
   return choices[random.below(std::size(choices))];

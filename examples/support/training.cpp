@@ -78,7 +78,7 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
     if (position_ == 0) begin_epoch(batches());
     std::string line;
     for (progress_.resume(); position_ < ends_.size() && !(interrupt.pressed() && position_ > 0);) {
-      optimizer_.learning_rate = options_.learning_rate * (1 - done());
+      optimizer_.learning_rate = options_.learning_rate * (setup_.constant ? 1 : 1 - done());
       const Loss loss = step(batch());
       ++position_;
       loss_ += loss.sum;
@@ -94,8 +94,7 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
     if (average_) average_->swap();
     const std::vector<double> measures = measure();
     if (average_) average_->swap();
-    // Of very many models the log has all, and a line on the terminal the mean.
-    for (std::size_t k = 0; k < measures.size() && measures.size() <= 4; ++k)
+    for (std::size_t k = 0; k < std::min(measures.size(), setup_.shown); ++k)
       line += formatted("  %s %.4g", setup_.columns[k].c_str(), measures[k]);
     progress_.print(line);
     end_epoch(measures);

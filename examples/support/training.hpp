@@ -46,10 +46,12 @@ class Fingerprint {
 
 /// What a training is about.
 struct TrainingSetup {
-  nn::Metadata description;               ///< of the model, to be written into its file
+  nn::Metadata description = {};          ///< of the model, to be written into its file
   std::string data = {};                  ///< its Fingerprint
-  std::string unit;                       ///< of what is counted for the speed
+  std::string unit = {};                  ///< of what is counted for the speed
   std::vector<std::string> columns = {};  ///< what an epoch is measured by beside its loss
+  std::size_t shown = 4;                  ///< how many of these a line on the terminal has
+  bool constant = false;                  ///< whether the learning rate stays what it is
   std::ostream& out = std::cout;
 };
 
@@ -95,22 +97,6 @@ class Training {
     std::vector<Batch> shares(std::min(options_.shares, batch.size()));
     for (std::size_t k = 0; k < batch.size(); ++k) shares[k % shares.size()].push_back(batch[k]);
     return descend(count, shares.size(), [&](std::size_t k) { return loss(shares[k]); });
-  }
-  /// A step of each of some models that share nothing against the gradient of its own loss, after clipping that; their
-  /// losses. The optimizer has the parameters of all.
-  template <class LossOfModel> std::vector<double> descend_each(std::size_t models, const LossOfModel& loss) {
-    std::vector<Gradients<float>> gradients(models);
-    std::vector<double> losses(models);
-    in_parallel(models, options_.threads, [&](std::size_t k) {
-      Tape<float> tape;
-      const Variable<float> of_model = loss(k);
-      gradients[k] = tape.backward(of_model);
-      if (options_.clip > 0) nn::clip_norm(gradients[k], options_.clip);
-      losses[k] = double(of_model.item());
-    });
-    for (std::size_t k = 1; k < models; ++k) gradients[0] += gradients[k];
-    optimizer_.step(gradients[0]);
-    return losses;
   }
   std::size_t epoch() const { return epoch_; }
   /// A column of the log, the training loss or what else is measured from 1 on, against the epoch, or against what
