@@ -4,6 +4,7 @@
 
 #include "agreement/grammar.hpp"
 #include "support/learners.hpp"
+#include "support/sequence_model.hpp"
 
 using namespace unroll;
 using namespace unroll::examples;
@@ -18,19 +19,9 @@ struct Options {
 };
 
 /// Reads a sentence, and gives each reflexive a score to be the next word.
-struct Reader : nn::Module<float> {
-  nn::Embedding<float> embedding;
-  nn::AnyRecurrent<float> network;
-  nn::Linear<float> scores;
+struct Reader : SequenceModel {
+  using SequenceModel::SequenceModel;
 
-  Reader(const std::string& cell, std::size_t hidden, std::size_t words, Random& random)
-      : embedding({.count = words, .size = hidden}, random),
-        network({.input = hidden, .hidden = hidden, .cell = cell}, random),
-        scores({.input = hidden, .output = AgreementGrammar::reflexives.size()}, random) {
-    add("embedding", embedding);
-    add("network", network);
-    add("scores", scores);
-  }
   Variable<float> operator()(const AgreementSentences& sentences) const {
     const auto h = network(embedding(sentences.words), sentences.lengths).output;
     return scores(nn::last_step(h, sentences.lengths));
@@ -158,7 +149,8 @@ void run(CommandLine& line, Options& o) {
   }
 
   Readers readers(o.cells, names, o.experiment, [&](std::size_t cell, std::size_t, Random& weights) {
-    return Reader(o.cells[cell], o.hidden, vocabulary.size(), weights);
+    return Reader(vocabulary.size(), {.input = o.hidden, .hidden = o.hidden, .cell = o.cells[cell]},
+                  AgreementGrammar::reflexives.size(), weights);
   });
   const auto loss = [&](Readers::One& one) {
     const AgreementSentences batch(o.experiment.training.batch, lessons[one.setting].kind, vocabulary, one.data);

@@ -158,8 +158,6 @@ void run(CommandLine& line, const Options& o) {
   for (const std::size_t time : o.lengths) settings.push_back(formatted("T = %zu", time));
   Adders all(kinds, settings, o.experiment,
              [&](std::size_t kind, std::size_t, Random& weights) { return adders[kind].second(o.hidden, weights); });
-  if (!t.load.empty()) nn::load_safetensors(t.load, all);
-  const bool trained = trains(line);
   Random tests = Random(0).split();
   std::vector<AddingProblem<double>> sequences;
   std::vector<AddingProblem<float>> unseen;
@@ -167,27 +165,22 @@ void run(CommandLine& line, const Options& o) {
     sequences.emplace_back(time, 100, tests);
     unseen.emplace_back(time, 1000, tests);
   }
-  if (trained)
-    for (Adders::One& one : all.all) one.model.before = one.model.norms(sequences[one.setting]);
+  for (Adders::One& one : all.all) one.model.before = one.model.norms(sequences[one.setting]);
   // No sequence is seen twice.
   const auto loss = [&](Adders::One& one) {
     return one.model.loss(AddingProblem<float>(o.lengths[one.setting], t.batch, one.data));
   };
   const auto measure = [&](const Adders::One& one) { return double(one.model.loss(unseen[one.setting]).item()); };
-  if (!trained)
-    std::cout << "seed " << t.seed << std::endl;
-  else if (!all.train(line, o.experiment, {}, "error on new sequences", loss, measure))
-    return;
+  if (!all.train(line, o.experiment, {}, "error on new sequences", loss, measure)) return;
 
   std::vector<Panel> panels;
   for (Adders::One& one : all.all) one.model.after = one.model.norms(sequences[one.setting]);
   const auto add = [&](const char* title, const char* x, const char* y, const auto& curve) -> const Panel& {
     return panels.emplace_back(panel_of(all, title, x, y, curve));
   };
-  if (trained)
-    print_norms(
-        add("Gradients before training", "t", "‖∂loss/∂hₜ‖", [](const Adders::One& one) { return one.model.before; }),
-        o.lengths.back());
+  print_norms(
+      add("Gradients before training", "t", "‖∂loss/∂hₜ‖", [](const Adders::One& one) { return one.model.before; }),
+      o.lengths.back());
   print_norms(
       add("Gradients after training", "t", "‖∂loss/∂hₜ‖", [](const Adders::One& one) { return one.model.after; }),
       o.lengths.back());

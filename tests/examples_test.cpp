@@ -7,10 +7,13 @@
 
 #include "../examples/agreement/grammar.hpp"
 #include "../examples/classify/labelled_texts.hpp"
+#include "../examples/compare/tasks.hpp"
 #include "../examples/draw_graph/cells.hpp"
 #include "../examples/inspect/digits.hpp"
+#include "../examples/recall/stories.hpp"
 #include "../examples/support/confusion.hpp"
 #include "../examples/support/ensemble.hpp"
+#include "../examples/support/learners.hpp"
 #include "../examples/support/options.hpp"
 #include "../examples/support/text.hpp"
 #include "../examples/support/toy_corpus.hpp"
@@ -110,6 +113,84 @@ TEST_CASE("tasks: no target twice, sorted letters are sorted, the distance of a 
         CHECK(three.words(t, k) >= std::int64_t(AgreementGrammar::reflexives.size()));
     }
   }
+}
+
+TEST_CASE("stories: the language is that of the country so many words before, and where it is asked for") {
+  Random random(1);
+  const nn::Vocabulary vocabulary = StoryGrammar::vocabulary();
+  for (const std::size_t distance : {4, 5, 6, 9, 40}) {
+    const Stories stories(20, distance, distance, vocabulary, random);
+    for (std::size_t k = 0; k < 20; ++k) {
+      const auto place = std::size_t(stories.places(k));
+      const std::int64_t language = stories.languages(k, 0);
+      CHECK(stories.words(place, k) == language);
+      CHECK(stories.next(place - 1, k) == language);
+      CHECK(vocabulary.word(stories.words(place - distance, k)) == StoryGrammar::countries[std::size_t(language)]);
+      CHECK(std::size_t(stories.lengths(k)) == place + 1);
+    }
+  }
+}
+
+TEST_CASE("toy sentences: number by the subject, tense by the last word, polarity by both sides; reviews by majority") {
+  Random random(1);
+  const auto among = [](const std::string& word, const std::set<std::string>& words) { return words.contains(word); };
+  const auto negations = [&](const Example& one) {
+    return std::ranges::count_if(one.pieces, [&](const std::string& word) {
+      return among(word, {"never", "hardly", "seldom", "nothing", "nobody", "none"});
+    });
+  };
+  for (const Example& one : toy_sentences(100, random)) {
+    const bool plural = among(one.pieces.front(), {"we", "they", "you"}),
+               past = among(one.pieces.back(), {"yesterday", "once", "formerly"});
+    std::map<std::string, int> labels;
+    for (const std::string& label : one.labels) ++labels[label];
+    labels.erase("");
+    const char* const polarity = negations(one) == 1 ? "Neg" : "Pos";
+    CHECK(labels ==
+          std::map<std::string, int>{{plural ? "Plur" : "Sing", 1}, {past ? "Past" : "Pres", 1}, {polarity, 2}});
+  }
+  const std::set<std::string> good{"good", "kind", "clean", "quick", "warm", "fresh", "lovely", "quiet"},
+      bad{"bad", "dull", "dirty", "rude", "slow", "cold", "noisy", "stale"};
+  for (const Example& one : toy_reviews(100, random)) {
+    int sum = 0;
+    for (std::size_t k = 0; k < one.pieces.size(); ++k) {
+      const bool negated = k > 0 && one.pieces[k - 1] == "not";
+      sum += (negated ? -1 : 1) * (int(good.contains(one.pieces[k])) - int(bad.contains(one.pieces[k])));
+    }
+    CHECK(sum % 2 != 0);
+    CHECK(one.labels == std::vector<std::string>{sum > 0 ? "good" : "bad"});
+  }
+}
+
+TEST_CASE("what a learner learns does not depend on which others there are, and those of a run are given the same") {
+  struct Line : nn::Module<float> {
+    nn::Linear<float> linear;
+    explicit Line(Random& random) : linear({.input = 1, .output = 1}, random) { add("linear", linear); }
+  };
+  const auto learned = [](const std::vector<std::string>& kinds) {
+    CommandLine line("program", "");
+    ExperimentOptions o{.training = {.epochs = 2, .batch = 4, .quiet = true}, .steps = 3, .seeds = 2};
+    add_experiment_options(line, o, "nothing");
+    Learners<Line> lines(kinds, {"all"}, o, [](std::size_t, std::size_t, Random& random) { return Line(random); });
+    const auto loss = [&](Learner<Line>& one) {
+      const Variable<float> x = one.data.uniform<float>({o.training.batch, 1});
+      return nn::mean_squared_error(one.model.linear(x), x * 2);
+    };
+    const auto measure = [](const Learner<Line>& one) { return double(one.model.linear.weight.item()); };
+    CHECK(lines.train(line, o, {}, "weight", loss, measure));
+    return lines.each(kinds.size() - 1, 0, [](const Learner<Line>& one) { return one.measured; });
+  };
+  const auto alone = learned({"a"});
+  CHECK(alone.size() == 2);
+  CHECK(alone[0].size() == 2);
+  CHECK(alone[0] != alone[1]);
+  CHECK(learned({"b", "c", "a"}) == alone);
+}
+
+TEST_CASE("a table has its first column flush left and the others flush right; equal runs are one number") {
+  CHECK(table_of({{"", "é"}, {"long", "12"}, {"b"}}) == "       é\nlong  12\nb\n");
+  CHECK(text_of(Spread({1, 2, 4})) == "2 (1-4)");
+  CHECK(text_of(Spread({0.12345, 0.12345}), 2) == "0.12");
 }
 
 TEST_CASE("a spread is the median between the least and the largest; a band goes through those of its curves") {

@@ -13,6 +13,7 @@ void add_experiment_options(CommandLine& line, ExperimentOptions& o, const std::
   line.add("--steps", o.steps, "batches in an epoch", positive);
   add_training_options(line, o.training);
   line.remove("--shares");  // one for each model
+  line.remove("--load");    // an experiment begins with its start values
 }
 
 std::string text_of(const Spread& spread, int digits) {

@@ -34,8 +34,8 @@ template <class Model> struct Learner {
   Model model;
   std::size_t steps = 0, ended = 0;   ///< made so far; whether it makes no more
   std::vector<double> measured = {};  ///< at the end of each epoch
-  double seconds = 0;                 ///< of the forward and backward passes that this process has made,
-  std::size_t timed = 0;              ///< so many
+  double seconds = 0;                 ///< of work in the forward and backward passes that this process has made,
+  std::size_t timed = 0;              ///< so many of them
 
   /// What was measured against the step, of which an epoch has so many.
   Curve curve(std::size_t steps) const {

@@ -88,6 +88,64 @@ std::string tic(const std::string& label) {
   return result;
 }
 
+// The points of a curve, x and y, and the band if there is one.
+std::string points_of(const Curve& curve) {
+  std::ostringstream points;
+  const bool banded = !curve.low.empty();
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    points << curve.x[i];
+    for (const auto* numbers : {&curve.y, banded ? &curve.low : nullptr, banded ? &curve.high : nullptr})
+      if (numbers) points << ' ' << (std::isfinite((*numbers)[i]) ? (*numbers)[i] : std::nan(""));
+    points << '\n';
+  }
+  return points.str();
+}
+
+// How the k-th curve is drawn, whose points are those of a block: its band, and the line with marks.
+std::string line_of(const Curve& curve, std::size_t k, std::size_t block) {
+  std::ostringstream plot;
+  const char* const colour = colours[k % std::size(colours)];
+  if (!curve.low.empty())
+    plot << "$d" << block << " using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder linecolor '"
+         << colour << "' notitle, ";
+  plot << "$d" << block << " using 1:2 title " << quoted(curve.name);
+  if (curve.reference)
+    plot << " with lines linecolor '#888888' linewidth 1 dashtype 2";
+  else
+    plot << " with linespoints pointtype " << marks[k % std::size(marks)] << " pointsize 0.7 pointinterval "
+         << curve.x.size() / 12 + 1 << " linewidth 2 linecolor '" << colour << "' dashtype "
+         << k / std::size(colours) + 1;
+  return plot.str();
+}
+
+// The same in rows: marks, each in a range from the least to the largest.
+std::string marks_of(const Curve& curve, std::size_t k, std::size_t block) {
+  return formatted("$d%zu using 2:1:3:4 title ", block) + quoted(curve.name) +
+         formatted(" with xerrorbars pointtype %d pointsize 0.8 linewidth 2 linecolor '%s'",
+                   marks[k % std::size(marks)], colours[k % std::size(colours)]);
+}
+
+std::string axes_of(const Panel& panel) {
+  return label("xlabel", panel.x) + label("ylabel", panel.y) +
+         (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
+                            : "unset logscale y\nset format y '%g'\nset mytics default\n") +
+         range_of("x", finite(panel.curves, &Curve::x), false) +
+         range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic);
+}
+
+std::string rows_of(const Panel& panel) {
+  std::string tics;
+  for (std::size_t k = 0; k < panel.rows.size(); ++k)
+    tics += (k ? ", " : "") + quoted(tic(panel.rows[k])) + formatted(" %zu", k);
+  // Shares end at all of them; other numbers begin at 0.
+  const double least = std::ranges::min(finite(panel.curves, &Curve::low)),
+               most = std::ranges::max(finite(panel.curves, &Curve::high));
+  const bool share = 60 < most && most <= 100;
+  return label("xlabel", panel.y) + label("ylabel", panel.x) + "set ytics scale 0 (" + tics + ")\n" +
+         formatted("set yrange [%zu.6:-0.6]\nset xrange [%g:%g]\n", panel.rows.size() - 1,
+                   share ? least - 0.05 * (100 - least) : 0, share ? 100 : 1.05 * most);
+}
+
 }  // namespace
 
 Spread::Spread(std::vector<double> numbers) {
@@ -132,33 +190,12 @@ void draw(const std::string& path, std::vector<Panel> panels) {
   for (const Panel& panel : panels) {
     std::ostringstream plots;
     for (std::size_t k = 0; k < panel.curves.size(); ++k, ++block) {
-      const Curve& curve = panel.curves[k];
-      script << "$d" << block << " << END\n";
-      const bool banded = !curve.low.empty();
-      for (std::size_t i = 0; i < curve.x.size(); ++i) {
-        script << curve.x[i];
-        for (const auto* numbers : {&curve.y, banded ? &curve.low : nullptr, banded ? &curve.high : nullptr})
-          if (numbers) script << ' ' << (std::isfinite((*numbers)[i]) ? (*numbers)[i] : std::nan(""));
-        script << '\n';
-      }
-      script << "END\n";
-      plots << (k ? ", " : "plot ");
-      if (banded)
-        plots << "$d" << block << " using 1:3:4 with filledcurves fillstyle transparent solid 0.15 noborder linecolor '"
-              << colours[k % std::size(colours)] << "' notitle, ";
-      plots << "$d" << block << " using 1:2 title " << quoted(curve.name);
-      if (curve.reference)
-        plots << " with lines linecolor '#888888' linewidth 1 dashtype 2";
-      else
-        plots << " with linespoints pointtype " << marks[k % std::size(marks)] << " pointsize 0.7 pointinterval "
-              << curve.x.size() / 12 + 1 << " linewidth 2 linecolor '" << colours[k % std::size(colours)]
-              << "' dashtype " << k / std::size(colours) + 1;
+      script << "$d" << block << " << END\n" << points_of(panel.curves[k]) << "END\n";
+      plots << (k ? ", " : "plot ")
+            << (panel.rows.empty() ? line_of(panel.curves[k], k, block) : marks_of(panel.curves[k], k, block));
     }
-    script << label("title", panel.title) << label("xlabel", panel.x) << label("ylabel", panel.y)
-           << (panel.logarithmic ? "set logscale y\nset format y '10^{%T}'\nset mytics 1\n"
-                                 : "unset logscale y\nset format y '%g'\nset mytics default\n")
-           << range_of("x", finite(panel.curves, &Curve::x), false)
-           << range_of("y", finite(panel.curves, &Curve::y), panel.logarithmic) << plots.str() << '\n';
+    script << label("title", panel.title) << (panel.rows.empty() ? axes_of(panel) : rows_of(panel)) << plots.str()
+           << '\n';
   }
   draw(path, script.str());
 }

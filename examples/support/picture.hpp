@@ -36,11 +36,13 @@ struct Curve {
 /// The spread of some curves through the same places.
 Curve band_of(const std::string& name, const std::vector<Curve>& runs);
 
-/// Curves over the same axes.
+/// Curves over the same axes. Where there are rows, the curves are marks in them, the x of each its row, from the top,
+/// and the axis of their y is the one below.
 struct Panel {
   std::string title, x, y;  ///< y on a logarithmic scale if `logarithmic`
   std::vector<Curve> curves;
   bool logarithmic = false;
+  std::vector<std::string> rows = {};
 };
 
 /// A matrix as colours from 0, white, to the largest value; other numbers, if there are any, are written into them
