@@ -18,6 +18,7 @@ struct Options {
   TrainingOptions training{.epochs = 8, .batch = 64};
   nn::AnyRecurrentOptions network{.input = 64, .hidden = 128, .dropout = 0.3, .cell = "gru"};
   std::size_t members = 1;
+  double balance = 0;
   std::string pooling = "ends", data, train, dev, test, picture, classify, predict;
 };
 
@@ -76,6 +77,14 @@ Confusion evaluate(const Classifier& model, const Options& o, const EncodedTexts
   return confusion;
 }
 
+/// What the error of a class counts, on average 1: the less, the more texts it has, to the power of --balance.
+Array<float> weights_of(const EncodedTexts& texts, std::size_t classes, double balance) {
+  Array<float> counts = zeros<float>({classes}).value();
+  for (const std::int64_t label : texts.labels) counts(label) += 1;
+  const Array<float> weights = xt::pow(xt::maximum(counts, 1.f), float(-balance));
+  return weights * (xt::sum(counts)() / xt::sum(counts * weights)());
+}
+
 bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Metadata& description, Random& random,
            const EncodedTexts& learned, const EncodedTexts& held_out, const std::vector<std::string>& classes,
            std::ostream& out) {
@@ -87,10 +96,12 @@ bool train(CommandLine& line, const Options& o, Classifier& model, const nn::Met
        .unit = "texts",
        .columns = {"held-out loss", "accuracy", "macro F1"},
        .out = out});
+  const Array<float> weights = weights_of(learned, classes.size(), o.balance);
   const auto step = [&](const Training::Batch& batch) {
     return training.descend(double(batch.size()), batch, [&](const Training::Batch& rows) {
       return model.mean_of([&](const Network& one) {
-        return nn::cross_entropy_total(scores_of(one, learned, rows), pick(learned.labels, rows)).sum;
+        return nn::cross_entropy_total(scores_of(one, learned, rows), pick(learned.labels, rows), {.weights = weights})
+            .sum;
       });
     });
   };
@@ -262,6 +273,9 @@ int main(int argc, char** argv) {
   add_network_options(line, o.network);
   line.group(model_group);
   line.add("--members", o.members, "networks that classify together", between(1, 100));
+  line.group(training_group);
+  line.add("--balance", o.balance, "0: each text counts the same; 1: each class, however rare; or in between",
+           between(0, 1));
   add_training_options(line, o.training);
   return line.run(argc, argv, [&] { run(line, o); });
 }
