@@ -162,9 +162,10 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
 }
 
 /// Tags sentences, and tells how fast unless there is only one.
-Tagged tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, std::ostream& out) {
+Tagged tagged(const Tagger& tagger, const Sentences& sentences, const Options& o, std::ostream& out,
+              bool with_probabilities = false) {
   Progress progress(out, "words");
-  Tagged result = tagger.tag(sentences, o.training.threads, o.probabilities);
+  Tagged result = tagger.tag(sentences, o.training.threads, with_probabilities);
   for (const auto& sentence : result.tags) progress.advance(double(sentence.size()), 1, "tagged");
   if (result.tags.size() > 1) progress.print("tagged");
   return result;
@@ -212,7 +213,7 @@ void use(const Tagger& tagger, Sentences sentences, const Sentences& test, bool 
          std::ostream& out) {
   const Column column = tagger.vocabulary.column;
   if (!sentences.empty()) {
-    set_tags(sentences, tagged(tagger, sentences, o, out), column);
+    set_tags(sentences, tagged(tagger, sentences, o, out, o.probabilities), column);
     nn::write_conllu(std::cout, sentences);
   } else if (of_toy && o.files.toy == "marked") {
     sentences = {sentence_of("They can fish .")};

@@ -38,8 +38,10 @@ class Tokeniser {
         most_parts_ = std::max(most_parts_, std::size_t(spaces) + 1);
       } else if (starts_with_apostrophe(form) || lower_case(form) == "n't" || lower_case(form) == "n’t") {
         endings_.insert(form);
+        most_bytes_ = std::max(most_bytes_, form.size());
       } else if (rules.parts_of(form, true).size() > 1) {
         whole_.insert(form);
+        most_bytes_ = std::max(most_bytes_, form.size());
       }
     }
   }
@@ -106,7 +108,7 @@ class Tokeniser {
     const bool mail = at != text.npos && at > 0 && text.find('.', at) != text.npos;
     if (text.find("://") == text.npos && !lower_case(std::string(text.substr(0, 4))).starts_with("www.") && !mail)
       return 0;
-    if (first_of(text) != "h" && is_mark(first_of(text))) return 0;
+    if (is_mark(first_of(text))) return 0;
     const auto last = text.find_last_not_of(".,;:!?)]}>'\"");
     return last == text.npos ? 0 : last + 1;
   }
@@ -129,9 +131,8 @@ class Tokeniser {
   // one by the rules, but after an apostrophe. Those of the word by the rules if there is none.
   std::size_t longest_form(std::string_view text, bool last) const {
     const std::size_t word = by_rules(text);
-    if (whole_.empty() && endings_.empty()) return word;
     std::size_t longest = 0, end = 0;
-    for (std::string_view before; end < text.size();) {
+    for (std::string_view before; end < std::min(text.size(), most_bytes_);) {
       before = first_of(text.substr(end));
       end += before.size();
       if (end < word && !is_apostrophe(before)) continue;
@@ -220,7 +221,7 @@ class Tokeniser {
   }
 
   std::set<std::string, std::less<>> whole_, endings_, spaced_;
-  std::size_t most_parts_ = 1;  // of a form with spaces
+  std::size_t most_bytes_ = 0, most_parts_ = 1;  // of one without spaces, of one with spaces
 };
 
 }  // namespace unroll::examples
