@@ -12,7 +12,7 @@ using namespace unroll::examples;
 
 struct Options {
   ExperimentOptions experiment{.training = {.epochs = 10, .batch = 32, .learning_rate = 1e-2, .clip = 1}};
-  std::string task = "tagging", train, dev, unit = "word";
+  std::string task = "tagging", data, train, dev, unit = "word";
   std::vector<std::string> cells{"rnn", "gru", "lstm"}, directions{"forward", "both"}, pooling{"last", "mean"};
   std::vector<std::size_t> layers{1, 2};
   std::size_t hidden = 32, examples = 0;
@@ -95,9 +95,8 @@ std::pair<Examples, Examples> read(const Options& o) {
   const auto file = [&](const std::string& path) {
     return o.tagging() ? read_tagged(path) : read_texts(path, o.unit == "word");
   };
-  Examples learned = !o.train.empty() ? file(o.train)
-                     : o.tagging()    ? toy_sentences(toys, random)
-                                      : toy_reviews(toys, random);
+  const std::string& path = o.data.empty() ? o.train : o.data;
+  Examples learned = !path.empty() ? file(path) : o.tagging() ? toy_sentences(toys, random) : toy_reviews(toys, random);
   Examples unseen = o.dev.empty() ? Examples() : file(o.dev);
   random.shuffle(learned);
   if (o.examples) learned.resize(std::min(o.examples, learned.size()));
@@ -186,10 +185,13 @@ int main(int argc, char** argv) {
                    "Compares layers, directions, cells and pooling on tagging and classification: what they get right, "
                    "and what they cost.");
   Options o;
-  line.add_file("--train", o.train,
-                "examples to learn: CoNLL-U for tagging; for classification lines class<TAB>text, or a folder of files "
-                "CLASS.txt with a text in each line");
-  line.add_file("--dev", o.dev, "the same to test by; if not given, a fifth of those to learn");
+  line.add_file("--data", o.data,
+                "CoNLL-U for tagging; for classification lines class<TAB>text, or a folder of files CLASS.txt with a "
+                "text in each line; a fifth of it tests what the rest has taught");
+  line.add_file("--train", o.train, "the same, to learn from");
+  line.add_file("--dev", o.dev, "the same, to test by");
+  line.exclude("--data", "--train");
+  line.need("--train", "--dev");
   line.need("--dev", "--train");
   line.group(model_group);
   line.add("--cells", o.cells, "of the networks", one_of(nn::any_recurrent_cells));
