@@ -172,21 +172,23 @@ void apply_preset(CommandLine& line, const std::string& preset) {
         {"--hold", "4"},
         {"--learning-rate", "20"},
         {"--clip", "0.25"}}},
-      // As large, but with the variational dropout of Gal and Ghahramani (2016) and the tied embeddings of Inan,
-      // Khosravi
-      // and Socher (2017).
+      // As large, with the variational dropout of Gal and Ghahramani (2016) between layers, and the tied embeddings of
+      // Inan, Khosravi and Socher (2017).
       {"ptb-small-tied",
        {{"--unit", "word"},
         {"--layers", "2"},
         {"--hidden", "200"},
         {"--tied", "true"},
-        {"--dropout", "0.3"},
+        {"--dropout", "0.25"},
         {"--variational", "true"},
         {"--scale", "0.1"},
         {"--batch", "20"},
         {"--steps", "35"},
-        {"--epochs", "40"},
-        {"--learning-rate", "2e-3"},
+        {"--epochs", "20"},
+        {"--optimizer", "sgd"},
+        {"--schedule", "halve"},
+        {"--hold", "12"},
+        {"--learning-rate", "20"},
         {"--average", "0.999"},
         {"--clip", "0.25"}}}};
   if (preset.empty()) return;
