@@ -10,7 +10,7 @@ using namespace unroll;
 using namespace unroll::examples;
 
 struct Options {
-  ExperimentOptions experiment{.training = {.epochs = 25, .batch = 64, .learning_rate = 1e-2, .clip = 1}};
+  ExperimentOptions experiment{.training = {.epochs = 50, .batch = 64, .learning_rate = 1e-2, .clip = 1}};
   std::vector<std::string> cells{"rnn", "gru", "lstm"};
   std::vector<std::size_t> distances{4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60};
   std::size_t hidden = 32, nearest = StoryGrammar::nearest, farthest = 40, tests = 200;
