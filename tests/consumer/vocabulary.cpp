@@ -47,6 +47,9 @@ bool vocabulary() {
   nn::RMSprop<double>(groups, {.momentum = 0.9, .centred = true}).step(gradients);
   nn::Adagrad<double>(groups).step(gradients);
   nn::Adadelta<double>(crf.parameters()).step(gradients);
+  nn::Average<double> average(crf, 0.99);
+  average.update();
+  average.swap();
   const nn::CosineSchedule schedule({.start = 1e-2, .steps = 100, .warm_up = 10});
   const auto report = gradient_check([&] { return sum(crf.log_likelihood(emissions, path)); }, crf);
   print_table(std::cout, report);
