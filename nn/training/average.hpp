@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../module.hpp"
@@ -34,11 +35,8 @@ template <class T> class Average {
   }
   /// The weights become the means, and the means the weights.
   void swap() {
-    for (std::size_t k = 0; k < means_.size(); ++k) {
-      Array<T> weights = parameters_[k].value();
-      parameters_[k].assign(means_[k]);
-      means_[k] = std::move(weights);
-    }
+    for (std::size_t k = 0; k < means_.size(); ++k)
+      parameters_[k].assign(std::exchange(means_[k], parameters_[k].value()));
   }
   /// Calls f(name, value) for what there is to save: the number of updates, and the means.
   template <class F> void visit_state(const F& f) {
