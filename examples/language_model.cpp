@@ -66,7 +66,7 @@ void score(const LanguageModel& model, const nn::Vocabulary& vocabulary, const O
       labels.push_back(ids_of(pieces(line.text + '\n', words, name_of(o.score)), vocabulary));
       if (!vocabulary.contains(end) && labels.back().size() > 1) labels.back().pop_back();
       tokens.push_back(labels.back());
-      std::ranges::rotate(tokens.back(), tokens.back().end() - 1);
+      std::rotate(tokens.back().begin(), tokens.back().end() - 1, tokens.back().end());
       tokens.back()[0] = vocabulary[end];
       lengths.push_back(labels.back().size());
     }
