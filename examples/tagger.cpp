@@ -33,6 +33,7 @@ struct Network : nn::Module<float> {
   nn::AnyRecurrent<float> spelling, context;
   nn::Linear<float> scores;
   std::optional<nn::CRF<float>> crf;
+  std::optional<nn::Linear<float>> also;
   double dropout;
 
   Network(const Options& o, const TaggerVocabulary& v, Random& random)
@@ -54,20 +55,29 @@ struct Network : nn::Module<float> {
     add("context", context);
     add("scores", scores);
     if (o.crf) add("crf", crf.emplace(nn::CRFOptions{v.tags.size()}, random));
+    if (v.also_column)
+      add("also", also.emplace(nn::LinearOptions{.input = scores.weight.shape()[1], .output = v.also.size()}, random));
   }
 
-  /// shape: (time, batch, tags)
-  Variable<float> operator()(const TaggerInput& input) const {
+  /// What the context makes of each word.   shape: (time, batch, units)
+  Variable<float> states(const TaggerInput& input) const {
     const auto spelled = nn::both_ends(spelling(characters(input.characters), input.character_lengths).state[0]);
     const auto x = concatenate({words(input.words), take(spelled, input.forms)}, -1);
-    const auto h = context(nn::dropout(x, dropout), input.lengths).output;
-    return scores(nn::dropout(h, dropout));
+    return nn::dropout(context(nn::dropout(x, dropout), input.lengths).output, dropout);
   }
+  /// shape: (time, batch, tags)
+  Variable<float> operator()(const TaggerInput& input) const { return scores(states(input)); }
 
   /// −ln p(tags), added up over the sentences.
   Variable<float> loss(const Variable<float>& emissions, const TaggerInput& input) const {
     return crf ? crf->loss(emissions, input.tags, input.lengths).sum
                : nn::cross_entropy_total(emissions, input.tags).sum;
+  }
+  /// The same, and what a second column adds: what helps to tell its tags may help with the first. Caruana (1997)
+  Variable<float> loss(const TaggerInput& input) const {
+    const auto h = states(input);
+    const auto first = loss(scores(h), input);
+    return also ? first + 0.5f * nn::cross_entropy_total((*also)(h), input.also).sum : first;
   }
 };
 
@@ -123,13 +133,14 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
   std::size_t best_epoch = 0;
   const bool chooses = !corpora.dev.empty();
   const TaggerCorpus dev = tagger.vocabulary.encode(corpora.dev);
-  Training training(
-      line, o.training, tagger, optimizer, random,
-      {.description = description,
-       .data = Fingerprint(corpus.forms, corpus.characters, corpus.tags, dev.forms, dev.characters, dev.tags).text(),
-       .unit = "words",
-       .columns = chooses ? std::vector<std::string>{"dev accuracy"} : std::vector<std::string>(),
-       .out = out});
+  Training training(line, o.training, tagger, optimizer, random,
+                    {.description = description,
+                     .data = Fingerprint(corpus.forms, corpus.characters, corpus.tags, corpus.also, dev.forms,
+                                         dev.characters, dev.tags)
+                                 .text(),
+                     .unit = "words",
+                     .columns = chooses ? std::vector<std::string>{"dev accuracy"} : std::vector<std::string>(),
+                     .out = out});
   training.checkpoint.add("best", best);
   training.checkpoint.add("best_accuracy", best_accuracy);
   training.checkpoint.add("best_epoch", best_epoch);
@@ -139,7 +150,7 @@ bool train(CommandLine& line, Tagger& tagger, const Corpora& corpora, const Opti
     double count = 0;
     for (const TaggerInput& share : shares) count += double(share.size);
     return training.descend(count, shares.size(), [&](std::size_t k) {
-      return tagger.mean_of([&](const Network& one) { return one.loss(one(shares[k]), shares[k]); });
+      return tagger.mean_of([&](const Network& one) { return one.loss(shares[k]); });
     });
   };
   const auto measure = [&]() -> std::vector<double> {
@@ -174,6 +185,9 @@ Tagged tagged(const Tagger& tagger, const Sentences& sentences, const Options& o
 void add_model_options(CommandLine& line, Options& o) {
   line.group(model_group);
   line.add("--column", o.files.column, "of CoNLL-U that is learned and written", one_of(tag_columns));
+  line.add("--also", o.files.also,
+           "a second column that the networks learn beside it, or none: it helps with the first",
+           one_of({"none", "upos", "xpos", "feats"}));
   line.add("--word-size", o.word_size, "of a word's embedding", positive);
   line.add("--char-size", o.char_size, "of a character's embedding", positive);
   line.add("--char-hidden", o.char_hidden, "units over characters, in each direction", positive);
@@ -195,17 +209,17 @@ Tagger load_other(const std::string& path, const std::string& column) {
   require(saved.contains("tags"), path, "it is no model of this program");
   require(o.files.column == column, path, "it has learned ", o.files.column, "; it must be ", column);
   Random random(1);
-  Tagger other(o, TaggerVocabulary(saved, column_of(column)), random);
+  Tagger other(o, TaggerVocabulary(saved, column_of(column), column_of(o.files.also)), random);
   nn::load_safetensors(path, other);
   return other;
 }
 
 TaggerVocabulary vocabulary_of(const nn::Metadata& saved, const Corpora& corpora, const Options& o,
                                const std::vector<std::string>& known) {
-  const Column column = column_of(o.files.column);
-  if (saved.contains("tags")) return {saved, column};
+  const Column column = column_of(o.files.column), also = column_of(o.files.also);
+  if (saved.contains("tags")) return {saved, column, also};
   require(!corpora.train.empty(), o.training.load, "it is no model of this program; with --train it can be one");
-  return {corpora.train, column, known};
+  return {corpora.train, column, also, known};
 }
 
 /// Tags what is to be tagged for the user, and what is to be compared with its tags.

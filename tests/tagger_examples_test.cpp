@@ -91,8 +91,8 @@ TEST_CASE("CoNLL-U to be tagged is kept but for the column that is learned; raw 
   CHECK(read_tagged(path, "feats").size() == 1);
   CHECK(error_of([&] { read_tagged(path, "xpos"); }) ==
         path +
-            ": sentence 1, word 1: 'Do' has no tag; the fifth column must hold one, or another --column be learned "
-            "than xpos");
+            ": sentence 1, word 1: 'Do' has no tag; the fifth column must hold one, or another column than xpos be "
+            "learned");
 }
 
 TEST_CASE("two taggers differ in the words that one of them alone has wrong") {

@@ -29,12 +29,15 @@ inline const std::vector<std::string> tag_columns = {"upos", "xpos", "feats"};
 /// Such a column by its name.
 using Column = std::string nn::Token::*;
 inline Column column_of(const std::string& name) {
-  return name == "upos" ? &nn::Token::upos : name == "xpos" ? &nn::Token::xpos : &nn::Token::feats;
+  return name == "none"   ? nullptr
+         : name == "upos" ? &nn::Token::upos
+         : name == "xpos" ? &nn::Token::xpos
+                          : &nn::Token::feats;
 }
 
 /// Sentences as numbers: each word is a form, and each form has a word of the vocabulary and characters.
 struct TaggerCorpus {
-  nn::Sequences forms, tags;
+  nn::Sequences forms, tags, also;   ///< also: the tags of a second column, learned beside the first
   std::vector<std::size_t> lengths;  ///< of the sentences
   std::vector<std::int64_t> words;   ///< of the forms
   nn::Sequences characters;          ///< of the forms
@@ -44,7 +47,7 @@ struct TaggerCorpus {
 
 /// Some sentences side by side. The characters of a form are there once, however often it occurs.
 struct TaggerInput {
-  Indices words, forms, tags;             ///< [time, batch]
+  Indices words, forms, tags, also;       ///< [time, batch]
   Indices lengths;                        ///< [batch]
   Indices characters, character_lengths;  ///< [longest form, forms], [forms]
   std::size_t size = 0;                   ///< in words
@@ -63,6 +66,7 @@ inline TaggerInput input_of(const TaggerCorpus& corpus, const std::vector<std::s
   TaggerInput input;
   input.forms = nn::pad(corpus.forms, sentences, 0);
   input.tags = nn::pad(corpus.tags, sentences, nn::ignored);
+  input.also = nn::pad(corpus.also, sentences, nn::ignored);
   input.lengths = lengths_of(corpus.forms, sentences);
   input.words = input.forms;
   for (const std::size_t k : sentences) input.size += corpus.lengths[k];
@@ -138,18 +142,20 @@ struct FrequentTags {
 struct TaggerVocabulary {
   nn::Vocabulary words;  ///< in lower case, those that occur at least twice, and those that are known anyway
   nn::Vocabulary characters;
-  nn::Vocabulary tags{{.padding = "", .unknown = ""}};
-  Column column;  ///< that the tags stand in
+  nn::Vocabulary tags{{.padding = "", .unknown = ""}}, also = tags;
+  Column column, also_column;  ///< that the tags stand in; the second may be none
   FrequentTags frequent;
 
-  TaggerVocabulary(const std::vector<nn::Sentence>& corpus, Column of_tags, const std::vector<std::string>& known)
-      : column(of_tags), frequent(corpus, of_tags) {
+  TaggerVocabulary(const std::vector<nn::Sentence>& corpus, Column of_tags, Column of_also,
+                   const std::vector<std::string>& known)
+      : column(of_tags), also_column(of_also), frequent(corpus, of_tags) {
     std::map<std::string, std::size_t> counts;
     for (const nn::Sentence& sentence : corpus) {
       for (const nn::Token& token : sentence.tokens) {
         ++counts[lower_case(token.form)];
         for (const std::string& character : nn::characters(token.form)) characters.add(character);
         tags.add(token.*column);
+        if (also_column) also.add(token.*also_column);
       }
     }
     words = nn::Vocabulary::from_counts(counts, 2);
@@ -157,11 +163,13 @@ struct TaggerVocabulary {
   }
 
   /// The vocabulary that was written there.
-  TaggerVocabulary(const nn::Metadata& metadata, Column of_tags)
+  TaggerVocabulary(const nn::Metadata& metadata, Column of_tags, Column of_also)
       : words(nn::Vocabulary::from_words(lines_of(metadata.at("words")))),
         characters(nn::Vocabulary::from_words(lines_of(metadata.at("characters")))),
         tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})),
-        column(of_tags) {
+        column(of_tags),
+        also_column(of_also) {
+    if (also_column) also = nn::Vocabulary::from_words(lines_of(metadata.at("also")), {.padding = "", .unknown = ""});
     frequent.overall = metadata.at("frequent_tag");
     for (const std::string& line : lines_of(metadata.at("frequent_tags"))) {
       const auto tab = std::min(line.find('\t'), line.size() - 1);
@@ -173,6 +181,7 @@ struct TaggerVocabulary {
     metadata["words"] = text_of_lines(words.words());
     metadata["characters"] = text_of_lines(characters.words());
     metadata["tags"] = text_of_lines(tags.words());
+    if (also_column) metadata["also"] = text_of_lines(also.words());
     metadata["frequent_tag"] = frequent.overall;
     std::string& lines = metadata["frequent_tags"];
     for (const auto& [form, tag] : frequent.of_form) lines += form + '\t' + tag + '\n';
@@ -186,9 +195,11 @@ struct TaggerVocabulary {
     for (const nn::Sentence& sentence : sentences) {
       auto& form = corpus.forms.emplace_back();
       auto& tag = corpus.tags.emplace_back();
+      auto& second = corpus.also.emplace_back();
       for (const nn::Token& token : sentence.tokens) {
         form.push_back(forms.add(token.form));
-        tag.push_back(tags.contains(token.*column) ? tags[token.*column] : nn::ignored);
+        tag.push_back(number_of(token, tags, column));
+        second.push_back(number_of(token, also, also_column));
         ++counts[static_cast<std::size_t>(words[lower_case(token.form)])];
       }
       corpus.lengths.push_back(form.size());
@@ -200,6 +211,11 @@ struct TaggerVocabulary {
       corpus.characters.push_back(ids_of(nn::characters(form), characters));
     }
     return corpus;
+  }
+
+ private:
+  static std::int64_t number_of(const nn::Token& token, const nn::Vocabulary& tags, Column column) {
+    return column && tags.contains(token.*column) ? tags[token.*column] : nn::ignored;
   }
 };
 

@@ -42,7 +42,7 @@ inline void require_words(const std::vector<nn::Sentence>& sentences, const std:
         fail(path, where, error.what());
       }
       require(!tagged || (!tag.empty() && (tag != "_" || column == "feats")), path, where, "'", token.form,
-              "' has no tag; the ", place, " column must hold one, or another --column be learned than ", column);
+              "' has no tag; the ", place, " column must hold one, or another column than ", column, " be learned");
     }
 }
 
@@ -124,7 +124,7 @@ struct Corpora {
 
 /// What a tagger reads.
 struct TaggerFiles {
-  std::string train, dev, test, vectors, tag_file, tag, column = "upos", toy = "marked";
+  std::string train, dev, test, vectors, tag_file, tag, column = "upos", also = "none", toy = "marked";
   bool tokenised = false;
 
   Corpora corpora(bool of_toy) const {
@@ -132,11 +132,13 @@ struct TaggerFiles {
     if (of_toy) {
       require(test.empty(), "--test", "it needs --train or --load");
       require(column == "upos", "--column", column, "; the toy language has upos alone - give --train");
+      require(also == "none", "--also", also, "; the toy language has upos alone - give --train");
       Random random(1);
       const bool marked = toy == "marked";
       return {toy_corpus(2000, random, marked), toy_corpus(300, random, marked), toy_corpus(500, random, marked)};
     }
     if (!train.empty()) corpora.train = read_tagged(train, column);
+    if (also != "none") require_words(corpora.train, train, also, true);
     if (!dev.empty()) corpora.dev = read_tagged(dev, column);
     if (!test.empty()) corpora.test = read_tagged(test, column);
     return corpora;
