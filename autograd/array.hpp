@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ostream>
 #include <string>
 
 #include "kernels/buffer.hpp"
@@ -19,6 +20,11 @@ template <class T> Array<T> uninitialised(const Shape& shape) {
   shape.checked_elements();
   return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
 }
+
+namespace detail {
+/// Prints the elements, whether or not a program includes xtensor's own printing.
+template <class T> std::ostream& operator<<(std::ostream& out, const Array<T>& array);
+}  // namespace detail
 
 }  // namespace unroll
 

@@ -2,6 +2,7 @@
 
 #include "array.hpp"
 #include "gradients.hpp"
+#include "operations/draws.hpp"
 #include "operations/ops.hpp"
 #include "parameter.hpp"
 #include "primitive.hpp"

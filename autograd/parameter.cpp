@@ -23,6 +23,19 @@ thread_local Clones* clones = nullptr;
 
 Cloning::Cloning() : clones_(new Clones) { clones_->outer = std::exchange(clones, clones_.get()); }
 Cloning::~Cloning() { clones = clones_->outer; }
+
+template <class T>
+Cloning::Cloning(const std::vector<Parameter<T>>& parameters, const std::vector<Variable<T>>& variables) : Cloning() {
+  require(parameters.size() == variables.size(), "with", variables.size(), " variables for a model of ",
+          parameters.size(), " parameters; there must be one for each");
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const Parameter<T>& parameter = parameters[k];
+    require(variables[k].shape() == parameter.shape(), "with", "a variable of shape ", variables[k].shape(),
+            " for parameter ", k, ", '", parameter.name(), "'; it must be ", parameter.shape());
+    clones_->of(parameter.shared().get())[parameter.shared().get()] = Parameter<T>(variables[k]);
+  }
+}
+
 bool Cloning::active() { return clones != nullptr; }
 
 std::shared_ptr<void> Cloning::counterpart(const std::shared_ptr<void>& original) {
@@ -41,10 +54,13 @@ template <class T> Parameter<T>::Parameter(const Parameter& other) : Variable<T>
   if (!clones || !other.has_value()) return;
   Parameter& clone = clones->of(other.tensor_.get())[other.tensor_.get()];
   if (!clone.has_value()) {
-    clone = Parameter(Array<T>(other.value()), other.name());
-    clone.freeze(other.frozen());
+    const ParameterState* const original = other.tensor().parameter.get();
+    clone = Parameter(Array<T>(other.value()), original ? original->name : std::string());
+    clone.freeze(original && original->frozen);
   }
   this->tensor_ = clone.tensor_;
+  this->tape_ = clone.tape_;
+  this->index_ = clone.index_;
 }
 
 template <class T> Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
@@ -54,7 +70,7 @@ template <class T> Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
           this->has_value() ? "'" + name() + "'" : "an empty handle",
           ", which a module has registered; change its "
           "values by assign(), or give the module's constructor a parameter to share");
-  this->tensor_ = std::move(other.tensor_);
+  take_over(other);
   if (!replaced) this->kind_ = other.kind_;
   return *this;
 }
@@ -63,11 +79,18 @@ template <class T> void Parameter<T>::assign(Array<T> array) {
   const Shape given(array.shape());
   require(given == this->shape(), "assign", "parameter '", name(), "' has shape ", this->shape(),
           "; the array given has ", given);
+  ParameterState& changed = state();
   Tensor<T>& tensor = *this->tensor_;
   tensor.buffer = std::move(array.storage());
   if (Array<T>* seen = tensor.array.load(std::memory_order_acquire))
     seen->storage() = tensor.buffer.share(0, tensor.size());
-  tensor.parameter->assigned();
+  changed.assigned();
+}
+
+template <class T> void Parameter<T>::refuse_variable() const {
+  fail("parameter",
+       "it is a Variable that stands for a parameter, in a model that with() made; change the parameters of "
+       "the model itself, or of a clone()");
 }
 
 template <class T> std::span<T> Parameter<T>::own_elements() {
@@ -83,5 +106,7 @@ template <class T> std::span<T> Parameter<T>::own_elements() {
 
 template class Parameter<float>;
 template class Parameter<double>;
+template Cloning::Cloning(const std::vector<Parameter<float>>&, const std::vector<Variable<float>>&);
+template Cloning::Cloning(const std::vector<Parameter<double>>&, const std::vector<Variable<double>>&);
 
 }  // namespace unroll

@@ -18,7 +18,7 @@ template <class T> class Parameter : public Variable<T> {
   /// Another handle to the same parameter; within clone(), to the clone of it.
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept {
-    this->tensor_ = std::move(other.tensor_);
+    this->take_over(other);
     this->kind_ = other.kind_;
   }
   ///@}
@@ -46,14 +46,30 @@ template <class T> class Parameter : public Variable<T> {
   void join_module() { this->kind_ = detail::HandleKind::member; }
 
  private:
+  friend class Cloning;
+  explicit Parameter(const Variable<T>& variable) : Variable<T>(variable) {
+    this->kind_ = detail::HandleKind::parameter;
+  }
   std::span<T> own_elements();
-  detail::ParameterState& state() const { return *this->tensor().parameter; }
+  void take_over(Parameter& other) {
+    this->tensor_ = std::move(other.tensor_);
+    this->tape_ = other.tape_;
+    this->index_ = other.index_;
+  }
+  detail::ParameterState& state() const {
+    if (!this->tensor().parameter) [[unlikely]]
+      refuse_variable();
+    return *this->tensor().parameter;
+  }
+  [[noreturn]] void refuse_variable() const;
 };
 
 /// While it lives, a parameter that this thread copies becomes a parameter of its own; ties between them are kept.
 class Cloning {
  public:
   Cloning();
+  /// The same, but these parameters become the variables; throws unless they are as many and of the same shapes.
+  template <class T> Cloning(const std::vector<Parameter<T>>& parameters, const std::vector<Variable<T>>& variables);
   ~Cloning();
   Cloning(const Cloning&) = delete;
   static bool active();  ///< in this thread

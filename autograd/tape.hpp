@@ -151,4 +151,11 @@ template <class T> class Tape {
   Innermost<Tape> place_{this};
 };
 
+/// While it lives, this thread records nothing, and what it computes is a constant to tapes; a tape made within it
+/// records.
+template <class T> class Pause {
+ private:
+  Innermost<Tape<T>> none_{nullptr};
+};
+
 }  // namespace unroll

@@ -65,6 +65,10 @@ template <class T> void Variable<T>::refuse_assignment() const {
   fail("variable", "assigned to ", name, ", which is a Parameter; its values are changed by assign()");
 }
 
+template <class T> std::ostream& detail::operator<<(std::ostream& out, const Array<T>& array) {
+  return xt::operator<<(out, array);
+}
+
 template <class T> std::ostream& operator<<(std::ostream& out, const Variable<T>& x) {
   if (!x.has_value()) return out << "empty";
   out << x.value() << " shape " << x.shape();
@@ -88,6 +92,9 @@ template <class T> Variable<T> full(const Shape& shape, T value) {
 
 template class Variable<float>;
 template class Variable<double>;
+template std::ostream& detail::operator<<(std::ostream&, const Array<float>&);
+template std::ostream& detail::operator<<(std::ostream&, const Array<double>&);
+template std::ostream& detail::operator<<(std::ostream&, const Indices&);
 template std::ostream& operator<<(std::ostream&, const Variable<float>&);
 template std::ostream& operator<<(std::ostream&, const Variable<double>&);
 extern const auto arrays =

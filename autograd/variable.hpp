@@ -89,6 +89,8 @@ template <class T> class Variable {
   const Shape& shape() const& { return tensor().shape; }
   Shape shape() && { return tensor().shape; }
   ///@}
+  /// x[i]: its part at index i of the first axis (ops.hpp).
+  Variable operator[](std::int64_t index) const;
   /// The number of elements.
   std::size_t size() const { return tensor().size(); }
   /// The one element of an array of size 1; throws for another.

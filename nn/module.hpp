@@ -15,6 +15,7 @@ namespace nn {
 /// would share its parameters, so it is only made by clone().
 template <class T> class Module {
  public:
+  using value_type = T;  ///< float or double
   /// Parameters and their names.
   using Named = std::vector<std::pair<std::string, Parameter<T>>>;
 
@@ -51,6 +52,18 @@ template <class T> class Module {
 /// A model of its own with the same values: ties within it stay ties.
 template <class Model> Model clone(const Model& model) {
   const Cloning cloning;
+  return Model(model);
+}
+
+/// The same model with these variables in place of its parameters, in the order of parameters(), so that what it
+/// computes is differentiated by whatever they were computed from: a step of gradient descent, a hypernetwork. Copies
+/// no values; ties stay ties. It cannot be trained itself. Throws unless each parameter has a variable of its shape.
+///
+///     const auto stepped = nn::with(model, weights);      // weights[k] = weights[k] − η ∂loss/∂weights[k]
+///     const auto slopes = tape.gradient(loss(stepped), weights);
+template <class Model>
+Model with(const Model& model, const std::vector<Variable<typename Model::value_type>>& variables) {
+  const Cloning replacing(model.parameters(), variables);
   return Model(model);
 }
 

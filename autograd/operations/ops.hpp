@@ -4,10 +4,13 @@
 // beside a Variable, and so does matmul.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <concepts>
 #include <limits>
+#include <ranges>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -200,6 +203,11 @@ template <class A, detail::OperandWith<A> B> auto scaled_tanh(A&& w, B&& x) {
 template <class A, class B, detail::OperandWith<A, B> C> auto scaled_exp(A&& w, B&& a, C&& b) {
   return detail::combine<detail::functions::scaled_exp>(w, a, b);
 }
+/// y = 1 where x > 0, −1 where x < 0, else x itself: 0 or NaN; constant
+template <class T> Variable<T> sign(const Variable<T>& x) {
+  const Variable<T> at = detach(x);
+  return where(at > 0, 1, where(at < 0, -1, at));
+}
 /// y = x² , one multiplication
 template <class T> Variable<T> square(const Variable<T>& x) { return multiply(x, x); }
 
@@ -227,6 +235,23 @@ template <class A, detail::OperandWith<A> B> auto operator&&(A&& a, B&& b) { ret
 template <class A, detail::OperandWith<A> B> auto operator||(A&& a, B&& b) { return logical_or(a, b); }
 template <detail::VariableLike X> auto operator!(const X& x) { return logical_not(detail::as_variable<X>(x)); }
 template <detail::VariableLike X> auto operator-(const X& x) { return negate(detail::as_variable<X>(x)); }
+///@}
+
+///@{
+/// a becomes a handle to the result, which is recorded as that of any operation; other handles to a stay what they are.
+/// Throws for a Parameter.
+template <class T, detail::OperandWith<Variable<T>> B> Variable<T>& operator+=(Variable<T>& a, B&& b) {
+  return a = add(a, b);
+}
+template <class T, detail::OperandWith<Variable<T>> B> Variable<T>& operator-=(Variable<T>& a, B&& b) {
+  return a = subtract(a, b);
+}
+template <class T, detail::OperandWith<Variable<T>> B> Variable<T>& operator*=(Variable<T>& a, B&& b) {
+  return a = multiply(a, b);
+}
+template <class T, detail::OperandWith<Variable<T>> B> Variable<T>& operator/=(Variable<T>& a, B&& b) {
+  return a = divide(a, b);
+}
 ///@}
 
 // What rules that choose are written with (functions.hpp), as it is there for numbers and for vectors of them.
@@ -276,6 +301,13 @@ requires(!detail::VariableLike<A> || !detail::VariableLike<B>) auto matmul(A&& a
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
 /// none. Throws where the sizes k differ.
 template <class T> Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
+/// The same of Variables and xtensor expressions.
+template <class X, class W, detail::OperandWith<X, W> B>
+requires(!detail::VariableLike<X> || !detail::VariableLike<W> ||
+         !detail::VariableLike<B>) auto linear(X&& x, W&& weight, B&& bias) {
+  return linear(detail::as_variable<X, W, B>(x), detail::as_variable<X, W, B>(weight),
+                detail::as_variable<X, W, B>(bias));
+}
 
 // Reductions: of terms of one sign, a sum of floats is within 10⁻⁶ of the exact one for 10⁷ of them, and so are means,
 // norms, dot products, and what backward() adds up for a parameter or another value. gradient(), which records what it
@@ -362,6 +394,8 @@ Variable<T> variance(const Variable<T>& x, const Axes& axes = {}, Keep keep = fa
 template <class T> Variable<T> norm(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y_k = Σ_{i ≤ k} x_i along an axis
 template <class T> Variable<T> cumulative_sum(const Variable<T>& x, Axis axis = -1);
+/// y_k = Π_{i ≤ k} x_i along an axis; its derivatives are right where elements are 0.
+template <class T> Variable<T> cumulative_prod(const Variable<T>& x, Axis axis = -1);
 /// y = ln Σeˣ over the axes, without overflow; −∞ over nothing.
 template <class T> Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
@@ -369,6 +403,10 @@ template <class T> Variable<T> logsumexp(const Variable<T>& x, const Axes& axes 
 template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
 /// y = eˣ / Σeˣ along an axis
 template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
+/// softmax over those elements whose mask, a constant, is not 0. The others, which may hold anything, get 0, all of
+/// them if there are no such elements.   shape: as x, to which the mask must broadcast
+template <class T>
+Variable<T> masked_softmax(const Variable<T>& x, const std::type_identity_t<Variable<T>>& mask, Axis axis = -1);
 /// y = x − ln Σeˣ along an axis
 template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis = -1);
 /// x summed over the axes along which `shape` would have to be broadcast to x; throws where it does not broadcast.
@@ -410,6 +448,16 @@ template <class T> Variable<T> broadcast_to(const Variable<T>& x, const Shape& s
 /// axis, or the step is 0.
 template <class T>
 Variable<T> slice(const Variable<T>& x, Axis axis, std::int64_t begin, std::int64_t end, std::size_t step = 1);
+/// The part of x at an index of an axis, without that axis; a negative index counts from the end. Throws where it is
+/// not there. x[i] is select(x, 0, i).
+template <class T> Variable<T> select(const Variable<T>& x, Axis axis, std::int64_t index);
+template <class T> Variable<T> Variable<T>::operator[](std::int64_t index) const { return select(*this, 0, index); }
+/// x without these axes, which must have size 1.
+template <class T> Variable<T> squeeze(const Variable<T>& x, const Axes& axes);
+/// x with a new axis of size 1: unsqueeze(x, -1) has it last.
+template <class T> Variable<T> unsqueeze(const Variable<T>& x, Axis axis);
+/// x with two of its axes exchanged.
+template <class T> Variable<T> swap_axes(const Variable<T>& x, Axis a, Axis b);
 /// x cut into parts of these sizes along an axis; throws where they do not add up to the axis.
 template <class T>
 std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size_t>& sizes, Axis axis = -1);
@@ -475,5 +523,26 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis 
 /// The index of the largest element along an axis, which goes: the first of equal ones; NaN is the largest. Throws over
 /// nothing.
 template <class T> Indices argmax(const Variable<T>& x, Axis axis = -1);
+/// The same of the smallest element, and of NaN before all others.
+template <class T> Indices argmin(const Variable<T>& x, Axis axis = -1);
+
+/// Integers of a range or list in this shape: indices(tokens), indices({5}, {1, 1}), indices(std::views::iota(0, n)).
+/// Throws where they do not fill it.
+template <std::ranges::input_range R>
+requires Integer<std::ranges::range_value_t<R>> Indices indices(const R& values, const Sizes& shape = {-1}) {
+  std::vector<std::int64_t> all;
+  for (const auto value : values) all.push_back(static_cast<std::int64_t>(value));
+  const Shape sizes = shape.of(all.size());
+  require(sizes.elements() == all.size(), "indices", all.size(), " values for the shape ", sizes,
+          "; they must be as many");
+  Indices result = Indices::from_shape(xt::dynamic_shape<std::size_t>(sizes.begin(), sizes.end()));
+  std::ranges::copy(all, result.begin());
+  return result;
+}
+inline Indices indices(std::initializer_list<std::int64_t> values, const Sizes& shape = {-1}) {
+  return indices(std::span(values.begin(), values.size()), shape);
+}
+/// The rows of x with these indices, as take(x, indices) of a Variable.
+Indices take(const Indices& x, const Indices& indices);
 
 }  // namespace unroll

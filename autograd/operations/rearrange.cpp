@@ -256,6 +256,38 @@ template <class T> std::vector<Variable<T>> unstack(const Variable<T>& x, Axis a
   return parts;
 }
 
+template <class T> Variable<T> select(const Variable<T>& x, Axis axis, std::int64_t index) {
+  const Scope scope("select");
+  Shape shape = x.shape();
+  const std::size_t k = normal_axis("select", axis, shape.size());
+  const auto size = static_cast<std::int64_t>(shape[k]);
+  require(-size <= index && index < size, "select", "index ", index, " of an axis of size ", size,
+          "; it must be less, or negative and counted from the end");
+  shape.erase(k);
+  const std::int64_t begin = index < 0 ? index + size : index;
+  return reshape(slice(x, axis, begin, begin + 1), shape);
+}
+
+template <class T> Variable<T> squeeze(const Variable<T>& x, const Axes& axes) {
+  require(axes.kept("squeeze", x.shape()) == x.shape(), "squeeze", "the shape is ", x.shape(),
+          "; the axes that go must have size 1");
+  return reshape(x, axes.dropped("squeeze", x.shape()));
+}
+
+template <class T> Variable<T> unsqueeze(const Variable<T>& x, Axis axis) {
+  Shape shape = x.shape();
+  shape.insert(normal_axis("unsqueeze", axis, shape.size() + 1, "a result"), 1);
+  return reshape(x, shape);
+}
+
+template <class T> Variable<T> swap_axes(const Variable<T>& x, Axis a, Axis b) {
+  const std::size_t rank = x.shape().size();
+  std::vector<int> order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  std::swap(order[normal_axis("swap_axes", a, rank)], order[normal_axis("swap_axes", b, rank)]);
+  return rank ? transpose(x, order) : x;
+}
+
 /// y = x_1, x_2, ... along an axis                x̄_k = its part of ȳ
 template <class T> Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis) {
   require(!xs.empty(), "concatenate", "there are no arrays; there must be at least one");
@@ -312,7 +344,9 @@ template <class T> Variable<T> flip(const Variable<T>& x, const Axes& axes) {
 extern const auto rearrangements = for_float_and_double([]<class T>() {
   using Join = Variable<T>(const std::vector<Variable<T>>&, Axis);
   return std::tuple(&part_of<T>, &reshape<T>, &transpose<T>, &broadcast_to<T>, &slice<T>, &pad<T>, &split<T>,
-                    &unstack<T>, static_cast<Join*>(concatenate), static_cast<Join*>(stack), &flip<T>);
+                    &unstack<T>, static_cast<Join*>(concatenate), static_cast<Join*>(stack), &flip<T>,
+                    static_cast<Variable<T> (*)(const Variable<T>&, Axis, std::int64_t)>(select), &squeeze<T>,
+                    &unsqueeze<T>, &swap_axes<T>);
 });
 
 }  // namespace unroll

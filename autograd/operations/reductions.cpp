@@ -187,6 +187,13 @@ template <class T> Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
                    [axis](const Variable<T>& g) { return flip(cumulative_sum(flip(g, axis), axis), axis); });
 }
 
+template <class T> Variable<T> cumulative_prod(const Variable<T>& x, Axis axis) {
+  const Scope scope("cumulative_prod");
+  std::vector<Variable<T>> products = unstack(x, axis);
+  for (std::size_t k = 1; k < products.size(); ++k) products[k] *= products[k - 1];
+  return products.empty() ? x : stack(products, axis);
+}
+
 /// y = ln Σe^(x − s)                            x̄ = ȳ e^(−y) ⊙ e^(x − s), 0 where y = −∞;  s̄ = −ȳ
 template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
   require(broadcast("logsumexp_above", x.shape(), shift.shape()) == x.shape(), "logsumexp_above", "x has shape ",
@@ -237,6 +244,14 @@ template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis) {
   return exp_difference(z, logsumexp(z, axis, true));
 }
 
+template <class T>
+Variable<T> masked_softmax(const Variable<T>& x, const std::type_identity_t<Variable<T>>& mask, Axis axis) {
+  const Scope scope("masked_softmax");
+  const Variable<T> known = broadcast_to(not_equal(detach(mask), 0), x.shape());
+  const Variable<T> others = where(sum(known, axis, true), -std::numeric_limits<T>::infinity(), T(0));
+  return where(known, softmax(where(known, x, others), axis), 0);
+}
+
 template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
   const Scope scope("log_softmax");
   const Variable<T> z = shifted("log_softmax", x, axis);
@@ -245,7 +260,8 @@ template <class T> Variable<T> log_softmax(const Variable<T>& x, Axis axis) {
 
 extern const auto reductions = for_float_and_double([]<class T>() {
   return std::tuple(&sum<T>, &mean<T>, &max<T>, &min<T>, &prod<T>, &variance<T>, &norm<T>, &cumulative_sum<T>,
-                    &logsumexp<T>, &logsumexp_above<T>, &softmax<T>, &log_softmax<T>, &sum_to<T>);
+                    &logsumexp<T>, &logsumexp_above<T>, &softmax<T>, &log_softmax<T>, &sum_to<T>, &cumulative_prod<T>,
+                    &masked_softmax<T>);
 });
 
 }  // namespace unroll

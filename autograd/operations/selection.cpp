@@ -199,10 +199,12 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis)
   return {take_along(x, chosen, axis), chosen};
 }
 
-template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
+namespace {
+
+template <class T> Indices of_largest(const char* where, const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
-  const std::size_t along = normal_axis("argmax", axis, x.shape().size()), size = x.shape()[along];
-  require(size > 0, "argmax", "the shape is ", x.shape(), "; there is nothing to choose from");
+  const std::size_t along = normal_axis(where, axis, x.shape().size()), size = x.shape()[along];
+  require(size > 0, where, "the shape is ", x.shape(), "; there is nothing to choose from");
   const std::size_t inner = x.shape().product(along + 1, x.shape().size());
   shape.erase(along);
   const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
@@ -223,8 +225,28 @@ template <class T> Indices argmax(const Variable<T>& x, Axis axis) {
   return chosen;
 }
 
+}  // namespace
+
+template <class T> Indices argmax(const Variable<T>& x, Axis axis) { return of_largest("argmax", x, axis); }
+template <class T> Indices argmin(const Variable<T>& x, Axis axis) { return of_largest("argmin", -detach(x), axis); }
+
+Indices take(const Indices& x, const Indices& indices) {
+  require(x.dimension() > 0, "take", "an array of no axes has no rows");
+  const std::size_t count = x.shape()[0], row = count ? x.size() / count : 0;
+  xt::dynamic_shape<std::size_t> shape(indices.shape().begin(), indices.shape().end());
+  shape.insert(shape.end(), x.shape().begin() + 1, x.shape().end());
+  Indices rows = Indices::from_shape(shape);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const std::int64_t index = indices.flat(k);
+    require(0 <= index && index < std::int64_t(count), "take", "index ", index, " of ", count, " rows");
+    std::copy_n(x.data() + std::size_t(index) * row, row, rows.data() + k * row);
+  }
+  return rows;
+}
+
 extern const auto selections = for_float_and_double([]<class T>() {
-  return std::tuple(&take<T>, &scatter<T>, &take_along<T>, &scatter_along<T>, &one_hot<T>, &top_k<T>, &argmax<T>);
+  return std::tuple(&take<T>, &scatter<T>, &take_along<T>, &scatter_along<T>, &one_hot<T>, &top_k<T>, &argmax<T>,
+                    &argmin<T>);
 });
 
 }  // namespace unroll

@@ -3,7 +3,22 @@
 #include "../module.hpp"
 
 namespace UNROLL_PUBLIC unroll {
+
+class Random;
+
 namespace nn {
+namespace detail {
+
+/// The random stream of the innermost tape; null on a tape without one, and without a tape.
+template <class T> Random* stream();
+///@{
+/// dropout and zoneout by this stream, or null.
+template <class T> Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along, Random* random);
+template <class T>
+Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate, Random* random);
+///@}
+
+}  // namespace detail
 
 /// x with elements set to 0 with probability `rate` and the others divided by 1 − rate, by the random stream of the
 /// innermost tape; x itself on a tape without one, or without a tape. Along the axes `same_along` the choice is the

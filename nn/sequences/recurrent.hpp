@@ -70,6 +70,41 @@ template <class Cell> class Recurrent : public Module<typename Cell::State::valu
   Result operator()(const Variable<T>& x, const std::optional<Indices>& lengths = {},
                     const std::optional<State>& initial = {}) const;
 
+  /// What each cell draws from, first for its inputs, then for its steps; empty without random numbers.
+  using Streams = std::vector<std::array<Random, 2>>;
+
+  /// The layer one step after the other, for inputs that depend on the last output: as much as a run over all steps,
+  /// with the same dropout and zoneout on a tape with the same random numbers. A copy goes on from where it was made.
+  ///
+  ///     auto step = decoder.steps(encoded);                 // a state, or nothing
+  ///     for (...) word = argmax(scores(step(words(word))));
+  class Steps {
+   public:
+    /// x (batch, input) → output (batch, hidden), after which `state` is the next. Errors as those of a run.
+    Variable<T> operator()(const Variable<T>& x) {
+      require(x.shape().size() == 2, "recurrent", "x has shape ", x.shape(), " for one step; it must be (batch, ",
+              layer_->options_.input, ")");
+      Result result = layer_->run(reshape(x, {1, x.shape()[0], x.shape()[1]}), {}, state, streams_);
+      state = std::move(result.state);
+      return reshape(result.output, {x.shape()[0], layer_->state_size(0)});
+    }
+    std::optional<State> state;  ///< after the last step, to be read and changed; none if a run would begin without one
+
+   private:
+    friend class Recurrent;
+    Steps(const Recurrent& layer, const std::optional<State>& initial) : state(initial), layer_(&layer) {}
+    const Recurrent* layer_;
+    Streams streams_ = layer_->streams();
+  };
+  /// Begins to run step by step, on the tape that is to record it and while the layer lives. An Error for a layer of
+  /// both directions.
+  Steps steps(const std::optional<State>& initial = {}) const {
+    require(!options_.bidirectional, "recurrent",
+            "step by step in both directions; the reverse one would begin with the "
+            "last step, so make the layer without .bidirectional");
+    return Steps(*this, initial);
+  }
+
   /// What it was made with.
   const Options& options() const { return options_; }
   /// The cells: layer 0 forward, layer 0 reverse, layer 1 forward, ...
@@ -77,6 +112,10 @@ template <class Cell> class Recurrent : public Module<typename Cell::State::valu
 
  private:
   static constexpr std::size_t states = std::tuple_size_v<State>;
+
+  Streams streams() const;
+  Result run(const Variable<T>& x, const std::optional<Indices>& lengths, const std::optional<State>& initial,
+             Streams& streams) const;
 
   std::size_t directions() const { return options_.bidirectional ? 2 : 1; }
 
@@ -94,7 +133,7 @@ template <class Cell> class Recurrent : public Module<typename Cell::State::valu
   void add_cell(std::size_t input, Random& random);
   void check(const State& initial, std::size_t batch) const;
   State initial_state(std::size_t cell, const Packing& packing, const std::optional<State>& given) const;
-  Variable<T> dropped(const Variable<T>& rows, const Packing& packing) const;
+  Variable<T> dropped(const Variable<T>& rows, const Packing& packing, Random* random) const;
 
   Options options_;
   std::vector<Cell> cells_;
@@ -131,6 +170,23 @@ template <class Cell> void Recurrent<Cell>::add_cell(std::size_t input, Random& 
 template <class Cell>
 auto Recurrent<Cell>::operator()(const Variable<T>& x, const std::optional<Indices>& lengths,
                                  const std::optional<State>& initial) const -> Result {
+  Streams own = streams();
+  return run(x, lengths, initial, own);
+}
+
+template <class Cell> auto Recurrent<Cell>::streams() const -> Streams {
+  Random* const random = detail::stream<T>();
+  const bool draws = (options_.dropout > 0 && options_.layers > 1) ||
+                     std::ranges::any_of(options_.zoneout, [](double rate) { return rate > 0; });
+  Streams streams;
+  for (std::size_t k = 0; random && draws && k < cells_.size(); ++k)
+    streams.push_back({random->split(), random->split()});
+  return streams;
+}
+
+template <class Cell>
+auto Recurrent<Cell>::run(const Variable<T>& x, const std::optional<Indices>& lengths,
+                          const std::optional<State>& initial, Streams& streams) const -> Result {
   const Scope scope("recurrent");
   require(!cells_.empty(), "recurrent", "the layer was moved from; use the one that it was moved to");
   require(x.shape().size() == 3 && x.shape()[2] == options_.input, "recurrent", "x has shape ", x.shape(),
@@ -140,15 +196,18 @@ auto Recurrent<Cell>::operator()(const Variable<T>& x, const std::optional<Indic
   Variable<T> rows = packing.pack(x);
   std::array<std::vector<Variable<T>>, states> finals;
   for (std::size_t layer = 0; layer < options_.layers; ++layer) {
-    const Variable<T> inputs = layer ? dropped(rows, packing) : rows;
+    const auto stream = [&](std::size_t cell, std::size_t use) {
+      return streams.empty() ? nullptr : &streams[cell][use];
+    };
+    const Variable<T> inputs = layer ? dropped(rows, packing, stream(layer * directions(), 0)) : rows;
     std::vector<Variable<T>> outputs;
     for (std::size_t direction = 0; direction < directions(); ++direction) {
       const std::size_t k = layer * directions() + direction;
       const Scope inner(suffix(k).substr(1));
       const bool reverse = direction == 1;
       const State start = initial_state(k, packing, initial);
-      const auto steps =
-          detail::unroll<T>(detail::AnyCell<T>(cells_[k]), inputs, packing.sizes(), start, reverse, options_.zoneout);
+      const auto steps = detail::unroll<T>(detail::AnyCell<T>(cells_[k]), inputs, packing.sizes(), start, reverse,
+                                           options_.zoneout, stream(k, 1));
       outputs.push_back(concatenate(steps[0]));
       for (std::size_t n = 0; n < states; ++n) finals[n].push_back(packing.final_state(steps[n], start[n], reverse));
     }
@@ -186,9 +245,10 @@ auto Recurrent<Cell>::initial_state(std::size_t cell, const Packing& packing, co
 
 // Rows with dropout, by one choice for all steps of a sequence if so wanted.
 template <class Cell>
-auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing) const -> Variable<T> {
-  if (!options_.variational_dropout) return dropout(rows, options_.dropout);
-  return packing.pack(dropout(packing.unpack(rows), options_.dropout, 0));
+auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing, Random* random) const -> Variable<T> {
+  if (!options_.variational_dropout || !random) return detail::dropout(rows, options_.dropout, Axes::none(), random);
+  Random same = *random;  // for all steps
+  return packing.pack(detail::dropout(packing.unpack(rows), options_.dropout, Axes(0), &same));
 }
 
 /// Elman networks: h' = g(W x + b + U h + d), where g is tanh or, by .cell = {.nonlinearity = Nonlinearity::relu},

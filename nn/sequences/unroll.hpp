@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../cells/cell.hpp"
+#include "../layers/dropout.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -35,12 +36,12 @@ template <class T> struct AnyCell {
 };
 
 /// Each entry of a cell's state after every step of a packed batch (packing.hpp): [entry][step]. `sizes` says how many
-/// sequences run at each step.
+/// sequences run at each step; zoneout draws from `random`, if there is one.
 template <class T>
 std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Variable<T>& rows,
                                              const std::vector<std::size_t>& sizes,
                                              std::span<const Variable<T>> initial, bool reverse,
-                                             std::span<const double> zoneout);
+                                             std::span<const double> zoneout, Random* random);
 
 }  // namespace detail
 
@@ -48,12 +49,14 @@ std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Varia
 /// sequences run at each step; `initial` is the state of all sequences before the first, entries (batch, hidden). In
 /// reverse, each sequence starts at its own last step. Each entry of the state has its rate of zoneout (dropout.hpp).
 /// An Error for rows that are not as many as the sizes together, an initial state of another shape or of too few
-/// sequences, a step that changes the shape of the state, and a rate outside [0, 1).   shape of rows: (Σ sizes, input)
+/// sequences, a step that changes the shape of the state, as one that appends to what it attends to (call the cell's
+/// input() and step() for that), and a rate outside [0, 1).   shape of rows: (Σ sizes, input)
 template <class Cell, class T = typename Cell::State::value_type::value_type>
 requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
     const Cell& cell, const std::type_identity_t<Variable<T>>& rows, const std::vector<std::size_t>& sizes,
     const typename Cell::State& initial, bool reverse = false, const detail::ZoneoutOf<Cell>& zoneout = {}) {
-  const auto entries = detail::unroll<T>(detail::AnyCell<T>(cell), rows, sizes, initial, reverse, zoneout);
+  const auto entries =
+      detail::unroll<T>(detail::AnyCell<T>(cell), rows, sizes, initial, reverse, zoneout, detail::stream<T>());
   std::vector<typename Cell::State> states(sizes.size());
   for (std::size_t t = 0; t < states.size(); ++t)
     for (std::size_t n = 0; n < entries.size(); ++n) states[t][n] = entries[n][t];
