@@ -11,6 +11,8 @@ template <class T> class Observer {
   Observer() = default;
   virtual ~Observer() = default;
 
+  /// A tape begins.
+  virtual void begun() {}
   /// An operation was recorded.
   virtual void recorded(const Node<T>&, const Variable<T>& /*result*/) {}
   /// `named` was called for the result of this node.

@@ -113,6 +113,7 @@ template <class T, class F, bool of_all> struct RuleFrom final : Rule<T> {
 ///     elementwise<keep::first>("square", x, [](auto x) { return x * x; }, [](auto g, auto x) { return 2 * g * x; })
 template <unsigned Keep, class T, class Value, class Rule>
 Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rule rule) {
+  static_assert(!std::is_void_v<std::invoke_result_t<const Value&, const T&>>, "the value must be returned");
   using F = detail::Function<Keep, Value, Rule>;
   static constexpr detail::Loops<T> loops = detail::loops_of<T, detail::Portable, F>();
   const F f{name, value, rule};
@@ -124,6 +125,7 @@ Variable<T> elementwise(const char* name, const Variable<T>& x, Value value, Rul
 template <unsigned Keep, class T, class Value, class A, class B>
 Variable<T> elementwise(const char* name, const Variable<T>& a, const std::type_identity_t<Variable<T>>& b, Value value,
                         A rule_a, B rule_b) {
+  static_assert(!std::is_void_v<std::invoke_result_t<const Value&, const T&, const T&>>, "the value must be returned");
   using F = detail::Function<Keep, Value, A, B>;
   static constexpr detail::Loops<T> loops = detail::loops_of<T, detail::Portable, F>();
   const F f{name, value, rule_a, rule_b};

@@ -23,6 +23,7 @@ Tape<T>::Tape(Random* random)
       begin_(recording_->nodes.size()),
       within_(!recording_->serials.empty()) {
   if (!within_) recording_->begin_serial();
+  Observer<T>::tell([](auto& observer) { observer.begun(); });
 }
 
 template <class T> void Tape<T>::Recording::begin_serial() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <type_traits>
 
@@ -22,6 +23,17 @@ template <class E>
 concept Scalar = std::is_arithmetic_v<std::decay_t<E>>;
 
 namespace detail {
+
+/// std::function, for what users write: says that a return is missing where there is none.
+template <class R, class... A> struct Returning : std::function<R(A...)> {
+  template <class F>
+  requires std::is_invocable_v<F&, A...> Returning(F f) {
+    using Given = std::invoke_result_t<F&, A...>;
+    static_assert(!std::is_void_v<Given>, "the function returns nothing; it must return what it computes");
+    if constexpr (!std::is_void_v<Given>) std::function<R(A...)>::operator=(std::move(f));
+  }
+};
+
 /// What a handle is: one that may be assigned to, a parameter's, or that of a parameter that belongs to a module.
 enum class HandleKind : std::uint32_t { variable, parameter, member };
 }  // namespace detail
@@ -74,6 +86,11 @@ template <class T> class Variable {
   requires(!std::is_same_v<std::decay_t<E>, Array<T>>) Variable(const E& expression)
       : Variable(Array<T>(xt::cast<T>(expression))) {}
   ///@}
+  /// Does not compile: float and double do not mix.
+  template <class U>
+  requires(!std::is_same_v<U, T>) Variable(const Variable<U>&) {
+    static_assert(std::is_same_v<U, T>, "float and double do not mix; Variable<float>(x.value()) is a constant copy");
+  }
   /// What an operation makes.
   explicit Variable(detail::Shared<detail::Tensor<T>> tensor, Slot slot = {})
       : tensor_(std::move(tensor)), tape_(slot.tape), index_(slot.index) {}

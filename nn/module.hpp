@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -48,6 +50,21 @@ template <class T> class Module {
   std::shared_ptr<void> self_ = std::make_shared<char>();  // held by the modules that have registered this one, too
   std::vector<std::shared_ptr<void>> children_;
 };
+
+/// The parameters of several modules, each once, for one optimizer: nn::Adam<float> adam(nn::parameters(encoder,
+/// decoder))
+template <class T, std::derived_from<Module<T>>... More>
+std::vector<Parameter<T>> parameters(const Module<T>& first, const More&... more) {
+  std::vector<Parameter<T>> all = first.parameters();
+  const auto append = [&](const Module<T>& module) {
+    for (const Parameter<T>& parameter : module.parameters()) {
+      const auto same = [&](const Parameter<T>& known) { return known.shared().get() == parameter.shared().get(); };
+      if (std::ranges::none_of(all, same)) all.push_back(parameter);
+    }
+  };
+  (append(more), ...);
+  return all;
+}
 
 /// A model of its own with the same values: ties within it stay ties.
 template <class Model> Model clone(const Model& model) {

@@ -1,8 +1,10 @@
 // What can be seen of a tape: anomalies, profiles, traces, drawings.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <optional>
 #include <sstream>
+#include <thread>
 #include <unroll/nn/nn.hpp>
 
 #include "support.hpp"
@@ -73,6 +75,21 @@ TEST_CASE("a profile has a line for each operation of each scope") {
   CHECK(table.find("recurrent/l0/step/linear") != std::string::npos);
 }
 
+TEST_CASE("a profile charges no operation with what a program does before its tape") {
+  const P w(A{2}, "w");
+  const Profile<double> profile;
+  for (int step = 0; step < 2; ++step) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Tape<double> tape;
+    const V loss = w * w;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    tape.backward(loss);
+  }
+  const auto& entry = profile.entries().at({"", "multiply"});
+  CHECK(entry.seconds < 0.05);
+  CHECK(entry.sweep_seconds < 0.05);
+}
+
 TEST_CASE("a trace has what a gate did at a step, and its gradient") {
   Random random(2);
   const nn::LSTM<double> lstm({.input = 3, .hidden = 4}, random);
@@ -141,4 +158,22 @@ TEST_CASE("a drawing has a box for each scope, a node for each value and an arro
   CHECK(count(to_dot(tape, {.backward = true}), "dir=back") == 1);
   tape.backward(sum(h));
   CHECK(error_of([&] { to_dot(tape); }) == "to_dot: the tape is spent; draw it before the sweep");
+}
+
+TEST_CASE("a drawing of many steps folds all but some, and every arrow that is left stands between what is drawn") {
+  Random random(1);
+  const nn::LSTM<double> lstm({.input = 2, .hidden = 2}, random);
+  const auto drawn = [&](std::size_t time, const DrawingOptions& options) {
+    Tape<double> tape;
+    sum(lstm(tape.watch(numbers({time, 1, 2}))).output);
+    return to_dot(tape, options);
+  };
+  const std::string dot = drawn(40, {.backward = true, .steps = 3});
+  CAPTURE(dot);
+  for (const char* step : {"step 0", "step 1", "step 39"}) CHECK(dot.find(step) != std::string::npos);
+  CHECK(dot.find("step 2\"") == std::string::npos);
+  CHECK(count(dot, "label=\"⋯\"") == 36 + 1);
+  CHECK(count(drawn(40, {.steps = 3}), " -> ") == count(drawn(50, {.steps = 3}), " -> "));
+  CHECK(drawn(3, {.steps = 3}) == drawn(3, {}));
+  CHECK(count(drawn(40, {.steps = 1}), "label=\"step ") == 1);
 }

@@ -13,8 +13,8 @@ std::set<std::string> declared_operations(const std::set<std::string>& headings)
   const std::regex heading("// ([A-Z][a-z]+(?: [a-z]+)?)(?::.*)?");
   const std::regex declaration(
       R"((?:template <[^;{]*?> )?(?:inline |constexpr )*(?:const )?[A-Za-z_][\w:]*(?:<.*>)?[&*]? (operator[^\s(]+|\w+)\(.*)");
-  const std::set<std::string> none{"element_of", "normal_axis", "apply", "operands",
-                                   "combine"};  // that are no operations
+  const std::set<std::string> none{"element_of", "normal_axis", "apply",
+                                   "operands",   "combine",     "indices"};  // that are no operations
   std::set<std::string> declared, unknown = headings;
   bool counts = headings.empty();
   std::smatch match;

@@ -390,6 +390,27 @@ TEST_CASE("an average holds the mean of the last weights, and gives the model's 
   CHECK(w.value() == Array<double>{{19.0, -19.0}});
 }
 
+TEST_CASE("an optimizer and an average are of several modules, each parameter once, and are saved") {
+  Random random(1);
+  const nn::Linear<double> a({.input = 2, .output = 1}, random), b({.input = 2, .output = 1}, random);
+  const nn::Embedding<double> tied(a.weight);
+  const auto all = nn::parameters(a, b, tied);
+  CHECK(all.size() == 4);
+  nn::Adam<double> adam(all);
+  nn::Average<double> average(nn::parameters(a, b));
+  const double before = b.weight.value()(0, 0);
+  Tape<double> tape;
+  adam.step(tape.backward(sum(a(A{{1, 2}}) * b(A{{3, 4}}))));
+  average.update();
+  CHECK(b.weight.value()(0, 0) != before);
+  std::set<std::string> names;
+  std::size_t count = 0;
+  adam.visit_state([&](const std::string& name, auto&) { names.insert(name), ++count; });
+  CHECK(names.size() == count);
+  nn::Checkpoint checkpoint;
+  checkpoint.add("adam", adam);
+}
+
 TEST_CASE("learning rates fall by steps, or on a plateau") {
   const nn::StepSchedule steps({.start = 0.8, .every = 2, .factor = 0.5, .from = 3});
   const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.2, 0.2, 0.1};

@@ -23,6 +23,10 @@ inline Rows elementwise_rows() {
       binary("operator-", [](auto& a, auto& b) { return a - b; }),
       binary("operator*", [](auto& a, auto& b) { return a * b; }),
       binary("operator/", by_divisor, [](auto& a, auto& b) { return a / b; }),
+      binary("operator+=", [](auto a, auto& b) { return a += b; }),
+      binary("operator-=", [](auto a, auto& b) { return a -= b; }),
+      binary("operator*=", [](auto a, auto& b) { return a *= b; }),
+      binary("operator/=", by_divisor, [](auto a, auto& b) { return a /= b; }),
       binary("operator<", by_order, [](auto& a, auto& b) { return a < b; }),
       binary("operator<=", by_order, [](auto& a, auto& b) { return a <= b; }),
       binary("operator>", by_order, [](auto& a, auto& b) { return a > b; }),
@@ -79,6 +83,7 @@ inline Rows elementwise_rows() {
       unary("rsqrt", positive, [](auto& x) { return rsqrt(x); }),
       unary("reciprocal", by_size, [](auto& x) { return reciprocal(x); }),
       unary("abs", by_sign, [](auto& x) { return abs(x); }),
+      unary("sign", by_sign, [](auto& x) { return sign(x); }),
       unary("erf", [](auto& x) { return erf(x); }),
       unary("sin", [](auto& x) { return sin(x); }),
       unary("cos", [](auto& x) { return cos(x); }),
@@ -152,6 +157,16 @@ inline Rows reduction_rows() {
       along_axis(
           "cumulative_sum", [](auto& x, int axis) { return cumulative_sum(x, axis); }, 0),
       along_axis(
+          "cumulative_prod", [](auto& x, int axis) { return cumulative_prod(x, axis); }, 0),
+      {"masked_softmax", 2, 2,
+       [](Call& c) {
+         need(broadcasts_to(c.shape(1), c.shape(0)) && c[0].size() > 0 && c.shape().size() > 0);
+         c.decide(c[1]);
+         const int axis = c.axis(c.shape().size());
+         return c(
+             "masked_softmax", [](auto& x, auto& mask, int k) { return masked_softmax(x, mask, k); }, c[0], c[1], axis);
+       }},
+      along_axis(
           "softmax", [](auto& x, int axis) { return softmax(x, axis); }, 1),
       along_axis(
           "log_softmax", [](auto& x, int axis) { return log_softmax(x, axis); }, 1),
@@ -174,6 +189,19 @@ inline Rows reduction_rows() {
 }
 
 inline Rows selection_rows() {
+  const auto of_most = [](const std::string& name, double sign, const auto& f) {
+    return Row{name, 1, 1, [=](Call& c) {
+                 const int axis = c.axis(c.shape().size());
+                 const std::size_t size = c.shape()[Call::at(axis, c.shape().size())];
+                 need(size > 0 && c.shape().size() < 5);
+                 const V x = sign * detach(c[0]);
+                 if (x.size() > 0) c.decide(x - max(x, axis, true));
+                 const Many result = c(
+                     name, [size, f](auto& y, int a) { return one_hot<double>(f(y, a), size); }, c[0], axis);
+                 c.text = "one_hot<double>(" + c.text + ", " + std::to_string(size) + ")";
+                 return result;
+               }};
+  };
   const auto any_shape = [](Call& c) {
     Shape shape;
     while (shape.size() < 2 && c.chance()) shape.push_back(c.between(c.chance(8) ? 0 : 1, 3));
@@ -238,18 +266,8 @@ inline Rows selection_rows() {
          c.text += ".values";
          return result;
        }},
-      {"argmax", 1, 1,
-       [](Call& c) {
-         const int axis = c.axis(c.shape().size());
-         const std::size_t size = c.shape()[Call::at(axis, c.shape().size())];
-         need(size > 0 && c.shape().size() < 5);
-         const V x = detach(c[0]);
-         if (x.size() > 0) c.decide(x - max(x, axis, true));
-         const Many result = c(
-             "argmax", [size](auto& y, int a) { return one_hot<double>(argmax(y, a), size); }, c[0], axis);
-         c.text = "one_hot<double>(" + c.text + ", " + std::to_string(size) + ")";
-         return result;
-       }},
+      of_most("argmax", 1, [](auto& x, int axis) { return argmax(x, axis); }),
+      of_most("argmin", -1, [](auto& x, int axis) { return argmin(x, axis); }),
   };
 }
 

@@ -152,6 +152,37 @@ inline Rows shape_rows() {
          return c(
              "pad", [](auto& x, const auto& w, double v) { return pad(x, w, v); }, c[0], widths, value);
        }},
+      {"select", 1, 1,
+       [](Call& c) {
+         const std::size_t rank = c.shape().size();
+         const int axis = c.axis(rank);
+         const auto size = std::int64_t(c.shape()[Call::at(axis, rank)]);
+         need(size > 0);
+         const std::int64_t index = std::int64_t(c.between(0, std::size_t(2 * size - 1))) - size;
+         return c(
+             "select", [](auto& x, int k, std::int64_t i) { return select(x, k, i); }, c[0], axis, index);
+       }},
+      {"squeeze", 1, 1,
+       [](Call& c) {
+         const std::size_t rank = c.shape().size();
+         const int axis = c.axis(rank);
+         need(c.shape()[Call::at(axis, rank)] == 1);
+         return c(
+             "squeeze", [](auto& x, int k) { return squeeze(x, k); }, c[0], axis);
+       }},
+      {"unsqueeze", 1, 1,
+       [](Call& c) {
+         need(c.shape().size() < 5);
+         const int axis = c.axis(c.shape().size() + 1);
+         return c(
+             "unsqueeze", [](auto& x, int k) { return unsqueeze(x, k); }, c[0], axis);
+       }},
+      {"swap_axes", 1, 1,
+       [](Call& c) {
+         const int a = c.axis(c.shape().size()), b = c.axis(c.shape().size());
+         return c(
+             "swap_axes", [](auto& x, int k, int l) { return swap_axes(x, k, l); }, c[0], a, b);
+       }},
       {"flip", 1, 1,
        [](Call& c) {
          const Chosen axes = some_axes(c);

@@ -47,6 +47,15 @@ Line running(Line x) {
 Line shares(const Line& x) {
   return each(x, [&](double number) { return std::exp(number) / std::exp(log_sum_of(x)); });
 }
+Line running_product(Line x) {
+  std::partial_sum(x.begin(), x.end(), x.begin(), std::multiplies<>());
+  return x;
+}
+Line known_shares(const Line& x) {
+  double all = 0;
+  for (const double number : x) all += number > 0.3 ? std::exp(number) : 0;
+  return each(x, [&](double number) { return number > 0.3 ? std::exp(number) / all : 0; });
+}
 Line log_shares(const Line& x) {
   return each(x, [&](double number) { return number - log_sum_of(x); });
 }
@@ -104,6 +113,13 @@ std::vector<Row> reductions() {
        along(-1, running)},
       {"cumulative_sum along axis 0", axis_0, of([](auto& x) { return cumulative_sum(x * x, 0); }),
        along(0, [](const Line& x) { return running(each(x, square_of)); })},
+      {"cumulative_prod", "(4); (2,3); (0,3); (3,0); (2,3,4)", of([](auto& x) { return cumulative_prod(x); }),
+       along(-1, running_product)},
+      {"cumulative_prod along axis 0, with zeros", axis_0,
+       of([](auto& x) { return cumulative_prod(relu(x) + x * x, 0); }),
+       along(
+           0,
+           [](const Line& x) { return running_product(each(x, [](double a) { return std::max(a, 0.0) + a * a; })); })},
       {"logsumexp", filled, of([](auto& x) { return logsumexp(x); }), over_all(log_sum_of)},
       {"logsumexp_above", matrices, of([](auto& x) { return logsumexp_above(x, sum(x * x, -1, true)); }),
        over({-1}, true, [](const Line& x) { return log_sum_of(x) - sum_of(each(x, square_of)); })},
@@ -112,6 +128,15 @@ std::vector<Row> reductions() {
        over({-1}, true, log_sum_of)},
       {"softmax", matrices, of([](auto& x) { return softmax(x); }), along(-1, shares)},
       {"softmax along axis 0", axis_0, of([](auto& x) { return softmax(x, 0); }), along(0, shares)},
+      {"masked_softmax", "(2,3); (1,1); (2,3,4); (9,2)", of([](auto& x) { return masked_softmax(x, x - 0.3 > 0); }),
+       along(-1, known_shares)},
+      {"masked_softmax along axis 0, by a row", "(2,3); (3,2,3)", of([](auto& x) {
+         return masked_softmax(x, A{1, 0, 2}, 0);
+       }),
+       naive([](const A& x) {
+         const A y = by_lines(x, 0, shares);
+         return A(y * A{1, 0, 1});
+       })},
       {"log_softmax", matrices, of([](auto& x) { return log_softmax(x); }), along(-1, log_shares)},
       {"log_softmax along axis 0", axis_0, of([](auto& x) { return log_softmax(x, 0); }), along(0, log_shares)},
       {"sum_to a row", "(3); (2,3); (1,3); (0,3); (5,3); (4,2,3); (1,1,1,3)",

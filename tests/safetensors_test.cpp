@@ -222,6 +222,37 @@ TEST_CASE("a tied parameter is written under each of its names, which must agree
   CHECK(other.weight.value() == model.weight.value());
 }
 
+TEST_CASE("part of a model is loaded on request, and what has no counterpart is listed") {
+  const Directory directory;
+  Random random(1);
+  struct Tagger : nn::Module<float> {
+    nn::Linear<float> body, head;
+    Tagger(std::size_t tags, const char* name, Random& random)
+        : body({.input = 2, .output = 3}, random), head({.input = 3, .output = tags}, random) {
+      add("body", body);
+      add(name, head);
+    }
+  };
+  const Tagger saved(4, "tags", random);
+  Tagger other(5, "labels", random);
+  const std::string path = directory.file("m.safetensors");
+  nn::save_safetensors(path, saved, {{"language", "en"}});
+  const Array<float> head = other.head.weight.value();
+  CHECK(error_of([&] { nn::load_safetensors(path, other); }) ==
+        path + ": no tensor 'labels.weight'; the model needs one of shape (5, 3)");
+  nn::Unmatched unmatched;
+  CHECK(nn::load_safetensors(path, other, &unmatched).at("language") == "en");
+  CHECK(unmatched.missing == std::vector<std::string>{"labels.weight", "labels.bias"});
+  CHECK(unmatched.unexpected == std::vector<std::string>{"tags.bias", "tags.weight"});
+  CHECK(other.body.weight.value() == saved.body.weight.value());
+  CHECK(other.head.weight.value() == head);
+  Tagger wider(5, "tags", random);
+  const Array<float> body = wider.body.weight.value();
+  CHECK(error_of([&] { nn::load_safetensors(path, wider, &unmatched); }) ==
+        path + ": 'tags.weight' has shape (4, 3); the model needs (5, 3)");
+  CHECK(wider.body.weight.value() == body);
+}
+
 TEST_CASE("what no reader would accept is not written") {
   const Directory directory;
   const std::string path = directory.file("x");

@@ -77,6 +77,9 @@ std::vector<Row> selections() {
       {"argmax", apart + "(3); (2,3); (4,3)",
        of([]<class T>(const Variable<T>& x) { return x * one_hot<T>(argmax(x), 3); }),
        naive([](const A& x) { return A(x * (x >= A(xt::amax(x, {x.dimension() - 1}, xt::keep_dims)))); })},
+      {"argmin", apart + "(3); (2,3); (4,3)",
+       of([]<class T>(const Variable<T>& x) { return x * one_hot<T>(argmin(x), 3); }),
+       naive([](const A& x) { return A(x * (x <= A(xt::amin(x, {x.dimension() - 1}, xt::keep_dims)))); })},
       {"scatter_along", "(2,3)", of([](auto& x) { return scatter_along(x, along, -1, matrix); }),
        scattered(of_along, matrix)},
       {"scatter_along axis 0", "(1,3)", of([](auto& x) { return scatter_along(x, column, 0, matrix); }),
@@ -105,7 +108,24 @@ TEST_CASE("of equal elements top_k and argmax choose the first ones, and NaN is 
   CHECK(top_k(turned, 2, 0).indices == Indices{{1, 2, 0, 0}, {2, 4, 1, 4}});
   CHECK(argmax(turned, 0) == Indices{1, 2, 0, 0});
   CHECK(top_k(x, 0).values.shape() == Shape{4, 0});
+  CHECK(argmin(x) == Indices{3, 2, 0, 0});
+  CHECK(argmin(turned, 0) == Indices{3, 2, 0, 0});
   CHECK(argmax(Variable<double>(A{{4, 9, 9}, {6, 6, 6}, {1, 0, 1}}), 1) == Indices{1, 0, 0});
+}
+
+TEST_CASE("indices are made of lists, vectors, ranges and rows of others") {
+  CHECK(indices({3, 1}) == Indices{3, 1});
+  CHECK(indices({5}, {1, 1}) == Indices::from_shape({1, 1}) * 0 + 5);
+  CHECK(indices(std::vector<int>{1, 2, 3, 4, 5, 6}, {2, -1}) == Indices{{1, 2, 3}, {4, 5, 6}});
+  CHECK(indices(std::views::iota(std::size_t(2), std::size_t(5))) == Indices{2, 3, 4});
+  CHECK(indices(std::vector<std::int64_t>{}).size() == 0);
+  CHECK(error_of([] { indices({1, 2, 3}, {2, 2}); }) == "indices: 3 values for the shape (2, 2); they must be as many");
+  const Indices table{{1, 2}, {3, 4}, {5, 6}};
+  CHECK(take(table, Indices{2, 0, 2}) == Indices{{5, 6}, {1, 2}, {5, 6}});
+  CHECK(take(Indices{7, 8, 9}, indices({2, 0}, {2, 1})) == indices({9, 7}, {2, 1}));
+  CHECK(take(table, indices(std::vector<int>{})).shape()[1] == 2);
+  CHECK(error_of([&] { take(table, Indices{3}); }) == "take: index 3 of 3 rows");
+  CHECK(error_of([&] { take(Indices(5), Indices{0}); }) == "take: an array of no axes has no rows");
 }
 
 }  // namespace unroll::primitives

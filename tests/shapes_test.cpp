@@ -175,6 +175,30 @@ std::vector<Row> shapes() {
       {"stack", "() (); (3) (3); (2,3) (2,3); (0,3) (0,3)", stacked(0), laid(0)},
       {"stack along axis 1", "(3) (3); (3,2) (3,2)", stacked(1), laid(1)},
       {"stack along axis -1", "() (); (3) (3); (3,1) (3,1)", stacked(-1), laid(-1)},
+      {"select", "(4,3); (3); (2,3,2)", of([](auto& x) { return select(x * x, 0, -1); }), naive([](const A& x) {
+         const A last = cut(squared(x), 0, x.shape()[0] - 1, x.shape()[0]);
+         return shaped(last, Shape(x.shape().begin() + 1, x.shape().end()));
+       })},
+      {"select along axis -1", "(2,3); (3); (0,3)", of([](auto& x) { return select(x, -1, 1); }), naive([](const A& x) {
+         const A part = cut(x, last_axis(x), 1, 2);
+         return shaped(part, Shape(x.shape().begin(), x.shape().end() - 1));
+       })},
+      {"x[t] of x[s]", "(3,2,2)", of([](auto& x) { return x[-2][1]; }), gathered({6, 7}, {2})},
+      {"squeeze", "(1,3); (1); (1,2,2); (1,0)", of([](auto& x) { return squeeze(x, 0); }),
+       naive([](const A& x) { return shaped(x, Shape(x.shape().begin() + 1, x.shape().end())); })},
+      {"squeeze two axes", "(1,3,1)", of([](auto& x) {
+         return squeeze(x * x, {0, -1});
+       }),
+       naive([](const A& x) { return shaped(squared(x), {3}); })},
+      {"unsqueeze", "(3); (); (2,3); (0)", of([](auto& x) { return unsqueeze(x * x, 0); }),
+       naive([](const A& x) { return raised(squared(x), 0); })},
+      {"unsqueeze at the end", "(3); (2,3)", of([](auto& x) { return unsqueeze(x, -1); }),
+       naive([](const A& x) { return raised(x, x.dimension()); })},
+      {"swap_axes", "(2,3); (1,3); (0,3)", of([](auto& x) { return swap_axes(x, 0, -1); }),
+       naive([](const A& x) { return A(xt::transpose(x)); })},
+      {"swap_axes of three", "(2,3,2); (2,3,4)", of([](auto& x) { return swap_axes(x, 2, 1); }), naive([](const A& x) {
+         return A(xt::transpose(x, std::vector<std::size_t>{0, 2, 1}));
+       })},
       {"flip", "(4); (2,3); (3,1,2)", of([](auto& x) { return flip(x, 0); }), naive([](const A& x) {
          return by_lines(x, 0, [](const Line& line) { return Line(line.rbegin(), line.rend()); });
        })},

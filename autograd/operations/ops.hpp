@@ -46,11 +46,16 @@ template <VariableLike X> struct ElementOf<X> : std::true_type {
 /// An operand as a Variable with the element type of those that are Variables already.
 template <class... All, class X> decltype(auto) as_variable(const X& x) {
   using T = typename std::disjunction<ElementOf<All>...>::T;  // of the first that is a Variable
-  if constexpr (VariableLike<X>)
+  if constexpr (std::derived_from<X, Variable<T>>)
     return static_cast<const Variable<T>&>(x);
   else
     return Variable<T>(x);
 }
+
+/// Whether all are Variables of the same T.
+template <class... X>
+concept SameVariables = (VariableLike<X> && ...) &&
+                        (std::same_as<typename ElementOf<X>::T, typename std::disjunction<ElementOf<X>...>::T> && ...);
 
 /// All operands as such Variables, for an operation that is made of others: throws in its name where they do not
 /// broadcast.
@@ -295,7 +300,7 @@ class RepeatedProducts {
 template <class T> Variable<T> matmul(const Variable<T>& a, const Variable<T>& b, Transposed transposed = {});
 /// The same of a Variable and an xtensor expression.
 template <class A, detail::OperandWith<A> B>
-requires(!detail::VariableLike<A> || !detail::VariableLike<B>) auto matmul(A&& a, B&& b, Transposed transposed = {}) {
+requires(!detail::SameVariables<A, B>) auto matmul(A&& a, B&& b, Transposed transposed = {}) {
   return matmul(detail::as_variable<A, B>(a), detail::as_variable<A, B>(b), transposed);
 }
 /// y = x Wᵀ + b        shapes: (..., k) (n, k) → (..., n), to which b must broadcast; an empty handle for b stands for
@@ -303,8 +308,7 @@ requires(!detail::VariableLike<A> || !detail::VariableLike<B>) auto matmul(A&& a
 template <class T> Variable<T> linear(const Variable<T>& x, const Variable<T>& weight, const Variable<T>& bias = {});
 /// The same of Variables and xtensor expressions.
 template <class X, class W, detail::OperandWith<X, W> B>
-requires(!detail::VariableLike<X> || !detail::VariableLike<W> ||
-         !detail::VariableLike<B>) auto linear(X&& x, W&& weight, B&& bias) {
+requires(!detail::SameVariables<X, W, B>) auto linear(X&& x, W&& weight, B&& bias) {
   return linear(detail::as_variable<X, W, B>(x), detail::as_variable<X, W, B>(weight),
                 detail::as_variable<X, W, B>(bias));
 }
@@ -400,7 +404,7 @@ template <class T> Variable<T> cumulative_prod(const Variable<T>& x, Axis axis =
 template <class T> Variable<T> logsumexp(const Variable<T>& x, const Axes& axes = {}, Keep keep = false);
 /// y = ln Σe^(x − shift) over the axes along which the shift is repeated: with the largest x as shift, exact however
 /// large x is.   shape: that of the shift, which must broadcast to x
-template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift);
+template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const std::type_identity_t<Variable<T>>& shift);
 /// y = eˣ / Σeˣ along an axis
 template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis = -1);
 /// softmax over those elements whose mask, a constant, is not 0. The others, which may hold anything, get 0, all of
@@ -474,7 +478,8 @@ requires(n > 0) std::array<Variable<T>, n> split(const Variable<T>& x, Axis axis
 /// The parts of x at each index of an axis, without that axis.
 template <class T> std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis = 0);
 ///@{
-/// Arrays one after the other along an axis. Throws where there are none, or their other sizes differ.
+/// Arrays one after the other along an axis: concatenate({x, y}), and concatenate<float>({x, Array<float>{1, 2}}) of
+/// Variables and xtensor expressions. Throws where there are none, or their other sizes differ.
 template <class T> Variable<T> concatenate(const std::vector<Variable<T>>& xs, Axis axis = 0);
 template <class T> Variable<T> concatenate(std::initializer_list<Variable<T>> xs, Axis axis = 0) {
   return concatenate(std::vector<Variable<T>>(xs), axis);

@@ -195,7 +195,7 @@ template <class T> Variable<T> cumulative_prod(const Variable<T>& x, Axis axis) 
 }
 
 /// y = ln Σe^(x − s)                            x̄ = ȳ e^(−y) ⊙ e^(x − s), 0 where y = −∞;  s̄ = −ȳ
-template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const Variable<T>& shift) {
+template <class T> Variable<T> logsumexp_above(const Variable<T>& x, const std::type_identity_t<Variable<T>>& shift) {
   require(broadcast("logsumexp_above", x.shape(), shift.shape()) == x.shape(), "logsumexp_above", "x has shape ",
           x.shape(), ", the shift ", shift.shape(), "; the latter must broadcast to the former");
   const Variable<T> y = log(reduce<T, functions::exp_difference>(shift.shape(), T(0), Write::add, x, shift));
@@ -247,6 +247,8 @@ template <class T> Variable<T> softmax(const Variable<T>& x, Axis axis) {
 template <class T>
 Variable<T> masked_softmax(const Variable<T>& x, const std::type_identity_t<Variable<T>>& mask, Axis axis) {
   const Scope scope("masked_softmax");
+  require(broadcast("masked_softmax", x.shape(), mask.shape()) == x.shape(), "masked_softmax", "x has shape ",
+          x.shape(), ", the mask ", mask.shape(), "; the latter must broadcast to the former");
   const Variable<T> known = broadcast_to(not_equal(detach(mask), 0), x.shape());
   const Variable<T> others = where(sum(known, axis, true), -std::numeric_limits<T>::infinity(), T(0));
   return where(known, softmax(where(known, x, others), axis), 0);

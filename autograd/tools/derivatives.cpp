@@ -106,7 +106,7 @@ std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f
 }
 
 template <class T>
-std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<detail::Returning<Variable<T>>>& f,
                                      const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs) {
   Recording<T> on({});
   for (const Parameter<T>& parameter : parameters)
@@ -151,7 +151,7 @@ extern const auto derivatives = detail::for_float_and_double([]<class T>() {
       Overload<One, Map<T>, One>(jacobian), Overload<All, MapOfMany<T>, All>(jacobian),
       Overload<One, Map<T>, One>(hessian), Overload<std::vector<All>, MapOfMany<T>, All>(hessian),
       Overload<One, Map<T>, One, One>(hessian_vector), Overload<All, MapOfMany<T>, All, All>(hessian_vector),
-      Overload<All, std::function<Variable<T>()>, std::vector<Parameter<T>>, All>(hessian_vector),
+      Overload<All, detail::Returning<Variable<T>>, std::vector<Parameter<T>>, All>(hessian_vector),
       Overload<One, Map<T>, One, One>(jacobian_vector), Overload<One, MapOfMany<T>, All, All>(jacobian_vector));
 });
 

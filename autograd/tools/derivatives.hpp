@@ -8,9 +8,9 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// A function of one array.
-template <class T> using Map = std::function<Variable<T>(const Variable<T>&)>;
+template <class T> using Map = detail::Returning<Variable<T>, const Variable<T>&>;
 /// A function of several arrays.
-template <class T> using MapOfMany = std::function<Variable<T>(const std::vector<Variable<T>>&)>;
+template <class T> using MapOfMany = detail::Returning<Variable<T>, const std::vector<Variable<T>>&>;
 
 /// ∂f_i/∂x_j of f(x) of any shape, by one sweep for each element of f.   shape: that of f, then that of x
 template <class T = double> Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x);
@@ -38,7 +38,7 @@ std::vector<Array<T>> hessian_vector(const std::type_identity_t<MapOfMany<T>>& f
 /// The same of a scalar f() that depends on parameters: all those of a model, say. A parameter that f does not use gets
 /// zeros, a frozen one throws.
 template <class T = double>
-std::vector<Array<T>> hessian_vector(const std::type_identity_t<std::function<Variable<T>()>>& f,
+std::vector<Array<T>> hessian_vector(const std::type_identity_t<detail::Returning<Variable<T>>>& f,
                                      const std::vector<Parameter<T>>& parameters, const std::vector<Array<T>>& vs);
 
 ///@{

@@ -49,6 +49,7 @@ struct Cluster {
   std::vector<const Path*> inner;
   const Path* before = nullptr;  // the scope beside it that was first used before
   std::uint32_t last = 0;        // node in it, or in a scope within
+  std::size_t fold = 0;          // the node that stands for it and for the steps beside it, if that is not 0
 };
 
 // The step of time in which something was recorded, or null.
@@ -86,12 +87,52 @@ template <class T> Clusters clusters_of(const Tape<T>& tape) {
   return clusters;
 }
 
+// Folds steps that are more than are to be drawn, but for the last one: a node for those of each scope.
+void fold_steps(Clusters& clusters, std::size_t steps, std::size_t& next_node) {
+  for (auto& [path, cluster] : clusters) {
+    std::map<std::string, std::vector<const Path*>> by_name;
+    for (const Path* inner : cluster.inner)
+      if (inner->number >= 0) by_name[inner->name].push_back(inner);
+    for (const auto& [name, all] : by_name) {
+      if (all.size() <= steps) continue;
+      const std::size_t fold = next_node++;
+      for (std::size_t k = std::max<std::size_t>(steps, 1) - 1; k + 1 < all.size(); ++k) clusters[all[k]].fold = fold;
+    }
+  }
+}
+
+// The node that stands for each: itself, or that of the outermost steps that are folded around it, or, of the fork of a
+// value, around all that it leads to.
+template <class T> std::vector<std::size_t> shown_nodes(const Tape<T>& tape, const Clusters& clusters) {
+  std::vector<std::size_t> shown(tape.size()), fold_of_uses(tape.size());
+  for (auto k = static_cast<std::uint32_t>(tape.size()); k-- > 0;) {
+    const Node<T>& node = tape.node(k);
+    std::size_t fold = 0;
+    for (const Path* path = is_parameter(node) ? nullptr : node.path; path; path = path->outer)
+      if (const std::size_t outer = clusters.at(path).fold) fold = outer;
+    if (!fold && is_fork(node)) fold = fold_of_uses[k];
+    shown[k] = fold ? fold : k;
+    for (const auto [operand, rule] : node.operands()) {
+      if (operand == Node<T>::constant) continue;
+      const std::size_t use = shown[k] == k ? operand : shown[k];
+      std::size_t& of_uses = fold_of_uses[operand];
+      of_uses = of_uses == 0 || of_uses == use ? use : operand;
+    }
+  }
+  return shown;
+}
+
 // The nodes in a scope, and boxes of those within it, which are counted.
 template <class T>
-void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, const Path* path,
-                  const std::string& indent, std::size_t& boxes) {
-  for (const std::uint32_t k : clusters[path].nodes) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
+void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, const std::vector<std::size_t>& shown,
+                  const Path* path, const std::string& indent, std::size_t& boxes) {
+  for (const std::uint32_t k : clusters[path].nodes)
+    if (shown[k] == k) out << indent << k << " " << drawn(tape.node(k)) << ";\n";
   for (const Path* inner : clusters[path].inner) {
+    if (const std::size_t fold = clusters[inner].fold) {
+      out << indent << fold << " [label=\"⋯\", shape=plaintext, style=\"\", fontsize=20];\n";
+      continue;
+    }
     // A box around nodes of one operation, or around the one it is named after, would say what the nodes say.
     const auto& nodes = clusters[inner].nodes;
     const auto any = [&](const auto& holds) {
@@ -103,7 +144,7 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
     const std::string name = inner->number < 0 ? inner->name : inner->name + " " + std::to_string(inner->number);
     if (boxed)
       out << indent << "subgraph cluster_" << boxes++ << " {\n" << indent << "  label=" << std::quoted(name) << ";\n";
-    draw_cluster(out, tape, clusters, inner, boxed ? indent + "  " : indent, boxes);
+    draw_cluster(out, tape, clusters, shown, inner, boxed ? indent + "  " : indent, boxes);
     if (boxed) out << indent << "}\n";
   }
 }
@@ -126,7 +167,7 @@ void draw_back(std::ostream& out, std::size_t from, std::size_t to, const char* 
 
 // The line of a parameter goes on from use to use: arrows from it to every step would fill the page.
 void draw_use(std::ostream& out, std::map<std::uint32_t, std::size_t>& ends, std::size_t& forks,
-              std::uint32_t parameter, std::uint32_t use, bool back) {
+              std::uint32_t parameter, std::size_t use, bool back) {
   const char* const blue = "color=\"#8fb4da\"";
   const auto [line, is_first] = ends.try_emplace(parameter, parameter);
   if (!is_first) {
@@ -154,32 +195,40 @@ template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions&
       << "color=\"#777777\", style=filled, fillcolor=white];\n"
       << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
   std::size_t boxes = 0, forks = tape.size();
-  std::map<std::uint32_t, std::size_t> ends;  // of the lines of parameters
-  draw_cluster(out, tape, clusters, nullptr, "  ", boxes);
+  if (options.steps) fold_steps(clusters, options.steps, forks);
+  const std::vector<std::size_t> shown = shown_nodes(tape, clusters);
+  std::map<std::uint32_t, std::size_t> ends;                // of the lines of parameters
+  std::set<std::pair<std::size_t, std::size_t>> connected;  // what has an arrow
+  draw_cluster(out, tape, clusters, shown, nullptr, "  ", boxes);
   const std::vector<bool> reached = options.backward ? swept(tape) : std::vector<bool>(tape.size());
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
-    bool begins = true;
+    const std::size_t to = shown[k];
+    bool begins = to == k;
     for (const auto [operand, rule] : node.operands()) {
       if (operand == Node<T>::constant) continue;
+      const std::size_t source = shown[operand];
+      const bool folded = to != k || source != operand;
+      const bool known = folded && (source == to || !connected.emplace(source, to).second);
       if (is_parameter(tape.node(operand))) {
-        draw_use(out, ends, forks, operand, k, reached[k]);
+        if (!known) draw_use(out, ends, forks, operand, to, reached[k]);
         continue;
       }
       begins = false;
-      out << "  " << operand << " -> " << k;
+      if (known) continue;
+      out << "  " << source << " -> " << to;
       const Path* const from = step_of(tape.node(operand).path);
       if (is_fork(node))
         out << " [arrowhead=none]";
       else if (step && ((from && from != step) || continues_state(tape, operand, k)))
         out << " [weight=8]";  // the state: as straight as can be
       out << ";\n";
-      if (reached[k]) draw_back(out, operand, k, is_fork(tape.node(operand)) ? ", arrowtail=none" : "");
+      if (reached[k]) draw_back(out, source, to, is_fork(tape.node(operand)) ? ", arrowtail=none" : "");
     }
     // What a step does not have from another one stands behind that all the same: time runs from left to right.
     if (begins && step && clusters[step].before)
-      out << "  " << clusters[clusters[step].before].last << " -> " << k << " [style=invis];\n";
+      out << "  " << shown[clusters[clusters[step].before].last] << " -> " << k << " [style=invis];\n";
   }
   out << "}\n";
   return out.str();

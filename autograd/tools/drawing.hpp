@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "../visibility.hpp"
@@ -12,6 +13,8 @@ template <class T> class Tape;
 struct DrawingOptions {
   /// The sweep from the value that was recorded last: a dashed orange arrow along each way that a gradient takes.
   bool backward = false;
+  /// So many steps of each numbered scope, the last one among them; the rest of them become one node. 0 for all.
+  std::size_t steps = 0;
 };
 
 /// What a tape has recorded, as a graph in Graphviz' language, with a box around each scope of several operations and

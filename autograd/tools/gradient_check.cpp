@@ -22,7 +22,7 @@ namespace {
 
 using Gradient = std::vector<Variable<double>>;  // by each parameter
 using Parameters = std::vector<Parameter<double>>;
-using Function = std::function<Variable<double>()>;
+using Function = detail::Returning<Variable<double>>;
 
 constexpr const char* here = "gradient_check";
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -321,7 +321,7 @@ void print_table(std::ostream& out, const GradientReport& report) {
   out << report << '\n';
 }
 
-GradientReport gradient_check(const std::function<Variable<double>()>& f,
+GradientReport gradient_check(const detail::Returning<Variable<double>>& f,
                               const std::vector<Parameter<double>>& parameters, const GradientCheckOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   require(options.order == 1 || options.order == 2, here, "order ", options.order, "; it must be 1 or 2");
@@ -338,7 +338,7 @@ GradientReport gradient_check(const std::function<Variable<double>()>& f,
   return report;
 }
 
-GradientReport gradient_check(const std::function<Variable<double>(const std::vector<Variable<double>>&)>& f,
+GradientReport gradient_check(const detail::Returning<Variable<double>, const std::vector<Variable<double>>&>& f,
                               const std::vector<Array<double>>& inputs, const GradientCheckOptions& options) {
   std::vector<Parameter<double>> parameters;
   for (std::size_t k = 0; k < inputs.size(); ++k) parameters.emplace_back(inputs[k], "input " + std::to_string(k));

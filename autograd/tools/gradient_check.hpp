@@ -67,14 +67,14 @@ void print_table(std::ostream& out, const GradientReport& report);
 /// An entry is at a kink if the derivatives from its two sides, or the second derivatives, differ however small the
 /// step, by the values of f alone. Throws if there is nothing to check, if a parameter is frozen (thaw it or leave it
 /// out), if f is not a scalar or gives two values for the same parameters.
-GradientReport gradient_check(const std::function<Variable<double>()>& f,
+GradientReport gradient_check(const detail::Returning<Variable<double>>& f,
                               const std::vector<Parameter<double>>& parameters,
                               const GradientCheckOptions& options = {});
 
 /// The same for all parameters of a model that are not frozen.
 template <class Model>
 requires requires(const Model& model) { model.parameters(); }
-GradientReport gradient_check(const std::function<Variable<double>()>& f, const Model& model,
+GradientReport gradient_check(const detail::Returning<Variable<double>>& f, const Model& model,
                               const GradientCheckOptions& options = {}) {
   std::vector<Parameter<double>> trained = model.parameters();
   std::erase_if(trained, [](const auto& parameter) { return parameter.frozen(); });
@@ -82,7 +82,7 @@ GradientReport gradient_check(const std::function<Variable<double>()>& f, const 
 }
 
 /// The same for a function of arrays, which are called "input 0", "input 1", ...
-GradientReport gradient_check(const std::function<Variable<double>(const std::vector<Variable<double>>&)>& f,
+GradientReport gradient_check(const detail::Returning<Variable<double>, const std::vector<Variable<double>>&>& f,
                               const std::vector<Array<double>>& inputs, const GradientCheckOptions& options = {});
 
 }  // namespace unroll

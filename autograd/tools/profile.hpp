@@ -8,7 +8,8 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// Measures what this thread records and sweeps while it lives, by scope path and operation, and prints it as a table.
-/// An operation's time runs from the end of the one before, so it holds what the program does between the two as well.
+/// An operation's time runs from the end of the one before, or from where its tape began: what a program does between
+/// a sweep and the next tape, as saving a file, is no operation's.
 template <class T> class Profile final : public Observer<T> {
  public:
   /// What the calls of an operation in a scope took together.
@@ -26,6 +27,7 @@ template <class T> class Profile final : public Observer<T> {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void begun() override { last_ = Clock::now(); }
   void recorded(const Node<T>& node, const Variable<T>& result) override;
   void sweeping(const Node<T>& node, const Variable<T>& gradient) override;
   void pulled(const Node<T>& node, std::size_t operand, Adjoint<T>& into) override;

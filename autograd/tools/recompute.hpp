@@ -8,7 +8,7 @@
 namespace UNROLL_PUBLIC unroll {
 
 /// A part of a model: arrays from arrays.
-template <class T> using Segment = std::function<std::vector<Variable<T>>(const std::vector<Variable<T>>&)>;
+template <class T> using Segment = detail::Returning<std::vector<Variable<T>>, const std::vector<Variable<T>>&>;
 
 /// checkpoint() of a function from a vector to a vector.
 template <class T>

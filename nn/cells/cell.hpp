@@ -30,6 +30,31 @@ concept CellOf = requires(const Cell& cell, const Variable<T>& x, const typename
   { cell.step(x, state) } -> std::convertible_to<typename Cell::State>;
 };
 
+namespace detail {
+
+/// A cell for a layer; says what it lacks.
+template <class Cell> struct Checked {
+  static_assert(
+      requires { typename Cell::State::value_type::value_type; },
+      "a cell names its state: using State = std::array<Variable<T>, n>, with the output h first");
+  using T = typename Cell::State::value_type::value_type;  ///< float or double
+  static_assert(std::derived_from<Cell, Module<T>>, "a cell is a module: struct MyCell : nn::Module<T>");
+  static_assert(
+      requires(const Cell& cell, const Variable<T>& x) {
+        { cell.input(x) } -> std::convertible_to<Variable<T>>;
+      },
+      "a cell has Variable<T> input(const Variable<T>& x) const");
+  static_assert(CellOf<Cell, T>, "a cell has State step(const Variable<T>& projected, const State& state) const");
+  static_assert(
+      std::constructible_from<Cell, const CellSizes&, Random&> ||
+          requires(const CellSizes& sizes, const typename Cell::Options& options, Random& random) {
+            Cell(sizes, options, random);
+          },
+      "a cell is made from (const nn::CellSizes&, Random&), or from (const nn::CellSizes&, const Options&, Random&)");
+};
+
+}  // namespace detail
+
 /// The weights of a cell with so many gates, by PyTorch's names and start values: U(−1/√hidden, 1/√hidden).
 template <class T> struct GateWeights : Module<T> {
   ///@{

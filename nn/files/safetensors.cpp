@@ -200,15 +200,19 @@ void write_safetensors(const std::string& path, const std::map<std::string, Stor
   });
 }
 
-template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model) {
+template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model, Unmatched* unmatched) {
   Safetensors file = read_safetensors(path);
   auto parameters = model.named_parameters();
   std::map<std::string, StoredTensor*> wanted;
   std::map<const Array<T>*, std::string> tied;  // the first name of each parameter
+  Unmatched found_none;
   for (const auto& [name, parameter] : parameters) {
     const auto found = file.tensors.find(name);
-    require(found != file.tensors.end(), path, "no tensor '", name, "'; the model needs one of shape ",
-            parameter.shape());
+    if (found == file.tensors.end()) {
+      require(unmatched, path, "no tensor '", name, "'; the model needs one of shape ", parameter.shape());
+      found_none.missing.push_back(name);
+      continue;
+    }
     StoredTensor& tensor = found->second;
     require(tensor.shape == parameter.shape(), path, "'", name, "' has shape ", tensor.shape, "; the model needs ",
             parameter.shape());
@@ -222,17 +226,20 @@ template <class T> Metadata load_safetensors(const std::string& path, Module<T>&
   }
   for (const auto& [name, tensor] : file.tensors) {
     // No parameter has an unknown dtype, so such a tensor does not tell that the file is of another model.
-    require(wanted.contains(name) || tensor.dtype == Dtype::unknown, path, "tensor ", printable(name),
+    if (wanted.contains(name)) continue;
+    require(unmatched || tensor.dtype == Dtype::unknown, path, "tensor ", printable(name),
             " is not a parameter of the model");
+    found_none.unexpected.push_back(name);
   }
 
   std::vector<std::pair<Parameter<T>, Array<T>>> values;
   for (const auto& [name, parameter] : parameters) {
-    if (tied.at(&parameter.value()) != name) continue;
+    if (!wanted.contains(name) || tied.at(&parameter.value()) != name) continue;
     values.emplace_back(parameter, wanted[name]->template to<T>(path + ": '" + name + "'"));
     *wanted[name] = {};
   }
   for (auto& [parameter, array] : values) parameter.assign(std::move(array));
+  if (unmatched) *unmatched = std::move(found_none);
   return std::move(file.metadata);
 }
 
@@ -242,8 +249,8 @@ template <class T> void save_safetensors(const std::string& path, const Module<T
   write_safetensors(path, tensors, metadata);
 }
 
-template Metadata load_safetensors(const std::string&, Module<float>&);
-template Metadata load_safetensors(const std::string&, Module<double>&);
+template Metadata load_safetensors(const std::string&, Module<float>&, Unmatched*);
+template Metadata load_safetensors(const std::string&, Module<double>&, Unmatched*);
 template void save_safetensors(const std::string&, const Module<float>&, const Metadata&);
 template void save_safetensors(const std::string&, const Module<double>&, const Metadata&);
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "../module.hpp"
 #include "stored_tensor.hpp"
@@ -35,10 +36,18 @@ Safetensors read_safetensors(const std::string& path);
 void write_safetensors(const std::string& path, const std::map<std::string, StoredTensor>& tensors,
                        const Metadata& metadata = {});
 
+/// What a model and a file do not share.
+struct Unmatched {
+  std::vector<std::string> missing;     ///< parameters that the file has no tensor for
+  std::vector<std::string> unexpected;  ///< tensors that are no parameter
+};
+
 /// Assigns to every parameter the tensor of its name, and returns the file's metadata. An Error, before anything is
 /// assigned, for a tensor that is missing, has another shape, no floating-point type, a number beyond the largest float
-/// or, its type being known, no parameter, and where the names of one tied parameter have different values.
-template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model);
+/// or, its type being known, no parameter, and where the names of one tied parameter have different values. With
+/// `unmatched`, part of a model is loaded, or a model of part of a file: what has no counterpart is listed there, and
+/// no Error.
+template <class T> Metadata load_safetensors(const std::string& path, Module<T>& model, Unmatched* unmatched = nullptr);
 
 /// Writes every parameter under its names, a tied one under each, as PyTorch's state_dict has them. Errors as
 /// write_safetensors has them.

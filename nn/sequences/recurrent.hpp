@@ -49,7 +49,7 @@ template <class Cell> struct RecurrentOptions {
 /// (layers × directions, batch, hidden): layer 0 forward, layer 0 reverse, layer 1 forward, ... Padding may hold
 /// anything and gets gradient 0; the work is that of the sum of the lengths. Parameters have the cell's names with
 /// _l0, _l0_reverse, _l1, ... behind. For `hidden` read the state_sizes() of a cell that has them.
-template <class Cell> class Recurrent : public Module<typename Cell::State::value_type::value_type> {
+template <class Cell> class Recurrent : public Module<typename detail::Checked<Cell>::T> {
  public:
   using State = typename Cell::State;                ///< entries (layers × directions, batch, hidden), h first
   using T = typename State::value_type::value_type;  ///< float or double

@@ -22,7 +22,10 @@ template <class T> class Average {
  public:
   /// About the last 1/(1 − decay) steps count, or a ninth of all where these are fewer. An Error for a decay outside
   /// [0, 1).
-  explicit Average(const Module<T>& model, double decay = 0.998) : parameters_(model.parameters()), decay_(decay) {
+  explicit Average(const Module<T>& model, double decay = 0.998) : Average(model.parameters(), decay) {}
+  /// The same of some parameters: nn::Average<float> average(nn::parameters(encoder, decoder)).
+  explicit Average(std::vector<Parameter<T>> parameters, double decay = 0.998)
+      : parameters_(std::move(parameters)), decay_(decay) {
     require(0 <= decay && decay < 1, "average", "a decay of ", decay, "; it must be in [0, 1)");
     for (const Parameter<T>& parameter : parameters_) means_.push_back(parameter.value());
   }

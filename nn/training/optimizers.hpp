@@ -112,7 +112,10 @@ template <class T> class Optimizer {
     f("learning_rate", learning_rate);
     for (std::size_t k = 0; k < members_.size(); ++k) {
       Member& member = members_[k];
-      const std::string name = member.parameter.name().empty() ? std::to_string(k) : member.parameter.name();
+      const std::string& own = member.parameter.name();
+      const auto same = [&](const Member& other) { return other.parameter.name() == own; };
+      const bool unique = !own.empty() && std::ranges::count_if(members_, same) == 1;  // not so in several modules
+      const std::string name = unique ? own : std::to_string(k);
       f(name + ".steps", member.steps);
       for (std::size_t n = 0; n < member.memory.size(); ++n)
         if (member.memory[n].size() > 0) f(name + "." + std::to_string(n), member.memory[n]);

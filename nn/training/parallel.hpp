@@ -31,8 +31,11 @@ template <class T> struct LossAndGradients {
 ///     const auto [loss, gradients] = nn::parallel_gradients(2, [&](std::size_t share) {
 ///       return nn::cross_entropy_total(model(x[share]), labels[share]).sum / count;
 ///     });
-template <class Loss, class T = typename std::invoke_result_t<const Loss&, std::size_t>::value_type>
-LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, const ParallelOptions& options = {}) {
+template <class Loss>
+auto parallel_gradients(std::size_t shares, const Loss& loss, const ParallelOptions& options = {}) {
+  using Of = std::invoke_result_t<const Loss&, std::size_t>;
+  static_assert(!std::is_void_v<Of>, "the function returns nothing; it must return the loss of its share");
+  using T = typename Of::value_type;
   require(shares > 0, "parallel_gradients", "0 shares; there must be at least one");
   std::vector<LossAndGradients<T>> results;
   require(shares <= results.max_size(), "parallel_gradients", shares, " shares; there is no memory for so many");
