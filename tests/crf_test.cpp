@@ -93,6 +93,9 @@ template <class T> void compare(double tolerance) {
     }
     CHECK(difference(crf.log_likelihood(e, batch.labels, batch.lengths).value(), expected) < tolerance);
     CHECK(crf.decode(e, batch.lengths) == best);
+    const Array<T> scores = crf.score(e, batch.labels, batch.lengths).value();
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k)
+      CHECK(std::abs(double(scores(k)) - score(crf, e, k, batch.path(k))) < 10 * tolerance);
     const auto total = crf.loss(e, batch.labels, batch.lengths);
     CHECK(total.sum.item() == doctest::Approx(-xt::sum(expected)()).epsilon(tolerance));
     CHECK(total.count == double(std::count_if(batch.lengths.begin(), batch.lengths.end(), [](auto n) { return n; })));
@@ -238,4 +241,167 @@ TEST_CASE("long sequences of large scores neither overflow nor lose precision") 
   labels.fill(0);
   CHECK(std::abs(crf.log_likelihood(e, labels).value()(0)) < 1e-9);
   CHECK(crf.decode(e) == labels);
+}
+
+namespace {
+
+// All paths that may be, the best first, of equal ones the one whose last tags are smallest.
+template <class T>
+std::vector<std::pair<double, Path>> ranked(const nn::CRF<T>& crf, const Array<T>& e, std::size_t k, std::size_t length,
+                                            const nn::TagConstraints& allowed) {
+  const auto may = [](const Indices& which, auto... at) { return which.dimension() == 0 || which(at...) != 0; };
+  std::vector<std::pair<double, Path>> all;
+  for (const Path& path : paths(length, e.shape(2))) {
+    bool good = path.empty() || (may(allowed.start, path.front()) && may(allowed.end, path.back()));
+    for (std::size_t t = 1; t < path.size(); ++t) good = good && may(allowed.transitions, path[t - 1], path[t]);
+    if (good) all.emplace_back(score(crf, e, k, path), path);
+  }
+  std::ranges::stable_sort(all, [](const auto& a, const auto& b) {
+    if (a.first != b.first) return a.first > b.first;
+    return std::lexicographical_compare(a.second.rbegin(), a.second.rend(), b.second.rbegin(), b.second.rend());
+  });
+  return all;
+}
+
+// p(tag at step) by these paths.
+Array<double> marginals_of(const std::vector<std::pair<double, Path>>& all, std::size_t time, std::size_t tags) {
+  Array<double> result = zeros<double>({time, tags}).value();
+  double total = 0;
+  for (const auto& [score, path] : all) total += std::exp(score);
+  for (const auto& [score, path] : all)
+    for (std::size_t t = 0; t < path.size(); ++t) result(t, path[t]) += std::exp(score) / total;
+  return result;
+}
+
+template <class T> void compare_paths(const Batch& batch, const nn::CRF<T>& crf, const nn::TagConstraints& allowed) {
+  const double tolerance = sizeof(T) == sizeof(double) ? 1e-13 : 2e-5;
+  const Array<T> e = xt::cast<T>(batch.emissions);
+  const Array<T> marginals = crf.marginals(e, batch.lengths).value();
+  REQUIRE(Shape(marginals.shape()) == Shape(e.shape()));
+  for (const std::size_t n : {1, 3, 7, 5000}) {
+    const auto found = crf.n_best(e, n, batch.lengths);
+    REQUIRE(found.size() == batch.lengths.size());
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      const auto expected = ranked(crf, e, k, batch.length(k), allowed);
+      REQUIRE(found[k].size() == std::min(n, expected.size()));
+      for (std::size_t r = 0; r < found[k].size(); ++r) {
+        CHECK(std::ranges::equal(found[k][r].tags, expected[r].second,
+                                 [](std::int64_t a, std::size_t b) { return a == std::int64_t(b); }));
+        CHECK(std::abs(double(found[k][r].score) - expected[r].first) < 10 * tolerance);
+      }
+      const Array<double> wanted = marginals_of(expected, batch.time, batch.tags);
+      for (std::size_t t = 0; t < batch.time; ++t)
+        for (std::size_t j = 0; j < batch.tags; ++j)
+          CHECK(std::abs(double(marginals(t, k, j)) - wanted(t, j)) < tolerance);
+    }
+  }
+}
+
+const std::vector<std::string> bio_tags{"I-x", "O", "B-x", "I-y", "B-y"};
+
+template <class T> nn::CRF<T> constrained_crf() {
+  Random random(65);
+  nn::CRF<T> crf({.tags = 5, .allowed = nn::bio_constraints(bio_tags)}, random);
+  for (auto parameter : crf.parameters()) parameter.assign(random.normal<T>(parameter.shape()));
+  return crf;
+}
+
+// Labels that follow the constraints: B-x I-x ... of each sequence.
+Indices spans(const Batch& batch) {
+  Indices labels = batch.labels;
+  for (std::size_t k = 0; k < batch.lengths.size(); ++k)
+    for (std::size_t t = 0; t < batch.length(k); ++t) labels(t, k) = t % 3 == 0 ? 2 : t % 3 == 1 ? 0 : 1;
+  return labels;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("n best paths and probabilities of tags are those of all paths", T, float, double) {
+  for (const Batch& batch : batches) {
+    CAPTURE(batch.lengths);
+    CAPTURE(batch.tags);
+    compare_paths(batch, random_crf<T>(batch.tags), {});
+  }
+}
+
+TEST_CASE("equal paths come in the order in which decode would choose them") {
+  auto crf = random_crf<double>(3);
+  for (auto parameter : crf.parameters()) parameter.assign(xt::round(parameter.value()));
+  Batch batch(3, {4, 5}, 5);
+  batch.emissions = xt::round(batch.emissions);
+  compare_paths(batch, crf, {});
+}
+
+TEST_CASE("probabilities of tags and scores have the derivatives that differences have, to second order") {
+  const Batch batch(3, {2, 3, 0}, 4);
+  const auto crf = random_crf<double>(3);
+  std::vector<Parameter<double>> parameters = crf.parameters();
+  const Parameter<double> e(batch.emissions, "emissions");
+  parameters.push_back(e);
+  const auto of_marginals =
+      gradient_check([&] { return weighted(crf.marginals(e, batch.lengths)); }, parameters, {.order = 2});
+  CHECK_MESSAGE(of_marginals, of_marginals);
+  const auto of_scores = gradient_check([&] { return weighted(tanh(crf.score(e, batch.labels, batch.lengths))); },
+                                        parameters, {.order = 2});
+  CHECK_MESSAGE(of_scores, of_scores);
+}
+
+TEST_CASE("BIO: an I goes on with a B or an I of its kind") {
+  const nn::TagConstraints allowed = nn::bio_constraints(bio_tags);
+  CHECK(allowed.start == Indices{0, 1, 1, 0, 1});
+  CHECK(allowed.transitions ==
+        Indices{{1, 1, 1, 0, 1}, {0, 1, 1, 0, 1}, {1, 1, 1, 0, 1}, {0, 1, 1, 1, 1}, {0, 1, 1, 1, 1}});
+  CHECK(allowed.end.dimension() == 0);
+  CHECK(nn::bio_constraints({}).start.size() == 0);
+}
+
+TEST_CASE_TEMPLATE("paths that the constraints do not allow have no probability and are not decoded", T, float,
+                   double) {
+  for (const Batch& batch : {Batch(5, {4, 2, 0, 1}, 4), Batch(5, {0}, 0)}) {
+    const auto crf = constrained_crf<T>();
+    compare_paths(batch, crf, nn::bio_constraints(bio_tags));
+    const Array<T> e = xt::cast<T>(batch.emissions);
+    const auto best = crf.n_best(e, 1, batch.lengths);
+    const Indices decoded = crf.decode(e, batch.lengths);
+    for (std::size_t k = 0; k < batch.lengths.size(); ++k)
+      for (std::size_t t = 0; t < batch.time; ++t)
+        CHECK(decoded(t, k) == (t < batch.length(k) ? best[k][0].tags[t] : nn::ignored));
+  }
+  Random random(66);
+  const nn::TagConstraints ends{.end = {0, 1, 1}};
+  nn::CRF<T> crf({.tags = 3, .allowed = ends}, random);
+  compare_paths(Batch(3, {3, 1}, 3), crf, ends);
+}
+
+TEST_CASE("a constrained CRF has derivatives to second order, 0 for what must not be, whose parameters stay finite") {
+  const Batch batch(5, {4, 2, 0, 1}, 4);
+  const Indices labels = spans(batch);
+  auto crf = constrained_crf<double>();
+  const Parameter<double> e(batch.emissions, "emissions");
+  std::vector<Parameter<double>> parameters = crf.parameters();
+  parameters.push_back(e);
+  const auto report =
+      gradient_check([&] { return weighted(crf.log_likelihood(e, labels, batch.lengths)); }, parameters, {.order = 2});
+  CHECK_MESSAGE(report, report);
+  CHECK(report.kinks == 0);
+
+  nn::Average<double> average(crf);
+  nn::Adam<double> optimizer(crf.parameters(), {.learning_rate = 0.1});
+  const auto loss = [&] { return crf.loss(e, labels, batch.lengths).mean(); };
+  const double before = loss().item();
+  for (int step = 0; step < 20; ++step) {
+    Tape<double> tape;
+    const auto gradients = tape.backward(loss());
+    CHECK(gradients[crf.transitions](1, 0) == 0);
+    CHECK(gradients[crf.start](3) == 0);
+    optimizer.step(gradients);
+    average.update();
+  }
+  CHECK(loss().item() < before);
+  average.swap();
+  for (const auto& parameter : crf.parameters())
+    for (const double x : parameter.value()) CHECK(std::isfinite(x));
+  CHECK(std::isfinite(loss().item()));
+  const auto copy = nn::clone(crf);
+  CHECK(copy.decode(e, batch.lengths) == crf.decode(e, batch.lengths));
 }

@@ -21,6 +21,10 @@ Random random_numbers(51);
 const nn::GRU<double> layer({.input = 3, .hidden = 2}, random_numbers);
 const nn::LSTM<double> lstm({.input = 3, .hidden = 2, .bidirectional = true}, random_numbers);
 const nn::CRF<double> crf({.tags = 3}, random_numbers);
+// Tag 0 goes on with 1 alone, and ends a sequence alone.
+const nn::CRF<double> bio_crf({.tags = 3,
+                               .allowed = {nn::bio_constraints({"I-x", "B-x", "O"}).transitions, {0, 1, 1}, {1, 0, 0}}},
+                              random_numbers);
 const nn::AnyRecurrent<double> any_layer({.input = 3, .hidden = 2}, random_numbers);
 void refuse_recurrent(Refusals& says) {
   says("recurrent: input 0, hidden 2, layers 1; all sizes must be given",
@@ -206,6 +210,32 @@ void refuse_crf(Refusals& says) {
     crf.decode(of({4, 2, 3}), Indices{5, 1});
   });
   says("crf: 0 tags; their number must be given", [] { nn::CRF<double>({.tags = 0}, random_numbers); });
+  says("crf: constraints of shape (2, 3) on transitions; it must be (3, 3)", [] {
+    nn::CRF<double>({.tags = 3, .allowed = {.transitions = {{1, 1, 1}, {1, 0, 1}}}}, random_numbers);
+  });
+  says("crf: constraints of shape (2,) on the start; it must be (3,)", [] {
+    nn::CRF<double>({.tags = 3, .allowed = {.start = {1, 0}}}, random_numbers);
+  });
+  says("crf: constraints of shape (4,) on the end; it must be (3,)", [] {
+    nn::CRF<double>({.tags = 3, .allowed = {.end = {1, 0, 1, 1}}}, random_numbers);
+  });
+  says("bio_constraints: tag 1 is 'S-x'; it must be O, B-... or I-...", [] { nn::bio_constraints({"O", "S-x"}); });
+  says("bio_constraints: tag 0 is ''; it must be O, B-... or I-...", [] { nn::bio_constraints({""}); });
+  says("crf: the 0 best paths; there must be one", [] { crf.n_best(of({2, 2, 3}), 0); });
+  says("crf: label 3 at position (0, 1); there are 3 tags", [] { crf.score(of({1, 2, 3}), Indices{{1, 3}}); });
+  says("crf: emissions of shape (2, 3); it must be (time, batch, 3)", [] { crf.marginals(of({2, 3})); });
+  says("crf: label 0 at position (0, 1); the constraints do not allow it there", [] {
+    bio_crf.loss(of({2, 2, 3}), Indices{{1, 0}, {0, 1}});
+  });
+  says("crf: label 0 at position (1, 0); the constraints do not allow it there", [] {
+    bio_crf.log_likelihood(of({2, 2, 3}), Indices{{2, 1}, {0, 0}});
+  });
+  says("crf: label 1 at position (1, 0); the constraints do not allow it there", [] {
+    bio_crf.score(of({2, 2, 3}), Indices{{1, 1}, {1, 0}});
+  });
+  says("crf: sequence 1 of length 1; the constraints allow no such path", [] {
+    bio_crf.decode(of({2, 2, 3}), Indices{2, 1});
+  });
   says("crf: label 3 at position (0, 0); there are 3 tags", [] {
     crf.log_likelihood(of({1, 1, 3}), xt::zeros<std::int64_t>({1, 1}) + 3);
   });

@@ -49,6 +49,7 @@ TEST_CASE("every layer says that it was moved from") {
   CHECK(says_so(after_move(nn::clone(crf), [&](auto& f) { f.decode(x); })));
   CHECK(says_so(after_move(nn::clone(crf), [&](auto& f) { f.loss(x, labels); })));
   CHECK(says_so(after_move(nn::clone(crf), [&](auto& f) { f.log_likelihood(x, labels); })));
+  CHECK(says_so(after_move(nn::clone(crf), [&](auto& f) { f.marginals(x); })));
   // These have nothing that could be missing.
   CHECK(after_move(nn::Dropout<double>({.rate = 0.5}), run) == "no error");
   CHECK(after_move(nn::LayerNorm<double>({.size = 2, .affine = false}), run) == "no error");
@@ -114,6 +115,7 @@ TEST_CASE("what holds words, files or rows says that it was moved from") {
     CHECK(says_so(after_move(packing, [&](auto& p) { p.unpack(rows); })));
     CHECK(says_so(after_move(packing, [&](auto& p) { p.sort(state); })));
     CHECK(says_so(after_move(packing, [&](auto& p) { p.unsort(state); })));
+    CHECK(says_so(after_move(packing, [&](auto& p) { p.length(0); })));
   }
 }
 

@@ -2,21 +2,98 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
-#include "../../autograd/scope.hpp"
+#include "../../autograd/tape.hpp"
 
 namespace unroll::nn {
 
 namespace {
 
-std::size_t length_of(const std::optional<Indices>& lengths, std::size_t sequence, std::size_t time) {
-  return lengths ? static_cast<std::size_t>((*lengths)(sequence)) : time;
+template <class T> constexpr T never = -std::numeric_limits<T>::infinity();
+
+// One after the other, 1 for what may be, 0 for what must not be.
+template <class T> Variable<T> flat(const char* what, const Indices& allowed, const Shape& shape) {
+  if (allowed.dimension() == 0) return ones<T>({shape.elements()});
+  require(Shape(allowed.shape()) == shape, "crf", "constraints of shape ", Shape(allowed.shape()), " on ", what,
+          "; it must be ", shape);
+  return not_equal(reshape(Variable<T>(allowed), {-1}), 0);
+}
+
+// Where a path has come to: its score so far, the tag before, and which of the best paths to that tag it continues.
+template <class T> struct Place {
+  T score;
+  std::size_t tag, rank;
+};
+
+// The best paths to each tag, the best first.
+template <class T> using Places = std::vector<std::vector<Place<T>>>;
+
+// The n best ways to go on from these, the best first; of equal ones the one from the smallest tag.
+template <class T, class Score> std::vector<Place<T>> best(const Places<T>& from, std::size_t n, const Score& score) {
+  std::vector<Place<T>> all;
+  all.reserve(from.size() * from[0].size());
+  for (std::size_t tag = 0; tag < from.size(); ++tag)
+    for (std::size_t rank = 0; rank < from[tag].size(); ++rank)
+      if (const T now = score(from[tag][rank].score, tag); now != never<T>) all.push_back({now, tag, rank});
+  const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(n, all.size()));
+  std::partial_sort(all.begin(), kept, all.end(), [](const Place<T>& a, const Place<T>& b) {
+    return a.score > b.score || (a.score == b.score && std::tie(a.tag, a.rank) < std::tie(b.tag, b.rank));
+  });
+  all.erase(kept, all.end());
+  return all;
+}
+
+// The n best paths of a sequence by its emissions (time, batch, tags) and the weights.
+template <class T>
+std::vector<TagPath<T>> best_paths(const Array<T>& e, const Array<T>& weights, std::size_t sequence, std::size_t length,
+                                   std::size_t n) {
+  const std::size_t tags = e.shape(2), starts = tags * tags, ends = starts + tags;
+  const T* const w = weights.data();
+  std::vector<Places<T>> steps(1, Places<T>(1, {Place<T>{0, 0, 0}}));
+  for (std::size_t t = 0; t < length; ++t) {
+    Places<T> next;
+    for (std::size_t j = 0; j < tags; ++j)
+      next.push_back(best(steps[t], n, [&, emission = e(t, sequence, j)](T score, std::size_t i) {
+        return score + w[t ? i * tags + j : starts + j] + emission;
+      }));
+    steps.push_back(std::move(next));
+  }
+  std::vector<TagPath<T>> paths;
+  for (Place<T> place :
+       best(steps[length], n, [&](T score, std::size_t i) { return length ? score + w[ends + i] : score; })) {
+    TagPath<T>& path = paths.emplace_back(TagPath<T>{std::vector<std::int64_t>(length), place.score});
+    for (std::size_t t = length; t > 0; --t) {
+      path.tags[t - 1] = static_cast<std::int64_t>(place.tag);
+      place = steps[t][place.tag][place.rank];
+    }
+  }
+  return paths;
 }
 
 }  // namespace
 
+TagConstraints bio_constraints(const std::vector<std::string>& tags) {
+  const std::size_t n = tags.size();
+  for (std::size_t j = 0; j < n; ++j)
+    require(tags[j] == "O" || tags[j].starts_with("B-") || tags[j].starts_with("I-"), "bio_constraints", "tag ", j,
+            " is '", tags[j], "'; it must be O, B-... or I-...");
+  TagConstraints allowed{xt::ones<std::int64_t>({n, n}), xt::ones<std::int64_t>({n}), {}};
+  for (std::size_t j = 0; j < n; ++j) {
+    if (tags[j][0] != 'I') continue;
+    allowed.start(j) = 0;
+    for (std::size_t i = 0; i < n; ++i) allowed.transitions(i, j) = tags[i].substr(1) == tags[j].substr(1);
+  }
+  return allowed;
+}
+
 template <class T> CRF<T>::CRF(const CRFOptions& options, Random& random) : tags_(options.tags) {
   require(tags_ > 0, "crf", "0 tags; their number must be given");
+  const TagConstraints& allowed = options.allowed;
+  const Variable<T> all =
+      concatenate<T>({flat<T>("transitions", allowed.transitions, {tags_, tags_}),
+                      flat<T>("the start", allowed.start, {tags_}), flat<T>("the end", allowed.end, {tags_})});
+  if (min(all).item() == 0) allowed_ = all;
   transitions = Parameter<T>(random.uniform<T>({tags_, tags_}, -0.1, 0.1));
   start = Parameter<T>(random.uniform<T>({tags_}, -0.1, 0.1));
   end = Parameter<T>(random.uniform<T>({tags_}, -0.1, 0.1));
@@ -32,10 +109,15 @@ template <class T> Packing CRF<T>::packed(const Variable<T>& emissions, const st
   return Packing(shape[0], shape[1], lengths);
 }
 
-// The scores of the labels' paths: sums of entries of the emissions and parameters, laid out one after the other.
+// Transitions, start and end, one after the other, −∞ for what must not be.
+template <class T> Variable<T> CRF<T>::weights() const {
+  const Variable<T> all = concatenate<T>({reshape(transitions, {-1}), start, end});
+  return allowed_.has_value() ? where(allowed_, all, never<T>) : all;
+}
+
+// The scores of the labels' paths: sums of entries of the emissions and weights, laid out one after the other.
 template <class T>
-Variable<T> CRF<T>::score(const Variable<T>& emissions, const Indices& labels, const std::optional<Indices>& lengths,
-                          const Packing& packing) const {
+Variable<T> CRF<T>::path_score(const Variable<T>& emissions, const Indices& labels, const Packing& packing) const {
   const std::size_t time = emissions.shape()[0], batch = packing.batch();
   require(Shape(labels.shape()) == Shape{time, batch}, "crf", "labels of shape ", Shape(labels.shape()),
           " for emissions of shape ", emissions.shape(), "; there must be one for each step of each sequence");
@@ -43,42 +125,46 @@ Variable<T> CRF<T>::score(const Variable<T>& emissions, const Indices& labels, c
   Indices entries = Indices::from_shape({2 * packing.rows() + packing.sizes()[0]}), sequences = entries;
   std::size_t count = 0;
   for (std::size_t k = 0; k < batch; ++k) {
-    const auto pass = [&](std::size_t entry) {
-      entries(count) = static_cast<std::int64_t>(entry);
-      sequences(count++) = static_cast<std::int64_t>(k);
-    };
-    const std::size_t length = length_of(lengths, k, time);
+    const std::size_t length = packing.length(k);
     for (std::size_t t = 0, before = 0; t < length; ++t) {
       const auto label = static_cast<std::size_t>(labels(t, k));
-      require(label < tags_, "crf", "label ", labels(t, k), " at position ", Shape{time, batch}.position(t * batch + k),
-              "; there are ", tags_, " tags");
+      const auto position = [&] { return Shape{time, batch}.position(t * batch + k); };
+      require(label < tags_, "crf", "label ", labels(t, k), " at position ", position(), "; there are ", tags_,
+              " tags");
+      const auto pass = [&](std::size_t entry) {
+        require(entry < moves || !allowed_.has_value() || allowed_.value()(entry - moves) != 0, "crf", "label ", label,
+                " at position ", position(), "; the constraints do not allow it there");
+        entries(count) = static_cast<std::int64_t>(entry);
+        sequences(count++) = static_cast<std::int64_t>(k);
+      };
       pass((t * batch + k) * tags_ + label);
       pass(t ? moves + before * tags_ + label : starts + label);
       before = label;
       if (t + 1 == length) pass(ends + label);
     }
   }
-  const Variable<T> all = concatenate<T>({reshape(emissions, {-1}), reshape(transitions, {-1}), start, end});
-  return scatter(take(all, entries), sequences, batch);
+  return scatter(take(concatenate<T>({reshape(emissions, {-1}), weights()}), entries), sequences, batch);
 }
 
 // The forward algorithm: α_t[j] = ln Σᵢ e^(α_t₋₁[i] + transitions[i, j]) + e_t[j], over the sequences that still run.
 template <class T> Variable<T> CRF<T>::log_normaliser(const Variable<T>& emissions, const Packing& packing) const {
   const std::vector<std::size_t>& sizes = packing.sizes();
   const std::vector<Variable<T>> e = split(packing.pack(emissions), sizes, 0);
+  const std::vector<Variable<T>> parts = split(weights(), {tags_ * tags_, tags_, tags_});
+  const Variable<T> move = reshape(parts[0], {tags_, tags_});
   std::vector<Variable<T>> last;  // of the sequences that have ended, the shortest first
-  Variable<T> alpha = start + e[0];
+  Variable<T> alpha = parts[1] + e[0];
   for (std::size_t t = 1; t < e.size(); ++t) {
     if (sizes[t] < sizes[t - 1]) {
-      const std::vector<Variable<T>> parts = split(alpha, {sizes[t], sizes[t - 1] - sizes[t]}, 0);
-      alpha = parts[0];
-      last.push_back(parts[1]);
+      const std::vector<Variable<T>> rows = split(alpha, {sizes[t], sizes[t - 1] - sizes[t]}, 0);
+      alpha = rows[0];
+      last.push_back(rows[1]);
     }
-    alpha = logsumexp(reshape(alpha, {sizes[t], tags_, std::size_t(1)}) + transitions, 1) + e[t];
+    alpha = logsumexp(reshape(alpha, {sizes[t], tags_, std::size_t(1)}) + move, 1) + e[t];
   }
   last.push_back(alpha);
   std::reverse(last.begin(), last.end());
-  const Variable<T> z = logsumexp(concatenate(last) + end, 1);
+  const Variable<T> z = logsumexp(concatenate(last) + parts[2], 1);
   return packing.unsort(concatenate<T>({z, zeros<T>({packing.batch() - sizes[0]})}));
 }
 
@@ -87,7 +173,7 @@ Variable<T> CRF<T>::log_likelihood(const Variable<T>& emissions, const Indices& 
                                    const std::optional<Indices>& lengths) const {
   const Scope scope("crf");
   const Packing packing = packed(emissions, lengths);
-  return score(emissions, labels, lengths, packing) - log_normaliser(emissions, packing);
+  return path_score(emissions, labels, packing) - log_normaliser(emissions, packing);
 }
 
 template <class T>
@@ -96,33 +182,49 @@ Total<T> CRF<T>::loss(const Variable<T>& emissions, const Indices& labels,
   return {-sum(log_likelihood(emissions, labels, lengths)), double(packed(emissions, lengths).sizes()[0])};
 }
 
-template <class T> Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
+template <class T>
+Variable<T> CRF<T>::score(const Variable<T>& emissions, const Indices& labels,
+                          const std::optional<Indices>& lengths) const {
   const Scope scope("crf");
-  const std::size_t batch = packed(emissions, lengths).batch(), time = emissions.shape()[0];
-  const Array<T>&e = emissions.value(), &move = transitions.value();
-  Indices path = Indices::from_shape({time, batch}), from = Indices::from_shape({time, tags_});
-  path.fill(ignored);
-  for (std::size_t k = 0; k < batch; ++k) {
-    const std::size_t length = length_of(lengths, k, time);
-    std::vector<T> highest(start.value().begin(), start.value().end()), next(tags_);
-    for (std::size_t t = 0; t < length; ++t) {
-      for (std::size_t j = 0; t > 0 && j < tags_; ++j) {
-        std::size_t i = 0;
-        for (std::size_t other = 1; other < tags_; ++other)
-          if (highest[other] + move(other, j) > highest[i] + move(i, j)) i = other;
-        next[j] = highest[i] + move(i, j);
-        from(t, j) = static_cast<std::int64_t>(i);
-      }
-      if (t > 0) highest.swap(next);
-      for (std::size_t j = 0; j < tags_; ++j) highest[j] += e(t, k, j);
-    }
-    for (std::size_t j = 0; j < tags_; ++j) highest[j] += end.value()(j);
-    std::int64_t tag = std::max_element(highest.begin(), highest.end()) - highest.begin();
-    // Where no path may be, all are equal, whatever their parts.
-    if (highest[static_cast<std::size_t>(tag)] == -std::numeric_limits<T>::infinity()) from.fill(0);
-    for (std::size_t t = length; t-- > 0; tag = from(t, static_cast<std::size_t>(tag))) path(t, k) = tag;
+  return path_score(emissions, labels, packed(emissions, lengths));
+}
+
+template <class T>
+Variable<T> CRF<T>::marginals(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
+  const Scope scope("crf");
+  const Packing packing = packed(emissions, lengths);
+  Tape<T> tape;
+  const Variable<T> e = tape.watch(emissions);
+  return tape.gradient(sum(log_normaliser(e, packing)), {e})[0];
+}
+
+template <class T> Indices CRF<T>::decode(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
+  const auto paths = n_best(emissions, 1, lengths);
+  const Packing packing = packed(emissions, lengths);
+  Indices result = Indices::from_shape({emissions.shape()[0], packing.batch()});
+  result.fill(ignored);
+  for (std::size_t k = 0; k < packing.batch(); ++k) {
+    const std::size_t length = packing.length(k);
+    require(!paths[k].empty() || !allowed_.has_value(), "crf", "sequence ", k, " of length ", length,
+            "; the constraints allow no such path");
+    // Where no path may be by the parameters, all are equal.
+    for (std::size_t t = 0; t < length; ++t) result(t, k) = paths[k].empty() ? 0 : paths[k][0].tags[t];
   }
-  return path;
+  return result;
+}
+
+template <class T>
+std::vector<std::vector<TagPath<T>>> CRF<T>::n_best(const Variable<T>& emissions, std::size_t n,
+                                                    const std::optional<Indices>& lengths) const {
+  const Scope scope("crf");
+  require(n > 0, "crf", "the 0 best paths; there must be one");
+  const Packing packing = packed(emissions, lengths);
+  const Innermost<Tape<T>> alone(nullptr);
+  const Array<T> all = weights().value();
+  std::vector<std::vector<TagPath<T>>> paths;
+  for (std::size_t k = 0; k < packing.batch(); ++k)
+    paths.push_back(best_paths(emissions.value(), all, k, packing.length(k), n));
+  return paths;
 }
 
 template class CRF<float>;

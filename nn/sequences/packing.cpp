@@ -24,14 +24,14 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
     rows_ = time * batch;
     return;
   }
-  const auto length = [&](std::size_t k) { return static_cast<std::size_t>(lengths->flat(k)); };
+  lengths_ = *lengths;
   std::vector<std::size_t> order(batch);
   std::iota(order.begin(), order.end(), std::size_t(0));
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return lengths_(a) > lengths_(b); });
   std::vector<std::int64_t> rows;
-  for (std::size_t t = 0; t < length(order[0]); ++t) {
+  for (std::size_t t = 0; t < static_cast<std::size_t>(lengths_(order[0])); ++t) {
     const std::size_t before = rows.size();
-    for (std::size_t k = 0; k < batch && length(order[k]) > t; ++k)
+    for (std::size_t k = 0; k < batch && lengths_(order[k]) > static_cast<std::int64_t>(t); ++k)
       rows.push_back(static_cast<std::int64_t>(t * batch + order[k]));
     sizes_.push_back(rows.size() - before);
   }
@@ -49,6 +49,11 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
 
 void Packing::require_not_moved() const {
   require(!sizes_.empty(), "packing", "it was moved from; use the one that it was moved to");
+}
+
+std::size_t Packing::length(std::size_t sequence) const {
+  require_not_moved();
+  return even_ ? time_ : static_cast<std::size_t>(lengths_(sequence));
 }
 
 template <class T> Variable<T> Packing::pack(const Variable<T>& x) const {

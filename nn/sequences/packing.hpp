@@ -22,6 +22,8 @@ class Packing {
   std::size_t rows() const { return rows_; }
   /// Sequences, those of length 0 among them.
   std::size_t batch() const { return batch_; }
+  /// How long a sequence is.
+  std::size_t length(std::size_t sequence) const;
 
   /// (time, batch, ...) → (rows, ...); padding is not read, and gets gradient 0.
   template <class T> Variable<T> pack(const Variable<T>& x) const;
@@ -42,8 +44,9 @@ class Packing {
 
   std::size_t time_, batch_, rows_ = 0;
   std::vector<std::size_t> sizes_;
-  bool even_ = true;         // nothing is padded, so nothing moves
-  Indices rows_of_padded_;   // where each row stands in time × batch
+  bool even_ = true;        // nothing is padded, so nothing moves
+  Indices rows_of_padded_;  // where each row stands in time × batch
+  Indices lengths_;
   Indices order_, inverse_;  // the sequence at each place, and the place of each sequence
 };
 

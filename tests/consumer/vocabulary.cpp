@@ -31,10 +31,15 @@ bool vocabulary() {
   good &= to_dot(tape).starts_with("digraph") && to_dot(tape, {.backward = true}).ends_with("}\n") &&
           trace.find("checkpoint").size() > 2;
 
-  const nn::CRF<double> crf({.tags = 4}, random);
+  const nn::TagConstraints bio = nn::bio_constraints({"O", "B-x", "I-x", "O"});
+  const nn::CRF<double> crf({.tags = 4, .allowed = {bio.transitions, bio.start, bio.end}}, random);
   const auto emissions = reshape(x, {2, 1, 4});
   const Indices path = crf.decode(emissions);
-  const Variable<double> loss = crf.loss(emissions, path).mean() + crf.log_likelihood(emissions, path) +
+  const std::vector<std::vector<nn::TagPath<double>>> paths = crf.n_best(emissions, 2);
+  const Variable<double> chances = crf.marginals(emissions), score = crf.score(emissions, path);
+  good &=
+      paths[0].size() == 2 && std::abs(paths[0][0].score - score.item()) < 1e-12 && paths[0][0].tags[1] == path(1, 0);
+  const Variable<double> loss = sum(chances) + crf.loss(emissions, path).mean() + crf.log_likelihood(emissions, path) +
                                 nn::binary_cross_entropy(x, array) + nn::mean_squared_error(x, y) +
                                 nn::mean_absolute_error(x, y, {.reduction = nn::Reduction::sum}) +
                                 nn::kl_divergence(log_softmax(x), softmax(Variable<double>(array))) + sum(best.values);
