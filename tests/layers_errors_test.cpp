@@ -324,6 +324,7 @@ TEST_CASE("every number in options has a row in the table") {
                                               {"LSTM.forget_bias", "cell"},
                                               {"CrossEntropy", "cross_entropy"},
                                               {"CrossEntropy.ignore", ""},
+                                              {"CTC", "ctc_loss"},
                                               {"Batch", "make_batches"},
                                               {"Batch.padding", ""},
                                               {"StepSchedule.from", ""},

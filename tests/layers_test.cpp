@@ -194,6 +194,40 @@ template <class T> Subject<T> crf(Extent sizes) {
           }};
 }
 
+// −ln p(labels) of each sequence, or 0 where no alignment may be: alignment k has k's digit t in base 3 at step t.
+template <class T> Subject<T> ctc(Extent sizes) {
+  Random random(23);
+  const Parameter<T> logits(padded<T>(sizes, 3, random), "logits");
+  const Indices lengths = lengths_of(sizes);
+  Indices labels = Indices::from_shape({2, sizes.batch}), label_lengths = Indices::from_shape({sizes.batch});
+  for (std::int64_t& label : labels) label = std::int64_t(random.below(2));
+  for (std::size_t b = 0; b < sizes.batch; ++b) label_lengths(b) = std::int64_t(b + 1) % 3;
+  const nn::CTCOptions options{.blank = 2, .reduction = nn::Reduction::none, .zero_infinity = true};
+  return {{logits},
+          [=] { return std::vector{nn::ctc_loss<T>(logits, labels, lengths, label_lengths, options)}; },
+          [=] {
+            const Array<double> log_p = log_softmax<double>(xt::cast<double>(logits.value())).value();
+            Array<double> y = zero_array({sizes.batch});
+            for (std::size_t b = 0; b < sizes.batch; ++b) {
+              double total = 0;
+              for (std::size_t alignment = 0; double(alignment) < std::pow(3, lengths(b)); ++alignment) {
+                double log_probability = 0;
+                std::vector<std::int64_t> left;
+                for (std::size_t t = 0, before = 2, digits = alignment; std::int64_t(t) < lengths(b);
+                     ++t, before = digits % 3, digits /= 3) {
+                  log_probability += log_p(t, b, digits % 3);
+                  if (digits % 3 != 2 && digits % 3 != before) left.push_back(std::int64_t(digits % 3));
+                }
+                bool right = std::int64_t(left.size()) == label_lengths(b);
+                for (std::size_t i = 0; right && i < left.size(); ++i) right = left[i] == labels(i, b);
+                if (right) total += std::exp(log_probability);
+              }
+              y(b) = total > 0 ? -std::log(total) : 0;
+            }
+            return std::vector{y};
+          }};
+}
+
 // The rows of a sequence that `weight(t, length)` weighs, added up.
 Array<double> weighted_rows(const Array<double>& x, const Indices& lengths, double (*weight)(double, double)) {
   Array<double> y = zero_array({x.shape(1), x.shape(2)});
@@ -460,6 +494,7 @@ const std::vector<Row> table{
                               return std::vector<Array<double>>{sum, x.size() ? sum / double(x.size()) : 0.0};
                             }};
         }),
+    row("ctc.hpp", "ctc_loss", []<class T>(T, Extent sizes) { return ctc<T>(sizes); }),
     row("crf.hpp", "CRF", []<class T>(T, Extent sizes) { return crf<T>(sizes); }),
     row("any_recurrent.hpp", "AnyRecurrent", []<class T>(T, Extent sizes) { return any_recurrent<T>(sizes); }),
 };

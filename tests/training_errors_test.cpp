@@ -72,6 +72,41 @@ void refuse_losses(Refusals& says) {
        [] { nn::mean_absolute_error(of({2}), of({1})); });
 }
 
+void refuse_ctc(Refusals& says) {
+  const Indices labels{{1, 2}, {2, 1}, {0, 0}}, lengths{4, 2}, counts{2, 2};
+  const V x = of({4, 2, 3});
+  says("ctc_loss: logits of shape (4, 3); it must be (time, batch, classes)", [&] {
+    nn::ctc_loss(of({4, 3}), labels, lengths, counts);
+  });
+  says("ctc_loss: labels of shape (3, 2) for a batch of 3; it must be (labels, 3)", [&] {
+    nn::ctc_loss(of({4, 3, 3}), labels);
+  });
+  says("ctc_loss: labels of shape (2,) for a batch of 2; it must be (labels, 2)", [&] {
+    nn::ctc_loss(x, Indices{1, 2});
+  });
+  says("ctc_loss: label 0 at position (2, 0); it must not be the blank", [&] { nn::ctc_loss(x, labels); });
+  says("ctc_loss: label 1 at position (0, 0); it must not be the blank",
+       [&] { nn::ctc_loss(x, labels, lengths, counts, {.blank = 1}); });
+  says("ctc_loss: label 2 at position (1, 0); there are 2 classes", [&] {
+    nn::ctc_loss(of({4, 2, 2}), labels, lengths, counts);
+  });
+  says("ctc_loss: label -1 at position (1, 0); there are 3 classes", [&] {
+    nn::ctc_loss(x, Indices{{1, 2}, {-1, 1}});
+  });
+  for (const std::int64_t blank : {-1, 3})
+    says("ctc_loss: blank " + std::to_string(blank) + "; there are 3 classes",
+         [&] { nn::ctc_loss(x, labels, lengths, counts, {.blank = blank}); });
+  says("lengths: length 5 of sequence 1; it must be between 0 and 4 (in ctc_loss)", [&] {
+    nn::ctc_loss(x, labels, Indices{1, 5}, counts);
+  });
+  says("lengths: length 4 of sequence 0; it must be between 0 and 3 (in ctc_loss/labels)", [&] {
+    nn::ctc_loss(x, labels, lengths, Indices{4, 2});
+  });
+  says("mean: the shape is (0,); there is nothing to average (in ctc_loss)", [&] {
+    nn::ctc_loss(of({4, 0, 3}), Indices::from_shape({2, 0}));
+  });
+}
+
 void refuse_optimizers(Refusals& says) {
   says("optimizer: there are no parameters; there must be at least one", [&] { nn::SGD<double>({}, {}); });
   says("optimizer: parameter 'w' is given twice; parameters() of one module has each once", [&] {
@@ -273,6 +308,7 @@ std::vector<std::string> refuse_all() {
   layer(tape.watch(of({1, 1, 3})));
   Refusals says([&] { return everything(tape, random); });
   refuse_losses(says);
+  refuse_ctc(says);
   refuse_texts(says);
   refuse_optimizers(says);
   refuse_averages(says);

@@ -39,8 +39,11 @@ bool vocabulary() {
   const Variable<double> chances = crf.marginals(emissions), score = crf.score(emissions, path);
   good &=
       paths[0].size() == 2 && std::abs(paths[0][0].score - score.item()) < 1e-12 && paths[0][0].tags[1] == path(1, 0);
-  const Variable<double> loss = sum(chances) + crf.loss(emissions, path).mean() + crf.log_likelihood(emissions, path) +
-                                nn::binary_cross_entropy(x, array) + nn::mean_squared_error(x, y) +
+  const Variable<double> ctc = nn::ctc_loss(emissions, xt::ones<std::int64_t>({1, 1}), Indices{2}, Indices{1},
+                                            {.blank = 0, .reduction = nn::Reduction::mean, .zero_infinity = true});
+  const Variable<double> loss = ctc + sum(chances) + crf.loss(emissions, path).mean() +
+                                crf.log_likelihood(emissions, path) + nn::binary_cross_entropy(x, array) +
+                                nn::mean_squared_error(x, y) +
                                 nn::mean_absolute_error(x, y, {.reduction = nn::Reduction::sum}) +
                                 nn::kl_divergence(log_softmax(x), softmax(Variable<double>(array))) + sum(best.values);
   Gradients<double> gradients = tape.backward(sum(loss));
