@@ -16,6 +16,7 @@
 #include "sequences/recurrent.hpp"
 #include "sequences/unroll.hpp"
 #include "summary.hpp"
+#include "text/beam_search.hpp"
 #include "text/conllu.hpp"
 #include "text/lines.hpp"
 #include "text/sampling.hpp"

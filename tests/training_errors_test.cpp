@@ -107,6 +107,34 @@ void refuse_ctc(Refusals& says) {
   });
 }
 
+void refuse_beam_search(Refusals& says) {
+  A log_p{{-1, -2}};
+  V state = of({1, 3});
+  const auto search = [&](const nn::BeamSearchOptions& options) {
+    nn::beam_search(
+        state, [&](const V& s, const Indices&) { return std::pair(V(log_p), s); }, options);
+  };
+  says("beam_search: width 0, length 100; both must be 1 or more", [&] { search({.width = 0}); });
+  says("beam_search: width 5, length 0; both must be 1 or more", [&] { search({.length = 0}); });
+  says("beam_search: length_penalty is -0.5; it must be 0 or more, and finite",
+       [&] { search({.length_penalty = -0.5}); });
+  says("beam_search: length_penalty is nan; it must be 0 or more, and finite",
+       [&] { search({.length_penalty = not_a_number}); });
+  says("beam_search: log-probabilities of shape (1, 2); it must be (2, vocabulary), the vocabulary with the end -1",
+       [&] { search({}); });
+  says("beam_search: log-probabilities of shape (1, 2); it must be (1, vocabulary), the vocabulary with the end 2",
+       [&] { search({.end = 2}); });
+  says("beam_search: a state of shape (1, 3) for 1 hypotheses; it must have them along axis 1",
+       [&] { search({.axis = 1}); });
+  says("beam_search: axis 2 of a state with 2 axes; it must be between -2 and 1", [&] { search({.axis = 2}); });
+  state = of({2, 3});
+  says("beam_search: a state of shape (2, 3) for 1 hypotheses; it must have them along axis 0", [&] { search({}); });
+  log_p = {{-1, not_a_number}};
+  says("beam_search: log-probability nan of token 1; it must be less than inf", [&] { search({.width = 1}); });
+  log_p = {{infinity, -1}};
+  says("beam_search: log-probability inf of token 0; it must be less than inf", [&] { search({}); });
+}
+
 void refuse_optimizers(Refusals& says) {
   says("optimizer: there are no parameters; there must be at least one", [&] { nn::SGD<double>({}, {}); });
   says("optimizer: parameter 'w' is given twice; parameters() of one module has each once", [&] {
@@ -310,6 +338,7 @@ std::vector<std::string> refuse_all() {
   refuse_losses(says);
   refuse_ctc(says);
   refuse_texts(says);
+  refuse_beam_search(says);
   refuse_optimizers(says);
   refuse_averages(says);
   refuse_schedules(says);
@@ -324,6 +353,7 @@ TEST_CASE("every refusal in training says where, what was given and what must ho
   CHECK(texts.size() > 120);
   auto files = sources("../nn/training");
   files.push_back("../nn/options.hpp");
+  files.push_back("../nn/text/beam_search.hpp");
   files.push_back("../nn/text/sampling.cpp");
   CHECK(check_quoted(files, texts) >= 12);
 }

@@ -41,6 +41,14 @@ bool vocabulary() {
       paths[0].size() == 2 && std::abs(paths[0][0].score - score.item()) < 1e-12 && paths[0][0].tags[1] == path(1, 0);
   const Variable<double> ctc = nn::ctc_loss(emissions, xt::ones<std::int64_t>({1, 1}), Indices{2}, Indices{1},
                                             {.blank = 0, .reduction = nn::Reduction::mean, .zero_infinity = true});
+  const std::vector<nn::Hypothesis> texts =
+      nn::beam_search(std::array{zeros<double>({1, 3})},
+                      [&](const auto& beams, const Indices& tokens) {
+                        return std::pair(log_softmax(take(reshape(chances, {2, 4}), 0 * tokens)), beams);
+                      },
+                      {.width = 2, .length = 3, .start = 0, .end = 1, .length_penalty = 0.6, .axis = 0});
+  good &=
+      texts.size() == 2 && texts[0].score >= texts[1].score && texts[0].log_probability < 0 && !texts[0].tokens.empty();
   const Variable<double> loss = ctc + sum(chances) + crf.loss(emissions, path).mean() +
                                 crf.log_likelihood(emissions, path) + nn::binary_cross_entropy(x, array) +
                                 nn::mean_squared_error(x, y) +
