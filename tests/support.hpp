@@ -33,7 +33,7 @@ inline std::string contents(const std::string& path) {
 inline std::vector<std::filesystem::path> sources(const std::string& folder) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    if (entry.path().extension() == ".hpp" || entry.path().extension() == ".cpp") files.push_back(entry.path());
   return files;
 }
 
