@@ -55,11 +55,15 @@ template <class T> void Module<T>::add(const std::string& name, const Module& ch
 
 template <class T> std::vector<Parameter<T>> Module<T>::parameters() const {
   std::vector<Parameter<T>> result;
-  for (const auto& named : named_parameters()) {
-    const auto same = [&](const Parameter<T>& other) { return other.shared().get() == named.second.shared().get(); };
-    if (std::none_of(result.begin(), result.end(), same)) result.push_back(named.second);
-  }
+  append_to(result);
   return result;
+}
+
+template <class T> void Module<T>::append_to(std::vector<Parameter<T>>& parameters) const {
+  for (const auto& [name, parameter] : named_parameters()) {
+    const auto same = [&](const Parameter<T>& other) { return other.shared().get() == parameter.shared().get(); };
+    if (std::ranges::none_of(parameters, same)) parameters.push_back(parameter);
+  }
 }
 
 template <class T> template <class U> void Module<T>::copy_from(const Module<U>& other) {

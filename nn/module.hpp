@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <string>
@@ -33,6 +32,8 @@ template <class T> class Module {
   const Named& named_parameters() const;
   /// All parameters, each once.
   std::vector<Parameter<T>> parameters() const;
+  /// Appends those that are not there yet.
+  void append_to(std::vector<Parameter<T>>& parameters) const;
   /// Registers a parameter, which takes this name unless it has been registered here already. Throws where the name is
   /// in use.
   void add(const std::string& name, Parameter<T>& parameter);
@@ -56,13 +57,7 @@ template <class T> class Module {
 template <class T, std::derived_from<Module<T>>... More>
 std::vector<Parameter<T>> parameters(const Module<T>& first, const More&... more) {
   std::vector<Parameter<T>> all = first.parameters();
-  const auto append = [&](const Module<T>& module) {
-    for (const Parameter<T>& parameter : module.parameters()) {
-      const auto same = [&](const Parameter<T>& known) { return known.shared().get() == parameter.shared().get(); };
-      if (std::ranges::none_of(all, same)) all.push_back(parameter);
-    }
-  };
-  (append(more), ...);
+  (more.append_to(all), ...);
   return all;
 }
 

@@ -113,6 +113,17 @@ TEST_CASE_TEMPLATE("the loss is that of all alignments, and its gradient softmax
   }
 }
 
+TEST_CASE("it gives the figures that tests of warp-ctc for PyTorch have") {
+  const V x = Array<double>{{{0.1, 0.6, 0.1, 0.1, 0.1}, {0.1, 0.1, 0.6, 0.1, 0.1}},
+                            {{0.6, 0.1, 0.1, 0.1, 0.1}, {0.1, 0.1, 0.5, 0.2, 0.1}}};
+  const auto of_both = nn::ctc_loss(x, Indices{{1, 0}, {2, 0}}, {}, Indices{2, 0}, {.reduction = nn::Reduction::sum});
+  CHECK(of_both.item() == doctest::Approx(6.416517496109).epsilon(1e-7));
+  const auto of_one =
+      nn::ctc_loss(reshape(slice(x, 0, 0, 1), {2, 1, 5}), xt::arange<std::int64_t>(1, 3).reshape({2, 1}), {}, {},
+                   {.reduction = nn::Reduction::sum});
+  CHECK(of_one.item() == doctest::Approx(2.4628584384918).epsilon(1e-7));
+}
+
 TEST_CASE("its derivatives are those of differences to second order, and 0 in the padding") {
   for (const Problem& problem : problems) {
     CAPTURE(problem.time);

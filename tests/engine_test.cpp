@@ -330,7 +330,7 @@ TEST_CASE("operators take variables with numbers, arrays and expressions, in eit
 
 TEST_CASE("a user's own operations have derivatives of every order") {
   const auto cube = [](const V& x) {
-    return elementwise<keep::first>(
+    return elementwise<keep::operands>(
         "cube", x, [](auto v) { return v * v * v; }, [](auto g, auto v) { return 3 * g * v * v; });
   };
   const auto root = [](const V& x) {
@@ -338,7 +338,7 @@ TEST_CASE("a user's own operations have derivatives of every order") {
         "root", x, [](auto v) { return std::sqrt(v); }, [](auto g, auto y) { return g / (2 * y); });
   };
   const auto power = [](const V& a, const V& b) {  // aᵇ
-    return elementwise<keep::result | keep::first | keep::second>(
+    return elementwise<keep::result | keep::operands>(
         "power", a, b, [](auto u, auto v) { return std::pow(u, v); },
         [](auto g, auto y, auto u, auto v) { return g * y * v / u; },
         [](auto g, auto y, auto u, auto) { return g * y * log(u); });

@@ -39,15 +39,17 @@ template <unsigned Keep, class Value, class A = NoRule, class B = NoRule, class 
   [[no_unique_address]] B b{};
   [[no_unique_address]] C c{};
 
-  static constexpr unsigned kept = Keep;
   static constexpr int operands = requires(Value v, double x) { v(x); }
   ? 1 : requires(Value v, double x) { v(x, x); }
   ? 2 : 3;
+  static constexpr unsigned kept = Keep & ~(operands < 2   ? keep::second | keep::third
+                                            : operands < 3 ? keep::third
+                                                           : 0u);
   static constexpr bool differentiable = !same<A, NoRule> || !same<B, NoRule> || !same<C, NoRule>;
   /// How many arguments a rule has: g and what is kept.
-  static constexpr int arguments = 1 + (Keep == keep::other) + ((Keep & keep::result) != 0) +
-                                   ((Keep & keep::first) != 0) + ((Keep & keep::second) != 0) +
-                                   ((Keep & keep::third) != 0);
+  static constexpr int arguments = 1 + (kept == keep::other) + ((kept & keep::result) != 0) +
+                                   ((kept & keep::first) != 0) + ((kept & keep::second) != 0) +
+                                   ((kept & keep::third) != 0);
 
   template <int operand> constexpr const auto& rule() const {
     if constexpr (operand == 0)

@@ -9,14 +9,9 @@ class Random;
 namespace nn {
 namespace detail {
 
-/// The random stream of the innermost tape; null on a tape without one, and without a tape.
+/// What dropout draws from: the Innermost<Random>, or else the stream of the innermost tape; null on a tape without
+/// one.
 template <class T> Random* stream();
-///@{
-/// dropout and zoneout by this stream, or null.
-template <class T> Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along, Random* random);
-template <class T>
-Variable<T> zoneout(const Variable<T>& before, const Variable<T>& after, double rate, Random* random);
-///@}
 
 }  // namespace detail
 

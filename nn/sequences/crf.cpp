@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <tuple>
 
 #include "../../autograd/tape.hpp"
 
@@ -20,52 +19,31 @@ template <class T> Variable<T> flat(const char* what, const Indices& allowed, co
   return not_equal(reshape(Variable<T>(allowed), {-1}), 0);
 }
 
-// Where a path has come to: its score so far, the tag before, and which of the best paths to that tag it continues.
-template <class T> struct Place {
-  T score;
-  std::size_t tag, rank;
-};
-
-// The best paths to each tag, the best first.
-template <class T> using Places = std::vector<std::vector<Place<T>>>;
-
-// The n best ways to go on from these, the best first; of equal ones the one from the smallest tag.
-template <class T, class Score> std::vector<Place<T>> best(const Places<T>& from, std::size_t n, const Score& score) {
-  std::vector<Place<T>> all;
-  all.reserve(from.size() * from[0].size());
-  for (std::size_t tag = 0; tag < from.size(); ++tag)
-    for (std::size_t rank = 0; rank < from[tag].size(); ++rank)
-      if (const T now = score(from[tag][rank].score, tag); now != never<T>) all.push_back({now, tag, rank});
-  const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(n, all.size()));
-  std::partial_sort(all.begin(), kept, all.end(), [](const Place<T>& a, const Place<T>& b) {
-    return a.score > b.score || (a.score == b.score && std::tie(a.tag, a.rank) < std::tie(b.tag, b.rank));
-  });
-  all.erase(kept, all.end());
-  return all;
-}
-
-// The n best paths of a sequence by its emissions (time, batch, tags) and the weights.
+// The n best paths by emissions (time, tags), from the n best ways to each tag: way r to tag i is number i · ways + r.
 template <class T>
-std::vector<TagPath<T>> best_paths(const Array<T>& e, const Array<T>& weights, std::size_t sequence, std::size_t length,
-                                   std::size_t n) {
-  const std::size_t tags = e.shape(2), starts = tags * tags, ends = starts + tags;
-  const T* const w = weights.data();
-  std::vector<Places<T>> steps(1, Places<T>(1, {Place<T>{0, 0, 0}}));
-  for (std::size_t t = 0; t < length; ++t) {
-    Places<T> next;
-    for (std::size_t j = 0; j < tags; ++j)
-      next.push_back(best(steps[t], n, [&, emission = e(t, sequence, j)](T score, std::size_t i) {
-        return score + w[t ? i * tags + j : starts + j] + emission;
-      }));
-    steps.push_back(std::move(next));
+std::vector<TagPath<T>> best_paths(const Variable<T>& e, const std::vector<Variable<T>>& weights, std::size_t n) {
+  const std::size_t time = e.shape()[0], tags = e.shape()[1];
+  if (time == 0) return {{{}, 0}};
+  const auto best = [&](const Variable<T>& scores) { return top_k(scores, std::min(n, scores.shape()[0]), 0); };
+  const Variable<T> move = reshape(weights[0], {tags, std::size_t(1), tags});
+  std::vector<Indices> from(1);      // (ways, tags): which way each continues
+  std::vector<std::size_t> ways{1};  // to a tag, at each step
+  Variable<T> score = reshape(weights[1] + e[0], {1, tags});
+  for (std::size_t t = 1; t < time; ++t) {
+    const TopK<T> next = best(reshape(unsqueeze(transpose(score), -1) + move, {tags * ways.back(), tags}));
+    from.push_back(next.indices);
+    ways.push_back(next.indices.shape()[0]);
+    score = next.values + e[std::int64_t(t)];
   }
+  const TopK<T> last = best(reshape(transpose(score + weights[2]), {-1}));
   std::vector<TagPath<T>> paths;
-  for (Place<T> place :
-       best(steps[length], n, [&](T score, std::size_t i) { return length ? score + w[ends + i] : score; })) {
-    TagPath<T>& path = paths.emplace_back(TagPath<T>{std::vector<std::int64_t>(length), place.score});
-    for (std::size_t t = length; t > 0; --t) {
-      path.tags[t - 1] = static_cast<std::int64_t>(place.tag);
-      place = steps[t][place.tag][place.rank];
+  for (std::size_t k = 0; k < last.indices.size() && last.values.value()(k) != never<T>; ++k) {
+    TagPath<T>& path = paths.emplace_back(TagPath<T>{std::vector<std::int64_t>(time), last.values.value()(k)});
+    auto way = static_cast<std::size_t>(last.indices(k));
+    for (std::size_t t = time; t-- > 0;) {
+      const std::size_t tag = way / ways[t];
+      path.tags[t] = static_cast<std::int64_t>(tag);
+      if (t > 0) way = static_cast<std::size_t>(from[t](way % ways[t], tag));
     }
   }
   return paths;
@@ -220,10 +198,12 @@ std::vector<std::vector<TagPath<T>>> CRF<T>::n_best(const Variable<T>& emissions
   require(n > 0, "crf", "the 0 best paths; there must be one");
   const Packing packing = packed(emissions, lengths);
   const Innermost<Tape<T>> alone(nullptr);
-  const Array<T> all = weights().value();
+  const std::vector<Variable<T>> parts = split(weights(), {tags_ * tags_, tags_, tags_});
   std::vector<std::vector<TagPath<T>>> paths;
-  for (std::size_t k = 0; k < packing.batch(); ++k)
-    paths.push_back(best_paths(emissions.value(), all, k, packing.length(k), n));
+  for (std::size_t k = 0; k < packing.batch(); ++k) {
+    const auto length = static_cast<std::int64_t>(packing.length(k));
+    paths.push_back(best_paths(select(slice(emissions, 0, 0, length), 1, std::int64_t(k)), parts, n));
+  }
   return paths;
 }
 

@@ -37,9 +37,9 @@ template <class T> struct TagPath {
 /// A linear-chain conditional random field: Lafferty et al. (2001). A path y of tags through emissions e has the score
 /// start[y₁] + Σ e_t[y_t] + Σ transitions[y_t, y_t₊₁] + end[y_n], and p(y | e) = e^score / Σ e^(scores of all paths).
 /// emissions (time, batch, tags); lengths (batch,), all as long as the emissions by default; padding may hold anything
-/// and gets gradient 0.   parameters: transitions (tags, tags), from row to column, start (tags,), end (tags,), which
-/// are −∞ for what must not be, though constraints say it without. Throws where shapes do not fit, a length or a label
-/// within it is out of range, or the constraints do not allow a label.
+/// and gets gradient 0.   parameters: transitions (tags, tags), from row to column, start (tags,), end (tags,). What
+/// must not be is said by constraints, which leave them finite, or by a parameter of −∞. Throws where shapes do not
+/// fit, a length or a label within it is out of range, or the constraints do not allow a label.
 template <class T> class CRF : public Module<T> {
  public:
   /// Parameters from U(−0.1, 0.1); throws for 0 tags, and constraints of other shapes.
@@ -64,8 +64,8 @@ template <class T> class CRF : public Module<T> {
   /// equal ones it is the one whose last tags are smallest. Throws where the constraints allow none of that length.
   Indices decode(const Variable<T>& emissions, const std::optional<Indices>& lengths = {}) const;
 
-  /// The n paths of the highest scores of each sequence, the best first, as decode orders them; fewer where so many are
-  /// not allowed or not above −∞. Throws for 0.
+  /// The n paths of the highest scores of each sequence, the best first, as decode orders them; fewer where there are
+  /// not so many that may be. Throws for 0.
   std::vector<std::vector<TagPath<T>>> n_best(const Variable<T>& emissions, std::size_t n,
                                               const std::optional<Indices>& lengths = {}) const;
 

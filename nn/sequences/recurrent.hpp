@@ -133,7 +133,7 @@ template <class Cell> class Recurrent : public Module<typename detail::Checked<C
   void add_cell(std::size_t input, Random& random);
   void check(const State& initial, std::size_t batch) const;
   State initial_state(std::size_t cell, const Packing& packing, const std::optional<State>& given) const;
-  Variable<T> dropped(const Variable<T>& rows, const Packing& packing, Random* random) const;
+  Variable<T> dropped(const Variable<T>& rows, const Packing& packing, Streams& streams, std::size_t layer) const;
 
   Options options_;
   std::vector<Cell> cells_;
@@ -196,18 +196,16 @@ auto Recurrent<Cell>::run(const Variable<T>& x, const std::optional<Indices>& le
   Variable<T> rows = packing.pack(x);
   std::array<std::vector<Variable<T>>, states> finals;
   for (std::size_t layer = 0; layer < options_.layers; ++layer) {
-    const auto stream = [&](std::size_t cell, std::size_t use) {
-      return streams.empty() ? nullptr : &streams[cell][use];
-    };
-    const Variable<T> inputs = layer ? dropped(rows, packing, stream(layer * directions(), 0)) : rows;
+    const Variable<T> inputs = layer ? dropped(rows, packing, streams, layer) : rows;
     std::vector<Variable<T>> outputs;
     for (std::size_t direction = 0; direction < directions(); ++direction) {
       const std::size_t k = layer * directions() + direction;
       const Scope inner(suffix(k).substr(1));
       const bool reverse = direction == 1;
       const State start = initial_state(k, packing, initial);
-      const auto steps = detail::unroll<T>(detail::AnyCell<T>(cells_[k]), inputs, packing.sizes(), start, reverse,
-                                           options_.zoneout, stream(k, 1));
+      const Innermost<Random> stream(streams.empty() ? nullptr : &streams[k][1]);
+      const auto steps =
+          detail::unroll<T>(detail::AnyCell<T>(cells_[k]), inputs, packing.sizes(), start, reverse, options_.zoneout);
       outputs.push_back(concatenate(steps[0]));
       for (std::size_t n = 0; n < states; ++n) finals[n].push_back(packing.final_state(steps[n], start[n], reverse));
     }
@@ -243,12 +241,19 @@ auto Recurrent<Cell>::initial_state(std::size_t cell, const Packing& packing, co
   return result;
 }
 
-// Rows with dropout, by one choice for all steps of a sequence if so wanted.
+// The rows that a layer gets, with dropout, by one choice for all steps of a sequence if so wanted.
 template <class Cell>
-auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing, Random* random) const -> Variable<T> {
-  if (!options_.variational_dropout || !random) return detail::dropout(rows, options_.dropout, Axes::none(), random);
-  Random same = *random;  // for all steps
-  return packing.pack(detail::dropout(packing.unpack(rows), options_.dropout, Axes(0), &same));
+auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing, Streams& streams,
+                              std::size_t layer) const -> Variable<T> {
+  Random* const own = streams.empty() ? nullptr : &streams[layer * directions()][0];
+  if (!options_.variational_dropout) {
+    const Innermost<Random> stream(own);
+    return dropout(rows, options_.dropout);
+  }
+  std::optional<Random> same;
+  if (own) same = *own;
+  const Innermost<Random> stream(same ? &*same : nullptr);
+  return packing.pack(dropout(packing.unpack(rows), options_.dropout, 0));
 }
 
 /// Elman networks: h' = g(W x + b + U h + d), where g is tanh or, by .cell = {.nonlinearity = Nonlinearity::relu},

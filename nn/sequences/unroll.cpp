@@ -84,7 +84,7 @@ template <class T>
 std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Variable<T>& rows,
                                              const std::vector<std::size_t>& sizes,
                                              std::span<const Variable<T>> initial, bool reverse,
-                                             std::span<const double> zoneout, Random* random) {
+                                             std::span<const double> zoneout) {
   check(cell, sizes, initial, zoneout);
   Projected<T> projected(cell, rows, sizes, reverse);
   const RepeatedProducts repeated;
@@ -100,7 +100,7 @@ std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Varia
     for (std::size_t n = 0; n < state.size(); ++n) {
       require(next[n].shape() == state[n].shape(), "unroll", "a step from a state of shape ", state[n].shape(),
               " to one of ", next[n].shape(), "; they must be equal");
-      if (zoneout[n] > 0) next[n] = detail::zoneout(state[n], next[n], zoneout[n], random);
+      if (zoneout[n] > 0) next[n] = nn::zoneout(state[n], next[n], zoneout[n]);
       states[n][t] = state[n] = std::move(next[n]);
     }
   }
@@ -110,10 +110,10 @@ std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Varia
 template std::vector<std::vector<Variable<float>>> unroll(const AnyCell<float>&, const Variable<float>&,
                                                           const std::vector<std::size_t>&,
                                                           std::span<const Variable<float>>, bool,
-                                                          std::span<const double>, Random*);
+                                                          std::span<const double>);
 template std::vector<std::vector<Variable<double>>> unroll(const AnyCell<double>&, const Variable<double>&,
                                                            const std::vector<std::size_t>&,
                                                            std::span<const Variable<double>>, bool,
-                                                           std::span<const double>, Random*);
+                                                           std::span<const double>);
 
 }  // namespace unroll::nn::detail

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "../cells/cell.hpp"
-#include "../layers/dropout.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
@@ -36,12 +35,12 @@ template <class T> struct AnyCell {
 };
 
 /// Each entry of a cell's state after every step of a packed batch (packing.hpp): [entry][step]. `sizes` says how many
-/// sequences run at each step; zoneout draws from `random`, if there is one.
+/// sequences run at each step.
 template <class T>
 std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Variable<T>& rows,
                                              const std::vector<std::size_t>& sizes,
                                              std::span<const Variable<T>> initial, bool reverse,
-                                             std::span<const double> zoneout, Random* random);
+                                             std::span<const double> zoneout);
 
 }  // namespace detail
 
@@ -55,8 +54,7 @@ template <class Cell, class T = typename Cell::State::value_type::value_type>
 requires CellOf<Cell, T> std::vector<typename Cell::State> unroll(
     const Cell& cell, const std::type_identity_t<Variable<T>>& rows, const std::vector<std::size_t>& sizes,
     const typename Cell::State& initial, bool reverse = false, const detail::ZoneoutOf<Cell>& zoneout = {}) {
-  const auto entries =
-      detail::unroll<T>(detail::AnyCell<T>(cell), rows, sizes, initial, reverse, zoneout, detail::stream<T>());
+  const auto entries = detail::unroll<T>(detail::AnyCell<T>(cell), rows, sizes, initial, reverse, zoneout);
   std::vector<typename Cell::State> states(sizes.size());
   for (std::size_t t = 0; t < states.size(); ++t)
     for (std::size_t n = 0; n < entries.size(); ++n) states[t][n] = entries[n][t];

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "../../autograd/operations/ops.hpp"
 #include "../options.hpp"
@@ -36,10 +35,7 @@ template <class State> void choose(State& state, const Indices& which, std::size
     const std::size_t along = normal_axis("beam_search", axis, state.shape().size(), "a state");
     require(state.shape()[along] == n, "beam_search", "a state of shape ", state.shape(), " for ", n,
             " hypotheses; it must have them along axis ", axis);
-    std::vector<int> order(state.shape().size());
-    std::iota(order.begin(), order.end(), 0);
-    std::swap(order[0], order[along]);
-    state = transpose(take(transpose(state, order), which), order);
+    state = swap_axes(take(swap_axes(state, 0, axis), which), 0, axis);
   } else {
     for (auto& part : state) choose(part, which, n, axis);
   }

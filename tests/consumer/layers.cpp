@@ -71,7 +71,8 @@ bool layers() {
   const auto file = (std::filesystem::temp_directory_path() / name).string();
   nn::save_safetensors(file, model, {{"format", "pt"}});
   Tagger<double> checked(vocabulary.size(), 3, random);
-  nn::load_safetensors(file, checked);
+  nn::Unmatched unmatched;
+  nn::load_safetensors(file, checked, &unmatched);
   std::filesystem::remove(file);
   checked.copy_from(nn::clone(model));
   const GradientReport report =

@@ -1,7 +1,8 @@
 bool engine();
 bool layers();
+bool learning();
 bool vocabulary();
 bool state();
 bool names();
 
-int main() { return engine() && layers() && vocabulary() && state() && names() ? 0 : 1; }
+int main() { return engine() && layers() && learning() && vocabulary() && state() && names() ? 0 : 1; }
