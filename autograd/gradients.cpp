@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <limits>
 #include <mutex>
+#include <numeric>
 
 #include "adjoint.hpp"
+#include "parameter.hpp"
 
 namespace unroll {
 
@@ -15,6 +18,29 @@ namespace {
 
 template <class T> Rows<T> rows_of(const typename Gradients<T>::Entry& entry) {
   return {entry.gradient, std::make_shared<Indices>(entry.rows)};
+}
+
+// The bits of a parameter's first byte in an outline.
+constexpr std::uint8_t recorded = 1, reached = 2, complete = 4;
+
+// A scalar is one row.
+std::size_t count_of_rows(const Shape& shape) { return shape.empty() ? 1 : shape[0]; }
+
+// Calls f(parameter, its bits, the rows that an outline has of it) for each.
+template <class T, class F>
+void for_each_part(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline, const F& f) {
+  std::size_t size = 0;
+  for (const Parameter<T>& p : parameters) size += 1 + count_of_rows(p.shape());
+  require(outline.size() == size, "flat gradients", "an outline of ", outline.size(), " bytes; ", parameters.size(),
+          " such parameters have ", size);
+  auto byte = outline.begin();
+  for (const Parameter<T>& p : parameters) {
+    const std::uint8_t bits = *byte++;
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < count_of_rows(p.shape()); ++row)
+      if (*byte++) rows.push_back(row);
+    f(p, bits, rows);
+  }
 }
 
 }  // namespace
@@ -96,13 +122,73 @@ template <class T> Gradients<T>& Gradients<T>::operator*=(double factor) {
   return *this;
 }
 
+template <class T> std::vector<std::uint8_t> Gradients<T>::outline(const std::vector<Parameter<T>>& parameters) const {
+  std::vector<std::uint8_t> outline;
+  std::size_t found = 0;
+  for (const Parameter<T>& p : parameters) {
+    const Entry* const entry = find(p);
+    const bool of_rows = entry && entry->of_rows();
+    outline.push_back(!entry ? 0 : recorded | (entry->reached ? reached : 0) | (of_rows ? 0 : complete));
+    const std::size_t first = outline.size();
+    outline.resize(first + count_of_rows(p.shape()), entry && !of_rows);
+    for (std::size_t k = 0; of_rows && k < entry->rows.size(); ++k) outline[first + std::size_t(entry->rows(k))] = 1;
+    found += entry != nullptr;
+  }
+  require(found == entries_.size(), "flat gradients", found, " of ", entries_.size(), " gradients are by one of the ",
+          parameters.size(), " parameters; all must be");
+  return outline;
+}
+
+template <class T>
+std::vector<T> Gradients<T>::flat(const std::vector<Parameter<T>>& parameters,
+                                  std::span<const std::uint8_t> outline) const {
+  const bool joined =
+      std::ranges::equal(this->outline(parameters), outline, [](int own, int all) { return !(own & ~all); });
+  require(joined, "flat gradients", "an outline that lacks a part of them; join it with that of these gradients");
+  std::vector<T> flat;
+  for_each_part(parameters, outline, [&](const Parameter<T>& p, std::uint8_t, const auto& rows) {
+    const Entry* const entry = find(p);
+    const Variable<T> g = entry ? whole(*entry) : full<T>(rows.empty() ? Shape{0} : p.shape(), T(-0.0));
+    const std::size_t length = p.size() / std::max<std::size_t>(count_of_rows(p.shape()), 1);
+    for (const std::size_t row : rows)
+      flat.insert(flat.end(), g.value().data() + row * length, g.value().data() + (row + 1) * length);
+  });
+  return flat;
+}
+
+template <class T>
+Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
+                                     std::span<const T> flat) {
+  Gradients gradients;
+  std::size_t size = 0;
+  for_each_part(parameters, outline, [&](const Parameter<T>& p, std::uint8_t bits, const auto& rows) {
+    if (!(bits & recorded)) return;
+    Entry entry{p, {}, (bits & reached) != 0};
+    Shape shape = p.shape();
+    if (!(bits & complete)) {
+      shape[0] = rows.size();
+      entry.rows = Indices::from_shape({rows.size()});
+      std::copy(rows.begin(), rows.end(), entry.rows.begin());
+    }
+    entry.gradient = zeros<T>(shape);
+    const std::size_t begin = std::exchange(size, size + entry.gradient.size());
+    if (size <= flat.size()) std::copy_n(flat.data() + begin, size - begin, entry.gradient.shared()->buffer.begin());
+    gradients.entries_.push_back(std::move(entry));
+  });
+  require(flat.size() == size, "flat gradients", flat.size(), " elements; the outline has ", size);
+  return gradients;
+}
+
 template <class T> double Gradients<T>::norm() const {
   using Limits = std::numeric_limits<double>;
   const auto sum_of_squares = [&](const auto& scaled) {
-    double sum = 0;
-    for (const Entry& entry : entries_)
+    std::vector<double> sums;  // added by size, so that the order in which a tape recorded them does not matter
+    for (const Entry& entry : entries_) {
+      double& sum = sums.emplace_back(0);
       for (const T g : entry.gradient.value()) sum += scaled(g) * scaled(g);
-    return sum;
+    }
+    std::sort(sums.begin(), sums.end(), [](double a, double b) { return std::strong_order(a, b) < 0; });  // NaN too
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
   };
   const double plain = sum_of_squares([](double g) { return g; });
   // Some squares of a smaller sum may have been lost.

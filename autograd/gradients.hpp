@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -8,6 +10,7 @@
 namespace UNROLL_PUBLIC unroll {
 
 template <class T> class Adjoint;
+template <class T> class Parameter;
 template <class T> class Tape;
 
 /// The derivatives of a loss by parameters and watched variables: a value.
@@ -42,7 +45,7 @@ template <class T> class Gradients {
       entry.all_rows = {};
     }
   }
-  /// √Σg² over all entries.
+  /// √Σg² over all entries, whatever their order.
   double norm() const;
   ///@{
   /// All of them, in the order in which the tape recorded what they are by.
@@ -53,6 +56,16 @@ template <class T> class Gradients {
   const Entry* find(const Variable<T>& x) const;
   /// The gradient of an entry with all its rows.
   Variable<T> whole(const Entry& entry) const;
+
+  /// What there is by each parameter, in bytes: whether it was recorded, was reached, is more than rows; and each row.
+  /// Those of different gradients are joined by |. Throws where a gradient is by something else.
+  std::vector<std::uint8_t> outline(const std::vector<Parameter<T>>& parameters) const;
+  /// The elements of all that an outline has, which was joined with the own one, in the order of the parameters; −0,
+  /// which adds nothing, for what there is not.
+  std::vector<T> flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline) const;
+  /// The gradients of which that is the flat form: what `+=` gives, if flat ones were added.
+  static Gradients from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
+                             std::span<const T> flat);
 
  private:
   friend class Tape<T>;

@@ -32,6 +32,7 @@
 #include "training/losses.hpp"
 #include "training/optimizers.hpp"
 #include "training/parallel.hpp"
+#include "training/ranks.hpp"
 #include "training/schedules.hpp"
 #include "training/windows.hpp"
 

@@ -66,6 +66,14 @@ bool vocabulary() {
   nn::Average<double> average(crf, 0.99);
   average.update();
   average.swap();
+  nn::Ranks ranks;  // this process alone
+  const auto parameters = crf.parameters();
+  const auto start = [&](std::size_t) { return sum(square(crf.start)); };
+  const auto shared = nn::parallel_gradients(2, start, parameters, ranks, {.ordered = false}).gradients;
+  const std::vector<std::uint8_t> outline = shared.outline(parameters);
+  const std::vector<double> flat = shared.flat(parameters, outline);
+  good &= Gradients<double>::from_flat(parameters, outline, flat).contains(crf.start) && ranks.rank() < ranks.count() &&
+          ranks.owner(1, 2) == 0;
   const nn::CosineSchedule schedule({.start = 1e-2, .steps = 100, .warm_up = 10});
   const auto report = gradient_check([&] { return sum(crf.log_likelihood(emissions, path)); }, crf);
   print_table(std::cout, report);
