@@ -25,6 +25,8 @@ installed() {
     make) has ninja || has make ;;
     gnuplot-nox) has gnuplot ;;
     librsvg2-bin) has rsvg-convert ;;
+    libopenmpi-dev) has mpicxx ;;
+    openmpi-bin) has mpirun ;;
     cmake | clang | clang-format | shellcheck) has "$1" ;;
     *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
   esac

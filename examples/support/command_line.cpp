@@ -3,14 +3,20 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <streambuf>
+#include <thread>
 #include <unroll/autograd/tools/about.hpp>
 #include <unroll/nn/files/atomic_file.hpp>
+
+#include "ranks.hpp"
+#include "text.hpp"
 
 namespace unroll::examples {
 
@@ -82,6 +88,26 @@ void refuse_unknown(const CLI::App& app, const std::vector<std::string>& words) 
       nearest = other;
   fail(name, "there is no such option; did you mean ", nearest, "? --help lists all");
 }
+
+// While it lives, standard output and standard error say nothing.
+class Silence {
+ public:
+  Silence() {
+    std::cout.rdbuf(&nowhere_);
+    std::cerr.rdbuf(&nowhere_);
+  }
+  Silence(const Silence&) = delete;
+  ~Silence() {
+    std::cout.rdbuf(output_);
+    std::cerr.rdbuf(error_);
+  }
+
+ private:
+  struct Nowhere : std::streambuf {
+    int_type overflow(int_type letter) override { return traits_type::not_eof(letter); }
+  } nowhere_;
+  std::streambuf *const output_ = std::cout.rdbuf(), *const error_ = std::cerr.rdbuf();
+};
 
 std::atomic<bool> interrupted = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait");
@@ -204,10 +230,17 @@ void CommandLine::parse(std::vector<std::string> texts) {
 int CommandLine::run(int argc, char** argv, const std::function<void()>& program) {
   // What may not be written, since a file would be too large, is an error as any other.
   std::signal(SIGXFSZ, SIG_IGN);
+  nn::Ranks* all = nullptr;
+  std::optional<Silence> silence;  // one rank speaks for all
   const auto stop = [&](std::string what) {
+    // What is wrong with all ranks the first one says, and ends the others.
+    if (silence) std::this_thread::sleep_for(std::chrono::seconds(1));
+    silence.reset();
     std::ranges::replace(what, '\n', ' ');
     std::cout.flush();
-    std::cerr << program_ << ": " << what << std::endl;
+    std::cerr << program_ << ": " << (all && all->count() > 1 ? formatted("rank %zu: ", all->rank()) : "") << what
+              << std::endl;
+    if (all) all->abort();
     return 2;
   };
   const auto print = [&](const std::string& text) {
@@ -215,6 +248,8 @@ int CommandLine::run(int argc, char** argv, const std::function<void()>& program
     return std::cout ? 0 : stop("standard output: cannot be written");
   };
   try {
+    all = &ranks();
+    if (all->rank() > 0) silence.emplace();
     parse({argv + 1, argv + argc});
     program();
     require(bool(std::cout.flush()), "standard output", "cannot be written");
@@ -240,6 +275,7 @@ Interrupt::~Interrupt() { std::signal(SIGINT, SIG_DFL); }
 bool Interrupt::pressed() { return interrupted; }
 
 void require_writable(const std::string& path) {
+  if (ranks().rank() > 0) return;  // it writes none
   struct Enough {};
   try {
     nn::write_atomically(path, [](std::ostream&) { throw Enough(); });

@@ -111,9 +111,7 @@ bool train(const CommandLine& line, const TrainingOptions& t, const LanguageMode
        .unit = o.unit + "s",
        .columns = held_out.empty() ? std::vector<std::string>() : std::vector<std::string>{"held-out loss"},
        .out = out});
-  for (std::size_t share = 0; share < carried.states.size(); ++share)
-    for (std::size_t k = 0; k < carried.states[share].size(); ++k)
-      training.checkpoint.add("state." + std::to_string(share) + "." + std::to_string(k), carried.states[share][k]);
+  training.carry(carried.states);
 
   const double rate = t.learning_rate;
   const std::size_t steps = t.epochs * windows.size();

@@ -12,9 +12,10 @@ void add_experiment_options(CommandLine& line, ExperimentOptions& o, const std::
   line.group(training_group);
   line.add("--steps", o.steps, "batches in an epoch", positive);
   add_training_options(line, o.training);
-  line.remove("--shares");   // one for each model
-  line.remove("--average");  // what is shown is how they learn
-  line.remove("--load");     // an experiment begins with its start values
+  line.remove("--shares");      // one for each model
+  line.remove("--all-reduce");  // on one machine
+  line.remove("--average");     // what is shown is how they learn
+  line.remove("--load");        // an experiment begins with its start values
 }
 
 std::string text_of(const Spread& spread, int digits) {

@@ -82,6 +82,7 @@ template <class Model> class Learners : public nn::Module<float> {
   template <class Loss, class Measure>
   bool train(const CommandLine& line, const ExperimentOptions& o, TrainingSetup setup, const std::string& what,
              const Loss& loss, const Measure& measure) {
+    require(ranks().count() == 1, "mpirun", ranks().count(), " ranks; the models of an experiment learn on one");
     setup.description = model_options(line);
     setup.unit = "steps";
     setup.columns = {what};

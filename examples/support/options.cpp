@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "ranks.hpp"
+
 namespace unroll::examples {
 
 void add_training_options(CommandLine& line, TrainingOptions& o) {
@@ -16,6 +18,8 @@ void add_training_options(CommandLine& line, TrainingOptions& o) {
   line.add("--seed", o.seed, "of all random numbers", seed_number);
   line.group("");
   line.add("--threads", o.threads, "at work, one for each core if not given; the result is the same", positive);
+  line.add("--all-reduce", o.all_reduce,
+           "ranks of mpirun add up as MPI likes, maybe quicker; the last bits then depend on how many there are");
   line.add_file("--save", o.save, "where to put the model");
   line.add_file(
       "--load", o.load,
@@ -53,6 +57,7 @@ bool trains(const CommandLine& line) {
   for (const auto& [name, value] : line.values(training_group)) of_training.push_back("--" + name);
   for (const std::string& name : of_training)
     require(name == "--seed" || !line.given(name), name, "it is for training; with --load, --epochs must be given too");
+  require(ranks().count() == 1, "mpirun", ranks().count(), " ranks; what they share out is training, which takes one");
   return false;
 }
 

@@ -19,7 +19,7 @@ struct TrainingOptions {
   double learning_rate = 2e-3, clip = 5, average = 0;
   std::uint64_t seed = 1;
   std::string save = {}, load = {}, log = {}, plot = {}, checkpoint = {}, resume = {};
-  bool log_batches = false, quiet = false;
+  bool log_batches = false, quiet = false, all_reduce = false;
 };
 
 /// Adds these options.

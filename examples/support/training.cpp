@@ -8,6 +8,13 @@
 
 namespace unroll::examples {
 
+namespace {
+
+// One rank does for all.
+bool writes() { return ranks().rank() == 0; }
+
+}  // namespace
+
 Training::Training(const CommandLine& line, const TrainingOptions& options, const nn::Module<float>& model,
                    nn::Optimizer<float>& optimizer, Random& random, TrainingSetup setup)
     : options_(options),
@@ -65,7 +72,9 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
   }
   std::size_t parameters = 0;
   for (const Parameter<float>& parameter : model_.parameters()) parameters += parameter.size();
-  out_ << "seed " << options_.seed << ", " << parameters << " parameters" << std::endl;
+  out_ << "seed " << options_.seed << ", " << parameters << " parameters";
+  if (const std::size_t count = ranks().count(); count > 1) out_ << ", " << count << " ranks";
+  out_ << std::endl;
   const auto ended = [&] { return epoch_ >= options_.epochs || stopped_; };
   if (resumed) {
     write_log();
@@ -74,10 +83,15 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
   }
   const double begun = done();
   const Interrupt interrupt;
-  while (!ended() && !interrupt.pressed()) {
+  const auto interrupted = [&] {  // on any rank, so that all go on or none
+    std::uint8_t any = interrupt.pressed();
+    ranks().join({&any, 1});
+    return any != 0;
+  };
+  while (!ended() && !interrupted()) {
     if (position_ == 0) begin_epoch(batches());
     std::string line;
-    for (progress_.resume(); position_ < ends_.size() && !(interrupt.pressed() && position_ > 0);) {
+    for (progress_.resume(); position_ < ends_.size() && !(interrupted() && position_ > 0);) {
       optimizer_.learning_rate = options_.learning_rate * (setup_.constant ? 1 : 1 - done());
       const Loss loss = step(batch());
       ++position_;
@@ -104,7 +118,7 @@ bool Training::run(const std::function<std::vector<Batch>()>& batches, const Ste
   if (!ended()) write_checkpoint();
   if (average_) average_->swap();
   save();
-  if (!interrupt.pressed()) return true;
+  if (!interrupted()) return writes();
   progress_.clear();
   out_ << (ended() ? "interrupted at the end" : "interrupted in " + place());
   if (!ended() && !options_.checkpoint.empty()) out_ << "; go on with --resume " << options_.checkpoint;
@@ -158,6 +172,7 @@ Curve Training::curve(std::size_t column, double each) const {
 
 // A row is a line of CSV or a JSON object; what is not known is left out.
 void Training::write_log() const {
+  if (!writes()) return;
   if (!options_.log.empty())
     nn::write_atomically(options_.log, [&](std::ostream& out) {
       const bool json = options_.log.ends_with(".jsonl");
@@ -191,12 +206,24 @@ void Training::write_log() const {
   }
 }
 
+void Training::carry(std::vector<std::vector<Array<float>>>& states) {
+  carried_ = &states;
+  for (std::size_t share = 0; share < states.size(); ++share)
+    for (std::size_t k = 0; k < states[share].size(); ++k)
+      checkpoint.add("state." + std::to_string(share) + "." + std::to_string(k), states[share][k]);
+}
+
 void Training::write_checkpoint() const {
-  if (!options_.checkpoint.empty()) checkpoint.save(options_.checkpoint);
+  if (options_.checkpoint.empty()) return;
+  for (std::size_t share = 0; carried_ && share < carried_->size(); ++share)
+    for (Array<float>& state : (*carried_)[share])
+      ranks().broadcast(std::as_writable_bytes(std::span(state.data(), state.size())),
+                        ranks().owner(share, carried_->size()));
+  if (writes()) checkpoint.save(options_.checkpoint);
 }
 
 void Training::save() const {
-  if (!options_.save.empty()) nn::save_safetensors(options_.save, model_, setup_.description);
+  if (!options_.save.empty() && writes()) nn::save_safetensors(options_.save, model_, setup_.description);
 }
 
 }  // namespace unroll::examples

@@ -14,6 +14,7 @@
 #include "options.hpp"
 #include "picture.hpp"
 #include "progress.hpp"
+#include "ranks.hpp"
 #include "text.hpp"
 
 namespace unroll::examples {
@@ -56,7 +57,8 @@ struct TrainingSetup {
 };
 
 /// A training in epochs of batches. The learning rate falls to 0 in equal steps, unless a step sets it. It shows how
-/// far it is and keeps a log; Ctrl-C ends it with all saved, and a checkpoint lets it go on where it was.
+/// far it is and keeps a log; Ctrl-C ends it with all saved, and a checkpoint lets it go on where it was. Of several
+/// ranks each computes some shares of a batch, and one writes.
 class Training {
  public:
   using Batch = std::vector<std::size_t>;  ///< the numbers of what is in it
@@ -72,8 +74,8 @@ class Training {
            nn::Optimizer<float>& optimizer, Random& random, TrainingSetup setup);
 
   /// Trains for all epochs on examples of these lengths, in shuffled batches of similar ones, after --resume from where
-  /// the checkpoint was; false if Ctrl-C was pressed. The model is then saved. What is measured and saved has the mean
-  /// weights, if so wanted.
+  /// the checkpoint was; false if Ctrl-C was pressed, and on ranks that have nothing to say. The model is then saved.
+  /// What is measured and saved has the mean weights, if so wanted.
   bool run(const std::vector<std::size_t>& lengths, const Step& step, const Measure& measure);
   /// The same with so many steps in an epoch, each of which is given its number.
   bool run(std::size_t steps, const Step& step, const Measure& measure);
@@ -81,12 +83,15 @@ class Training {
   void stop() { stopped_ = 1; }
   /// Saves the model, if so wanted.
   void save() const;
+  /// States that each share of a batch carries into the next one are in the checkpoint; they must live as long.
+  void carry(std::vector<std::vector<Array<float>>>& states);
 
-  /// A step against the gradient of a loss that is added up over some shares (nn::parallel_gradients) and divided by
-  /// the count of units, after clipping.
+  /// A step against the gradient of a loss that is added up over some shares (nn::parallel_gradients) of all ranks and
+  /// divided by the count of units, after clipping.
   template <class LossOfShare> Loss descend(double count, std::size_t shares, const LossOfShare& loss) {
-    auto [mean, gradients] = nn::parallel_gradients(shares, [&](std::size_t k) { return loss(k) / float(count); },
-                                                    {.threads = options_.threads, .random = &random_});
+    auto [mean, gradients] =
+        nn::parallel_gradients(shares, [&](std::size_t k) { return loss(k) / float(count); }, parameters_, ranks(),
+                               {.threads = options_.threads, .random = &random_, .ordered = !options_.all_reduce});
     if (options_.clip > 0) nn::clip_norm(gradients, options_.clip);
     optimizer_.step(gradients);
     if (average_) average_->update();
@@ -120,9 +125,11 @@ class Training {
 
   const TrainingOptions& options_;
   const nn::Module<float>& model_;
+  const std::vector<Parameter<float>> parameters_ = model_.parameters();
   nn::Optimizer<float>& optimizer_;
   Random& random_;
   std::optional<nn::Average<float>> average_;
+  std::vector<std::vector<Array<float>>>* carried_ = nullptr;
   const TrainingSetup setup_;
   std::ostream silence_{nullptr}, &out_;
   Progress progress_;
