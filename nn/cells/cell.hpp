@@ -47,8 +47,8 @@ template <class Cell> struct Checked {
   static_assert(CellOf<Cell, T>, "a cell has State step(const Variable<T>& projected, const State& state) const");
   static_assert(
       std::constructible_from<Cell, const CellSizes&, Random&> ||
-          requires(const CellSizes& sizes, const typename Cell::Options& options, Random& random) {
-            Cell(sizes, options, random);
+          requires(const CellSizes& sizes, Random& random) {
+            Cell(sizes, std::declval<const typename Cell::Options&>(), random);
           },
       "a cell is made from (const nn::CellSizes&, Random&), or from (const nn::CellSizes&, const Options&, Random&)");
 };
