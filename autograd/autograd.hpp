@@ -17,6 +17,7 @@
 #include "tools/profile.hpp"
 #include "tools/recompute.hpp"
 #include "tools/trace.hpp"
+#include "version.hpp"
 
 /// The engine: arrays, the tapes that record what is computed of them, the operations, and a look inside.
 namespace UNROLL_PUBLIC unroll {}

@@ -5,6 +5,7 @@
 #include <unroll/autograd/kernels/instruction_set.hpp>
 #include <unroll/autograd/operations/ops.hpp>
 #include <unroll/autograd/tools/about.hpp>
+#include <unroll/autograd/version.hpp>
 
 #include "support.hpp"
 
@@ -45,9 +46,14 @@ TEST_CASE("an instruction set that is unknown is refused when kernels are needed
   CHECK(line("kernels").starts_with("kernels: " + narrowest + ", of "));
 }
 
+TEST_CASE("headers and library are of one version, and its numbers are those of its text") {
+  CHECK(version() == UNROLL_VERSION);
+  CHECK(version() == detail::text_of(UNROLL_VERSION_MAJOR, '.', UNROLL_VERSION_MINOR, '.', UNROLL_VERSION_PATCH));
+}
+
 TEST_CASE("the library tells its versions, build, kernels, BLAS and threads") {
   const std::string text = about();
-  CHECK(text.starts_with("unroll "));
+  CHECK(text.starts_with("unroll " + std::string(version()) + ", "));
   for (const char* part : {", xtensor 0.", ", xtensor-blas 0.", ", xsimd ",
                            "\nbuild: ", "\nkernels: ", "\nBLAS: OpenBLAS ", "\nthreads: "})
     CHECK_MESSAGE(text.find(part) != std::string::npos, part);

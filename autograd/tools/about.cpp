@@ -7,6 +7,7 @@
 
 #include "../kernels/blas.hpp"
 #include "../kernels/instruction_set.hpp"
+#include "../version.hpp"
 #include "../xtensor.hpp"
 
 namespace unroll {
@@ -26,13 +27,13 @@ std::string advice(const std::string& blas, const std::string& kernels) {
 std::string about() {
   const std::string kernels = about_kernels(), blas = about_blas();
   std::ostringstream text;
-  const auto version = [&](const char* name, int major, int minor, int patch) {
+  const auto add = [&](const char* name, int major, int minor, int patch) {
     text << ", " << name << ' ' << major << '.' << minor << '.' << patch;
   };
-  text << "unroll " << UNROLL_VERSION;
-  version("xtensor", XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH);
-  version("xtensor-blas", XTENSOR_BLAS_VERSION_MAJOR, XTENSOR_BLAS_VERSION_MINOR, XTENSOR_BLAS_VERSION_PATCH);
-  version("xsimd", XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH);
+  text << "unroll " << version();
+  add("xtensor", XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH);
+  add("xtensor-blas", XTENSOR_BLAS_VERSION_MAJOR, XTENSOR_BLAS_VERSION_MINOR, XTENSOR_BLAS_VERSION_PATCH);
+  add("xsimd", XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH);
   text << "\nbuild: " << UNROLL_BUILD << "\nkernels: " << kernels << "\nBLAS: " << blas << advice(blas, kernels)
        << "\nthreads: " << all_threads() << ", processors: " << std::thread::hardware_concurrency() << '\n';
   return text.str();
