@@ -79,7 +79,7 @@ configure() {
   if ((${#absent[@]})); then
     stop 2 "missing: ${absent[*]}" "install as root: apt-get update && apt-get install ${absent[*]}"
   fi
-  stop 2 ${output:+"$output"} "unroll needs a C++20 compiler, CMake 3.22, make or ninja, and the libraries xtensor 0.24, xtensor-blas, xsimd," \
+  stop 2 ${output:+"$output"} "unroll needs a C++20 compiler, CMake 3.25, make or ninja, and the libraries xtensor 0.24, xtensor-blas, xsimd," \
     "OpenBLAS, nlohmann-json and CLI11; its tests need doctest. Where there is no apt-get, for example:" \
     "  conda install -c conda-forge cxx-compiler cmake make xtensor xtensor-blas xsimd openblas nlohmann_json cli11 doctest"
 }
