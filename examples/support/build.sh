@@ -27,7 +27,7 @@ installed() {
     librsvg2-bin) has rsvg-convert ;;
     libopenmpi-dev) has mpicxx ;;
     openmpi-bin) has mpirun ;;
-    cmake | clang | clang-format | shellcheck) has "$1" ;;
+    cmake | clang | clang-format | shellcheck | pkg-config) has "$1" ;;
     *) [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
   esac
 }
