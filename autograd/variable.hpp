@@ -88,7 +88,7 @@ template <class T> class Variable {
   ///@}
   /// Does not compile: float and double do not mix.
   template <class U>
-  requires(!std::is_same_v<U, T>) Variable(const Variable<U>&) {
+  requires(!std::is_same_v<U, T>) explicit Variable(const Variable<U>&) {
     static_assert(std::is_same_v<U, T>, "float and double do not mix; Variable<float>(x.value()) is a constant copy");
   }
   /// What an operation makes.

@@ -124,6 +124,16 @@ void refuse_recurrent(Refusals& says) {
 void refuse_layers(Refusals& says) {
   says("dropout: a rate of 1; it must be in [0, 1)", [&] { nn::Dropout<double>({.rate = 1}); });
   says("dropout: a rate of -0.5; it must be in [0, 1)", [&] { nn::dropout(of({2}), -0.5); });
+  {
+    Random random(1);
+    const nn::RNN<double> both({.input = 2, .hidden = 3, .bidirectional = true}, random);
+    const nn::RNN<double> forward({.input = 2, .hidden = 3}, random);
+    says(
+        "recurrent: step by step in both directions; the reverse one would begin with the last step, so make the layer "
+        "without .bidirectional",
+        [&] { both.steps(); });
+    says("recurrent: x has shape (2,) for one step; it must be (batch, 2)", [&] { forward.steps()(of({2})); });
+  }
   says("zoneout: a rate of 1; it must be in [0, 1)", [&] { nn::zoneout(of({2}), of({2}), 1); });
   says("zoneout: shape (2,) before and (3,) after; they must be equal", [&] { nn::zoneout(of({2}), of({3}), 0.5); });
   says("layer_norm: size 0; it must be given", [&] { nn::LayerNorm<double>({}); });

@@ -99,9 +99,10 @@ template <class Cell> class Recurrent : public Module<typename detail::Checked<C
   /// Begins to run step by step, on the tape that is to record it and while the layer lives. An Error for a layer of
   /// both directions.
   Steps steps(const std::optional<State>& initial = {}) const {
-    require(!options_.bidirectional, "recurrent",
-            "step by step in both directions; the reverse one would begin with the "
-            "last step, so make the layer without .bidirectional");
+    require(
+        !options_.bidirectional, "recurrent",
+        "step by step in both directions; the reverse one would begin with the last step, so make the layer without "
+        ".bidirectional");
     return Steps(*this, initial);
   }
 

@@ -33,7 +33,7 @@ namespace detail {
 /// What a share's loss is of: float or double.
 template <class Loss> struct OfShare {
   using Given = std::invoke_result_t<const Loss&, std::size_t>;
-  static_assert(!std::is_void_v<Given>, "the function returns nothing; it must return the loss of its share");
+  static_assert(!std::is_void_v<Given>, "the function returns nothing: it must return the loss of its share");
   using T = typename Given::value_type;
 };
 

@@ -1,4 +1,4 @@
-// the function returns nothing; it must return the loss of its share
+// the function returns nothing: it must return the loss of its share
 #include <unroll/nn/nn.hpp>
 
 using namespace unroll;
