@@ -188,6 +188,7 @@ template <class T> Variable<T> cumulative_sum(const Variable<T>& x, Axis axis) {
 }
 
 template <class T> Variable<T> cumulative_prod(const Variable<T>& x, Axis axis) {
+  normal_axis("cumulative_prod", axis, x.shape().size());
   const Scope scope("cumulative_prod");
   std::vector<Variable<T>> products = unstack(x, axis);
   for (std::size_t k = 1; k < products.size(); ++k) products[k] *= products[k - 1];
