@@ -220,6 +220,19 @@ std::vector<std::string> refuse_all() {
          [&] { tape.gradient(loss, {a}); });
     const auto gradients = tape.backward(sum(b) + sum(c));
     says("gradients: parameter 'w' was not recorded; ask contains() first", [&] { gradients[w]; });
+    const std::vector<Parameter<double>> parameters{held, w};
+    const Gradients<double> none;
+    const auto outline = none.outline(parameters);
+    says("flat gradients: 0 of 1 gradients are by one of the 0 parameters; all must be",
+         [&] { static_cast<void>(Tape<double>().backward(sum(held)).outline({})); });
+    says("flat gradients: an outline of 0 bytes; 2 such parameters have 8",
+         [&] { Gradients<double>::from_flat(parameters, {}, {}); });
+    says("flat gradients: 1 elements; the outline has 0",
+         [&] { Gradients<double>::from_flat(parameters, outline, std::vector{1.0}); });
+    says("flat gradients: an outline that lacks a part of them; join it with that of these gradients", [&] {
+      Tape<double> inner;
+      static_cast<void>(inner.backward(sum(held)).flat(parameters, outline));
+    });
     says("gradients: parameter 'frozen' was not recorded: it is frozen", [&] { gradients[frozen]; });
     says("gradients: the handle is no parameter and was not watched by the tape of this sweep", [&] { gradients[b]; });
     says("watch: this tape is spent; record on a new one", [&] { tape.watch(s); });
@@ -391,23 +404,6 @@ std::vector<std::string> refuse_all() {
       "parameter: it is a Variable that stands for a parameter, in a model that with() made; change the parameters of "
       "the model itself, or of a clone()",
       [&] { nn::with(Owner(), {V(A{1.})}).w.assign(A{2.}); });
-  says("flat gradients: an outline of 3 bytes; 1 such parameters have 4",
-       [&] { Gradients<double>::from_flat({held}, std::vector<std::uint8_t>(3), {}); });
-  says("flat gradients: 0 elements; the outline has 3", [&] {
-    Gradients<double>::from_flat({held}, std::vector<std::uint8_t>{7, 1, 1, 1}, {});
-  });
-  {
-    Tape<double> tape;
-    const Gradients<double> gradients = tape.backward(sum(held * tape.watch(v)));
-    says("flat gradients: 1 of 2 gradients are by one of the 1 parameters; all must be",
-         [&] { gradients.outline({held}); });
-  }
-  {
-    Tape<double> tape;
-    const Gradients<double> gradients = tape.backward(sum(held));
-    says("flat gradients: an outline that lacks a part of them; join it with that of these gradients",
-         [&] { gradients.flat({held}, std::vector<std::uint8_t>(4)); });
-  }
   says("split: the parts add up to 18446744073709551615; the axis has size 3", [&] { split(x, {most, 4}); });
   says("top_k: 18446744073709551615 of an axis of size 3; there are not so many", [&] { top_k(x, most); });
   says("variance: 6 elements with a correction of 18446744073709551615; there must be more",

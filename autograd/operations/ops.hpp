@@ -531,6 +531,7 @@ template <class T> Indices argmax(const Variable<T>& x, Axis axis = -1);
 /// The same of the smallest element, and of NaN before all others.
 template <class T> Indices argmin(const Variable<T>& x, Axis axis = -1);
 
+///@{
 /// Integers of a range or list in this shape: indices(tokens), indices({5}, {1, 1}), indices(std::views::iota(0, n)).
 /// Throws where they do not fill it.
 template <std::ranges::input_range R>
@@ -547,6 +548,7 @@ requires Integer<std::ranges::range_value_t<R>> Indices indices(const R& values,
 inline Indices indices(std::initializer_list<std::int64_t> values, const Sizes& shape = {-1}) {
   return indices(std::span(values.begin(), values.size()), shape);
 }
+///@}
 /// The rows of x with these indices, as take(x, indices) of a Variable.
 Indices take(const Indices& x, const Indices& indices);
 
