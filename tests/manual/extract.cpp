@@ -68,7 +68,8 @@ Page read(const std::string& name) {
     } else if (line.find("```") != std::string::npos || line.starts_with("~~~")) {
       refuse(page, number, "a block '" + line + "'; only cpp and text are checked");
     } else if (line.starts_with("    ") && line.find_first_not_of(' ') == 4) {
-      page.commands.emplace_back(number, line.substr(4, line.find(' ', 4) - 4));
+      const std::size_t begin = line.starts_with("    mpirun -n ") ? line.find(' ', 14) + 1 : 4;  // what it starts
+      page.commands.emplace_back(number, line.substr(begin, line.find(' ', begin) - begin));
     }
     before = line;
   }
