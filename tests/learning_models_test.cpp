@@ -80,8 +80,8 @@ struct TiedModel : nn::Module<double> {
   }
   V loss(const Indices& text) const {
     const auto time = std::int64_t(text.shape()[0]) - 1;
-    return nn::cross_entropy(scores(network(words(take(text, indices(std::views::iota(0, time))))).output),
-                             take(text, indices(std::views::iota(std::int64_t(1), time + 1))));
+    return nn::cross_entropy(scores(network(words(take(text, xt::arange<std::int64_t>(0, time)))).output),
+                             take(text, xt::arange<std::int64_t>(1, time + 1)));
   }
 };
 
@@ -229,7 +229,7 @@ TEST_CASE("shares in several threads have the gradients of the whole") {
   for (const std::size_t shares : {1, 3, 4}) {
     const auto [of_shares, gradients] = nn::parallel_gradients(shares, [&](std::size_t k) {
       const auto begin = std::int64_t(k * 10 / shares), end = std::int64_t((k + 1) * 10 / shares);
-      const auto part = take(labels, indices(std::views::iota(begin, end)));
+      const auto part = take(labels, xt::arange<std::int64_t>(begin, end));
       return nn::cross_entropy_total(model(slice(x, 0, begin, end)), part).sum / 10;
     });
     CHECK(of_shares == doctest::Approx(loss.item()).epsilon(1e-14));

@@ -532,7 +532,7 @@ template <class T> Indices argmax(const Variable<T>& x, Axis axis = -1);
 template <class T> Indices argmin(const Variable<T>& x, Axis axis = -1);
 
 ///@{
-/// Integers of a range or list in this shape: indices(tokens), indices({5}, {1, 1}), indices(std::views::iota(0, n)).
+/// Integers of a range or list in this shape: indices(tokens), indices({5}, {1, 1}), indices(std::vector{7, 8}).
 /// Throws where they do not fill it.
 template <std::ranges::input_range R>
 requires Integer<std::ranges::range_value_t<R>> Indices indices(const R& values, const Sizes& shape = {-1}) {
