@@ -1,7 +1,7 @@
 // A model with Variables as its parameters, layers that run step by step, and what is drawn from the stream of a tape.
 #include <iostream>
-#include <ranges>
 #include <unroll/nn/nn.hpp>
+#include <vector>
 
 using namespace unroll;
 
@@ -19,7 +19,7 @@ bool learning() {
   Variable<float> h = step(x);
   h = step(squeeze(unsqueeze(select(unsqueeze(x, 0), 0, -1) + h[0][0], -1), -1) + swap_axes(transpose(x), 0, 1));
   const std::optional<nn::LSTM<float>::State> state = step.state;
-  const Indices words = categorical(h), rows = take(indices({1, 0}, {2, 1}), indices(std::views::iota(0, 2)));
+  const Indices words = categorical(h), rows = take(indices({1, 0}, {2, 1}), indices(std::vector{0, 1}));
   const Variable<float> shares = masked_softmax(h, xt::ones<float>({3})), products = cumulative_prod(shares);
   const Indices least = argmin(products);
 
