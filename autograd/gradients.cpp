@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "adjoint.hpp"
-#include "parameter.hpp"
+#include "operations/ops.hpp"
 
 namespace unroll {
 
@@ -167,8 +167,7 @@ Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters
     Shape shape = p.shape();
     if (!(bits & complete)) {
       shape[0] = rows.size();
-      entry.rows = Indices::from_shape({rows.size()});
-      std::copy(rows.begin(), rows.end(), entry.rows.begin());
+      entry.rows = indices(rows);
     }
     entry.gradient = zeros<T>(shape);
     const std::size_t begin = std::exchange(size, size + entry.gradient.size());
@@ -182,11 +181,9 @@ Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters
 template <class T> double Gradients<T>::norm() const {
   using Limits = std::numeric_limits<double>;
   const auto sum_of_squares = [&](const auto& scaled) {
-    std::vector<double> sums;  // added by size, so that the order in which a tape recorded them does not matter
-    for (const Entry& entry : entries_) {
-      double& sum = sums.emplace_back(0);
-      for (const T g : entry.gradient.value()) sum += scaled(g) * scaled(g);
-    }
+    std::vector<double> sums(entries_.size());  // added by size, so that their order on a tape does not matter
+    for (std::size_t k = 0; k < sums.size(); ++k)
+      for (const T g : entries_[k].gradient.value()) sums[k] += scaled(g) * scaled(g);
     std::sort(sums.begin(), sums.end(), [](double a, double b) { return std::strong_order(a, b) < 0; });  // NaN too
     return std::accumulate(sums.begin(), sums.end(), 0.0);
   };

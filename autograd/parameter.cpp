@@ -58,9 +58,7 @@ template <class T> Parameter<T>::Parameter(const Parameter& other) : Variable<T>
     clone = Parameter(Array<T>(other.value()), original ? original->name : std::string());
     clone.freeze(original && original->frozen);
   }
-  this->tensor_ = clone.tensor_;
-  this->tape_ = clone.tape_;
-  this->index_ = clone.index_;
+  this->refer_to(clone.tensor_, clone.slot());
 }
 
 template <class T> Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
@@ -70,7 +68,7 @@ template <class T> Parameter<T>& Parameter<T>::operator=(Parameter&& other) {
           this->has_value() ? "'" + name() + "'" : "an empty handle",
           ", which a module has registered; change its "
           "values by assign(), or give the module's constructor a parameter to share");
-  take_over(other);
+  this->refer_to(std::move(other.tensor_), other.slot());
   if (!replaced) this->kind_ = other.kind_;
   return *this;
 }

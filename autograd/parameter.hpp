@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <span>
 
 #include "variable.hpp"
@@ -18,7 +19,7 @@ template <class T> class Parameter : public Variable<T> {
   /// Another handle to the same parameter; within clone(), to the clone of it.
   Parameter(const Parameter& other);
   Parameter(Parameter&& other) noexcept {
-    this->take_over(other);
+    this->refer_to(std::move(other.tensor_), other.slot());
     this->kind_ = other.kind_;
   }
   ///@}
@@ -47,15 +48,11 @@ template <class T> class Parameter : public Variable<T> {
 
  private:
   friend class Cloning;
-  explicit Parameter(const Variable<T>& variable) : Variable<T>(variable) {
+  // Of nothing that would only become a Variable, as an xtensor expression does, and an Array too.
+  explicit Parameter(const std::same_as<Variable<T>> auto& variable) : Variable<T>(variable) {
     this->kind_ = detail::HandleKind::parameter;
   }
   std::span<T> own_elements();
-  void take_over(Parameter& other) {
-    this->tensor_ = std::move(other.tensor_);
-    this->tape_ = other.tape_;
-    this->index_ = other.index_;
-  }
   detail::ParameterState& state() const {
     if (!this->tensor().parameter) [[unlikely]]
       refuse_variable();

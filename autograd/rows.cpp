@@ -5,6 +5,7 @@
 
 #include "instantiate.hpp"
 #include "kernels/kernels.hpp"
+#include "operations/ops.hpp"
 
 namespace unroll::detail {
 
@@ -61,9 +62,7 @@ template <class T> Rows<T> sum_of_rows(const Shape& row, std::span<const Rows<T>
     packed.push_back({term.values, places});
   }
   add_rows<T>(sum.shared()->place(), packed);
-  auto indices = std::make_shared<Indices>(Indices::from_shape({taken.size()}));
-  std::copy(taken.begin(), taken.end(), indices->begin());
-  return {sum, indices};
+  return {sum, std::make_shared<Indices>(indices(taken))};
 }
 
 extern const auto sums_of_rows =

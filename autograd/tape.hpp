@@ -50,8 +50,11 @@ template <class T> class Tape {
   bool spent() const { return spent_ || !records(); }
   /// Whether what is computed now is recorded: by the outer tape, if this one is spent.
   bool records() const { return recording_->serial != ended; }
-  /// The stream that dropout draws from, or null.
-  Random* random() const { return random_; }
+  /// The stream that dropout draws from, or null: the one given, or an Innermost<Random> that was made since.
+  Random* random() const {
+    Random* const since = Innermost<Random>::object();
+    return since ? since : random_;
+  }
   /// The tape that records now, or null.
   static Tape* innermost() { return Innermost<Tape>::object(); }
 
@@ -148,6 +151,7 @@ template <class T> class Tape {
   const bool within_;                 // another tape
   std::vector<Variable<T>> watched_;  // within another tape
   bool spent_ = false;
+  Innermost<Random> since_{nullptr};  // hides what those around it draw from
   Innermost<Tape> place_{this};
 };
 

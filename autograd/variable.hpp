@@ -26,6 +26,7 @@ namespace detail {
 
 /// std::function, for what users write: says that a return is missing where there is none.
 template <class R, class... A> struct Returning : std::function<R(A...)> {
+  Returning() = default;
   template <class F>
   requires std::is_invocable_v<F&, A...> Returning(F f) {
     using Given = std::invoke_result_t<F&, A...>;
@@ -59,20 +60,13 @@ template <class T> class Variable {
   Variable& operator=(const Variable& other) {
     if (kind_ != detail::HandleKind::variable) [[unlikely]]
       refuse_assignment();
-    tensor_ = other.tensor_;
-    tape_ = other.tape_;
-    index_ = other.index_;
+    refer_to(other.tensor_, other.slot());
     return *this;
   }
   Variable& operator=(Variable&& other) {
     if (kind_ != detail::HandleKind::variable) [[unlikely]]
       refuse_assignment();
-    if (other.kind_ == detail::HandleKind::variable)
-      tensor_ = std::move(other.tensor_);
-    else
-      tensor_ = other.tensor_;
-    tape_ = other.tape_;
-    index_ = other.index_;
+    refer_to(other.kind_ == detail::HandleKind::variable ? std::move(other.tensor_) : other.tensor_, other.slot());
     return *this;
   }
   ///@}
@@ -134,6 +128,11 @@ template <class T> class Variable {
   /// For Parameter.
   [[noreturn]] void refuse_empty() const;
   [[noreturn]] void refuse_assignment() const;
+  void refer_to(detail::Shared<detail::Tensor<T>> tensor, const Slot& slot) {
+    tensor_ = std::move(tensor);
+    tape_ = slot.tape;
+    index_ = slot.index;
+  }
 
   detail::Shared<detail::Tensor<T>> tensor_;
   std::uint64_t tape_ = 0;  // with the index, the slot

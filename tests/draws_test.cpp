@@ -28,6 +28,7 @@ TEST_CASE("bernoulli and categorical draw what is as probable as is said") {
   CHECK(shares(0) == 0);
   CHECK(shares(1) == doctest::Approx(0.3).epsilon(0.03));
   CHECK(shares(2) == 1);
+  CHECK(sum(bernoulli(ones<float>({1 << 22}))).item() == 1 << 22);  // though a float of U(0, 1) may be rounded to 1
 
   const float impossible = -std::numeric_limits<float>::infinity();
   const Array<float> logits{1, impossible, 3, 2};

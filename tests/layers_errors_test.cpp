@@ -158,10 +158,10 @@ void refuse_layers(Refusals& says) {
   says("last_step: x has shape (4, 2); it must be (time, batch, size)", [&] {
     nn::last_step(of({4, 2}), Indices{1, 2});
   });
-  says("mean_over_time: lengths of shape (1,) for a batch of 2; there must be one for each sequence", [&] {
+  says("lengths: shape (1,) for a batch of 2; there must be one for each sequence (in mean_over_time)", [&] {
     nn::mean_over_time(of({4, 2, 3}), Indices{1});
   });
-  says("mean_over_time: length 5 of sequence 1; it must be between 0 and 4", [&] {
+  says("lengths: length 5 of sequence 1; it must be between 0 and 4 (in mean_over_time)", [&] {
     nn::mean_over_time(of({4, 2, 3}), Indices{1, 5});
   });
   says("both_ends: h has shape (3, 2, 4); it must be (layers × 2, batch, hidden)", [&] {
@@ -198,10 +198,10 @@ void refuse_layers(Refusals& says) {
   says("embedding: index -1 at position (0,); the table has 2 rows", [] {
     nn::Embedding<double>(Array<double>{{1, 2}, {3, 4}})(Indices{-1});
   });
-  says("last_step: length -1 of sequence 0; it must be between 0 and 4", [] {
+  says("lengths: length -1 of sequence 0; it must be between 0 and 4 (in last_step)", [] {
     nn::last_step(of({4, 2, 3}), Indices{-1, 2});
   });
-  says("last_step: lengths of shape (1,) for a batch of 2; there must be one for each sequence", [] {
+  says("lengths: shape (1,) for a batch of 2; there must be one for each sequence (in last_step)", [] {
     nn::last_step(of({4, 2, 3}), Indices{1});
   });
 }

@@ -58,6 +58,13 @@ bool taken(const V& condition) { return condition ? true : false; }
 
 }  // namespace
 
+TEST_CASE("a parameter is made from a number or an expression, too") {
+  const A x{1, 2};
+  const Parameter<double> number(2.0), expression(2.0 * x), copied(expression.value() + 1, "w");
+  CHECK(number.item() == 2);
+  CHECK(copied.value() == A{3, 5});
+}
+
 TEST_CASE("a condition is the value of an array of one element") {
   const V loss = 10.0;
   CHECK_FALSE(taken(loss < 0.5));

@@ -54,7 +54,37 @@ template <class Layer> void check(typename Layer::Options options) {
   }
 }
 
+/// A GRU whose steps have dropout of their own, and may be computed again in the sweep.
+template <bool again> struct Dropping : nn::GRUCell<double> {
+  Dropping(const nn::CellSizes& sizes, const Options& options, Random& random)
+      : nn::GRUCell<double>(sizes, options, random) {}
+  State step(const V& projected, const State& state) const {
+    const auto f = [this](const Many& in) {
+      return nn::dropout(nn::GRUCell<double>::step(in[0], {in[1]})[0], 0.5) * bernoulli(full<double>({3, 4}, 0.7));
+    };
+    const Many in{projected, state[0]};
+    return {again ? checkpoint(f, in) : f(in)};
+  }
+};
+
 }  // namespace
+
+TEST_CASE("a cell's own dropout is that of its steps, and of a checkpoint in them") {
+  const auto traced_by = [&]<bool again>(std::bool_constant<again>, bool by_steps) {
+    Random random(1);
+    const nn::Recurrent<Dropping<again>> layer({.input = 2, .hidden = 4, .layers = 2, .dropout = 0.3, .zoneout = {0.2}},
+                                               random);
+    return traced(layer, numbers({5, 3, 2}), by_steps, 7);
+  };
+  const Many plain = traced_by(std::false_type(), false);
+  for (const bool by_steps : {false, true}) {
+    const Many once = traced_by(std::false_type(), by_steps), again = traced_by(std::true_type(), by_steps);
+    for (std::size_t k = 0; k < plain.size(); ++k) {
+      CHECK(difference(once[k], plain[k]) < 1e-13);
+      CHECK(difference(again[k], plain[k]) < 1e-13);
+    }
+  }
+}
 
 TEST_CASE("steps give what a run gives, with everything on") {
   check<nn::RNN<double>>({.dropout = 0.3, .zoneout = {0.2}, .residual = true});

@@ -30,7 +30,9 @@ template <class T> Variable<T> uniform_like(const Variable<T>& x, double low = 0
 template <class T> Variable<T> bernoulli(const Variable<T>& p) {
   for (const T each : p.value())
     require(0 <= each && each <= 1, "bernoulli", "a probability of ", each, "; it must be in [0, 1]");
-  return less(detail::stream<T>("bernoulli").template uniform<T>(p.shape()), detach(p));
+  // A float of U(0, 1) may be 1, which is not less than p = 1.
+  const Variable<double> u = detail::stream<T>("bernoulli").template uniform<double>(p.shape());
+  return less(u, Variable<double>(p.value())).value();
 }
 /// An index k along an axis, which goes, with a probability proportional to e^(logits_k): Gumbel (1954). A NaN is
 /// chosen before all others. Throws over nothing.

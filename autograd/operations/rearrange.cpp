@@ -285,7 +285,7 @@ template <class T> Variable<T> swap_axes(const Variable<T>& x, Axis a, Axis b) {
   std::vector<int> order(rank);
   std::iota(order.begin(), order.end(), 0);
   std::swap(order[normal_axis("swap_axes", a, rank)], order[normal_axis("swap_axes", b, rank)]);
-  return rank ? transpose(x, order) : x;
+  return transpose(x, order);
 }
 
 /// y = x_1, x_2, ... along an axis                x̄_k = its part of ȳ

@@ -24,6 +24,8 @@ std::string advice(const std::string& blas, const std::string& kernels) {
 
 }  // namespace
 
+std::string_view version() { return UNROLL_VERSION; }
+
 std::string about() {
   const std::string kernels = about_kernels(), blas = about_blas();
   std::ostringstream text;

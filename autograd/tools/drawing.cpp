@@ -88,16 +88,16 @@ template <class T> Clusters clusters_of(const Tape<T>& tape) {
 }
 
 // Folds steps that are more than are to be drawn, but for the last one: a node for those of each scope.
-void fold_steps(Clusters& clusters, std::size_t steps, std::size_t& next_node) {
-  for (auto& [path, cluster] : clusters) {
-    std::map<std::string, std::vector<const Path*>> by_name;
-    for (const Path* inner : cluster.inner)
-      if (inner->number >= 0) by_name[inner->name].push_back(inner);
-    for (const auto& [name, all] : by_name) {
-      if (all.size() <= steps) continue;
-      const std::size_t fold = next_node++;
-      for (std::size_t k = std::max<std::size_t>(steps, 1) - 1; k + 1 < all.size(); ++k) clusters[all[k]].fold = fold;
-    }
+void fold_steps(Clusters& clusters, const Path* path, std::size_t steps, std::size_t& next_node) {
+  std::map<std::string, std::vector<const Path*>> by_name;
+  for (const Path* inner : clusters[path].inner) {
+    if (inner->number >= 0) by_name[inner->name].push_back(inner);
+    fold_steps(clusters, inner, steps, next_node);
+  }
+  for (const auto& [name, all] : by_name) {
+    if (all.size() <= steps) continue;
+    const std::size_t fold = next_node++;
+    for (std::size_t k = steps - 1; k + 1 < all.size(); ++k) clusters[all[k]].fold = fold;
   }
 }
 
@@ -195,7 +195,7 @@ template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions&
       << "color=\"#777777\", style=filled, fillcolor=white];\n"
       << "  edge [arrowsize=0.6, color=\"#555555\"];\n";
   std::size_t boxes = 0, forks = tape.size();
-  if (options.steps) fold_steps(clusters, options.steps, forks);
+  if (options.steps) fold_steps(clusters, nullptr, options.steps, forks);
   const std::vector<std::size_t> shown = shown_nodes(tape, clusters);
   std::map<std::uint32_t, std::size_t> ends;                // of the lines of parameters
   std::set<std::pair<std::size_t, std::size_t>> connected;  // what has an arrow

@@ -1,5 +1,7 @@
 #include "recompute.hpp"
 
+#include <optional>
+
 #include "../operations/ops.hpp"
 #include "../random.hpp"
 #include "../tape.hpp"
@@ -17,28 +19,31 @@ template <class T> Variable<T> flattened(const Many<T>& values) {
   return concatenate(rows);
 }
 
-// While it lives, a random stream goes on from another state.
+// While it lives, what was drawn from a stream is drawn again: from the program's own, or else from a copy of it.
 class Replay {
  public:
-  Replay(Random* random, const Random::State& state) : random_(random), saved_(random ? random->state() : state) {
-    if (random_) *random_ = Random::from_state(state);
+  Replay(Random* program, const std::optional<Random>& before)
+      : program_(program), other_(before), place_(program || !other_ ? program : &*other_) {
+    exchange();
   }
-  ~Replay() {
-    if (random_) *random_ = Random::from_state(saved_);
-  }
+  ~Replay() { exchange(); }
   Replay(const Replay&) = delete;
 
  private:
-  Random* random_;
-  Random::State saved_;
+  void exchange() {
+    if (program_) std::swap(*program_, *other_);
+  }
+  Random* program_;
+  std::optional<Random> other_;
+  Innermost<Random> place_;
 };
 
 /// y = f(x), all outputs in one array            x̄ = ȳ ∂f/∂x, of an f that is computed again
 template <class T> class Recomputation final : public Rule<T> {
  public:
   Recomputation(const Segment<T>& f, std::vector<Shape> shapes, const Many<T>& inputs, const Many<T>& operands,
-                Random* random, const Random::State& state)
-      : f_(f), shapes_(std::move(shapes)), inputs_(inputs), operands_(operands), random_(random), state_(state) {}
+                Random* program, const std::optional<Random>& random)
+      : f_(f), shapes_(std::move(shapes)), inputs_(inputs), operands_(operands), program_(program), random_(random) {}
 
   void pull(const Node<T>&, std::size_t k, Variable<T>& g, Adjoint<T>& into) override {
     // What was recorded may have been rolled back since, which begins another serial.
@@ -54,8 +59,7 @@ template <class T> class Recomputation final : public Rule<T> {
 
  private:
   Many<T> swept_slopes(const Variable<T>& g) {
-    const Replay replay(random_, state_);
-    Tape<T> tape(random_);
+    Tape<T> tape;
     for (const Variable<T>& operand : operands_) tape.adopt(operand);
     const Variable<T> y = outputs_again();
     if (tape.index_of(y) == Node<T>::constant) return no_slopes();
@@ -66,7 +70,6 @@ template <class T> class Recomputation final : public Rule<T> {
   }
 
   Many<T> recorded_slopes(const Variable<T>& g) {
-    const Replay replay(random_, state_);
     Tape<T>& tape = *Tape<T>::innermost();
     const std::size_t since = tape.size();  // operands may depend on each other
     const Variable<T> y = outputs_again();
@@ -81,6 +84,7 @@ template <class T> class Recomputation final : public Rule<T> {
   }
 
   Variable<T> outputs_again() const {
+    const Replay replay(program_, random_);
     const Many<T> outputs = f_(inputs_);
     std::vector<Shape> shapes;
     for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
@@ -93,8 +97,8 @@ template <class T> class Recomputation final : public Rule<T> {
   const Segment<T> f_;
   const std::vector<Shape> shapes_;  // of its outputs
   const Many<T> inputs_, operands_;
-  Random* const random_;
-  const Random::State state_;
+  Random* const program_;               // what f draws from, if it is the program's own
+  const std::optional<Random> random_;  // as f found it
   std::uint64_t serial_ = 0;
   detail::Shared<detail::Tensor<T>> of_;  // the adjoint that the slopes belong to
   Many<T> slopes_;
@@ -108,7 +112,9 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
   if (!tape || !tape->records()) return f(inputs);
   const Scope scope("checkpoint");
   Random* const random = tape->random();
-  const Random::State state = random ? random->state() : Random::State{};
+  Random* const program = Innermost<Random>::object() ? nullptr : random;
+  std::optional<Random> before;
+  if (random) before = *random;
   Many<T> outputs, operands;
   {
     const Innermost<Tape<T>> alone(nullptr);
@@ -127,7 +133,7 @@ std::vector<Variable<T>> checkpoint_segment(const Segment<T>& f, const std::vect
   for (const Variable<T>& output : outputs) shapes.push_back(output.shape());
   const Variable<T> together = detach(flattened(outputs));
   auto node = tape->prepare("checkpoint", together.shape(), operands.size());
-  Rule<T>* const rule = tape->template make<Recomputation<T>>(f, std::move(shapes), inputs, operands, random, state);
+  Rule<T>* const rule = tape->template make<Recomputation<T>>(f, std::move(shapes), inputs, operands, program, before);
   for (const Variable<T>& operand : operands) node->add(tape->index_of(operand), rule);
   const Variable<T> all = tape->record(std::move(node), together.shared());
   std::int64_t begin = 0;

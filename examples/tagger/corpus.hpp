@@ -169,7 +169,7 @@ struct TaggerVocabulary {
         tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})),
         column(of_tags),
         also_column(of_also) {
-    if (also_column) also = nn::Vocabulary::from_words(lines_of(metadata.at("also")), {.padding = "", .unknown = ""});
+    if (also_column) also = nn::Vocabulary::from_words(lines_of(metadata.at("also_tags")), {.padding = "", .unknown = ""});
     frequent.overall = metadata.at("frequent_tag");
     for (const std::string& line : lines_of(metadata.at("frequent_tags"))) {
       const auto tab = std::min(line.find('\t'), line.size() - 1);
@@ -181,7 +181,7 @@ struct TaggerVocabulary {
     metadata["words"] = text_of_lines(words.words());
     metadata["characters"] = text_of_lines(characters.words());
     metadata["tags"] = text_of_lines(tags.words());
-    if (also_column) metadata["also"] = text_of_lines(also.words());
+    if (also_column) metadata["also_tags"] = text_of_lines(also.words());
     metadata["frequent_tag"] = frequent.overall;
     std::string& lines = metadata["frequent_tags"];
     for (const auto& [form, tag] : frequent.of_form) lines += form + '\t' + tag + '\n';

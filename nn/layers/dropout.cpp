@@ -5,16 +5,18 @@
 
 namespace unroll::nn {
 
-template <class T> Random* detail::stream() {
+namespace {
+
+template <class T> Random* stream() {
   const Tape<T>* const tape = Tape<T>::innermost();
-  if (!tape || !tape->random()) return nullptr;
-  Random* const own = Innermost<Random>::object();
-  return own ? own : tape->random();
+  return tape ? tape->random() : nullptr;
 }
+
+}  // namespace
 
 template <class T> Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along) {
   require(0 <= rate && rate < 1, "dropout", "a rate of ", rate, "; it must be in [0, 1)");
-  Random* const random = detail::stream<T>();
+  Random* const random = stream<T>();
   if (rate == 0 || !random) return x;
   const Scope scope("dropout");
   const Variable<T> drawn = random->uniform<T>(same_along.kept("dropout", x.shape()), 0, 1);
@@ -27,14 +29,12 @@ template <class T> Variable<T> zoneout(const Variable<T>& before, const Variable
           " after; they must be equal");
   if (rate == 0) return after;
   const Scope scope("zoneout");
-  Random* const random = detail::stream<T>();
+  Random* const random = stream<T>();
   if (!random) return rate * before + (1 - rate) * after;  // whose differences may be ∞ − ∞
   const Variable<T> drawn = random->uniform<T>(after.shape(), 0, 1);
   return where(drawn < rate, before, after);
 }
 
-template Random* detail::stream<float>();
-template Random* detail::stream<double>();
 template Variable<float> dropout(const Variable<float>&, double, const Axes&);
 template Variable<double> dropout(const Variable<double>&, double, const Axes&);
 template Variable<float> zoneout(const Variable<float>&, const Variable<float>&, double);

@@ -3,17 +3,7 @@
 #include "../module.hpp"
 
 namespace UNROLL_PUBLIC unroll {
-
-class Random;
-
 namespace nn {
-namespace detail {
-
-/// What dropout draws from: the Innermost<Random>, or else the stream of the innermost tape; null on a tape without
-/// one.
-template <class T> Random* stream();
-
-}  // namespace detail
 
 /// x with elements set to 0 with probability `rate` and the others divided by 1 − rate, by the random stream of the
 /// innermost tape; x itself on a tape without one, or without a tape. Along the axes `same_along` the choice is the

@@ -26,13 +26,11 @@ std::vector<TagPath<T>> best_paths(const Variable<T>& e, const std::vector<Varia
   if (time == 0) return {{{}, 0}};
   const auto best = [&](const Variable<T>& scores) { return top_k(scores, std::min(n, scores.shape()[0]), 0); };
   const Variable<T> move = reshape(weights[0], {tags, std::size_t(1), tags});
-  std::vector<Indices> from(1);      // (ways, tags): which way each continues
-  std::vector<std::size_t> ways{1};  // to a tag, at each step
-  Variable<T> score = reshape(weights[1] + e[0], {1, tags});
+  std::vector<Indices> from{Indices::from_shape({std::size_t(1), tags})};  // (ways, tags): which way each continues
+  Variable<T> score = unsqueeze(weights[1] + e[0], 0);
   for (std::size_t t = 1; t < time; ++t) {
-    const TopK<T> next = best(reshape(unsqueeze(transpose(score), -1) + move, {tags * ways.back(), tags}));
+    const TopK<T> next = best(reshape(unsqueeze(transpose(score), -1) + move, {score.size(), tags}));
     from.push_back(next.indices);
-    ways.push_back(next.indices.shape()[0]);
     score = next.values + e[std::int64_t(t)];
   }
   const TopK<T> last = best(reshape(transpose(score + weights[2]), {-1}));
@@ -41,9 +39,9 @@ std::vector<TagPath<T>> best_paths(const Variable<T>& e, const std::vector<Varia
     TagPath<T>& path = paths.emplace_back(TagPath<T>{std::vector<std::int64_t>(time), last.values.value()(k)});
     auto way = static_cast<std::size_t>(last.indices(k));
     for (std::size_t t = time; t-- > 0;) {
-      const std::size_t tag = way / ways[t];
+      const std::size_t ways = from[t].shape()[0], tag = way / ways;
       path.tags[t] = static_cast<std::int64_t>(tag);
-      if (t > 0) way = static_cast<std::size_t>(from[t](way % ways[t], tag));
+      if (t > 0) way = static_cast<std::size_t>(from[t](way % ways, tag));
     }
   }
   return paths;
@@ -100,8 +98,7 @@ Variable<T> CRF<T>::path_score(const Variable<T>& emissions, const Indices& labe
   require(Shape(labels.shape()) == Shape{time, batch}, "crf", "labels of shape ", Shape(labels.shape()),
           " for emissions of shape ", emissions.shape(), "; there must be one for each step of each sequence");
   const std::size_t moves = emissions.size(), starts = moves + tags_ * tags_, ends = starts + tags_;
-  Indices entries = Indices::from_shape({2 * packing.rows() + packing.sizes()[0]}), sequences = entries;
-  std::size_t count = 0;
+  std::vector<std::size_t> entries, sequences;
   for (std::size_t k = 0; k < batch; ++k) {
     const std::size_t length = packing.length(k);
     for (std::size_t t = 0, before = 0; t < length; ++t) {
@@ -112,8 +109,8 @@ Variable<T> CRF<T>::path_score(const Variable<T>& emissions, const Indices& labe
       const auto pass = [&](std::size_t entry) {
         require(entry < moves || !allowed_.has_value() || allowed_.value()(entry - moves) != 0, "crf", "label ", label,
                 " at position ", position(), "; the constraints do not allow it there");
-        entries(count) = static_cast<std::int64_t>(entry);
-        sequences(count++) = static_cast<std::int64_t>(k);
+        entries.push_back(entry);
+        sequences.push_back(k);
       };
       pass((t * batch + k) * tags_ + label);
       pass(t ? moves + before * tags_ + label : starts + label);
@@ -121,29 +118,22 @@ Variable<T> CRF<T>::path_score(const Variable<T>& emissions, const Indices& labe
       if (t + 1 == length) pass(ends + label);
     }
   }
-  return scatter(take(concatenate<T>({reshape(emissions, {-1}), weights()}), entries), sequences, batch);
+  const Variable<T> all = concatenate<T>({reshape(emissions, {-1}), weights()});
+  return scatter(take(all, indices(entries)), indices(sequences), batch);
 }
 
 // The forward algorithm: α_t[j] = ln Σᵢ e^(α_t₋₁[i] + transitions[i, j]) + e_t[j], over the sequences that still run.
 template <class T> Variable<T> CRF<T>::log_normaliser(const Variable<T>& emissions, const Packing& packing) const {
-  const std::vector<std::size_t>& sizes = packing.sizes();
-  const std::vector<Variable<T>> e = split(packing.pack(emissions), sizes, 0);
+  const std::vector<Variable<T>> e = split(packing.pack(emissions), packing.sizes(), 0);
   const std::vector<Variable<T>> parts = split(weights(), {tags_ * tags_, tags_, tags_});
   const Variable<T> move = reshape(parts[0], {tags_, tags_});
-  std::vector<Variable<T>> last;  // of the sequences that have ended, the shortest first
-  Variable<T> alpha = parts[1] + e[0];
+  std::vector<Variable<T>> alpha{parts[1] + e[0]};
   for (std::size_t t = 1; t < e.size(); ++t) {
-    if (sizes[t] < sizes[t - 1]) {
-      const std::vector<Variable<T>> rows = split(alpha, {sizes[t], sizes[t - 1] - sizes[t]}, 0);
-      alpha = rows[0];
-      last.push_back(rows[1]);
-    }
-    alpha = logsumexp(reshape(alpha, {sizes[t], tags_, std::size_t(1)}) + move, 1) + e[t];
+    const Variable<T> last = slice(alpha.back(), 0, 0, static_cast<std::int64_t>(e[t].shape()[0]));
+    alpha.push_back(logsumexp(unsqueeze(last, -1) + move, 1) + e[t]);
   }
-  last.push_back(alpha);
-  std::reverse(last.begin(), last.end());
-  const Variable<T> z = logsumexp(concatenate(last) + parts[2], 1);
-  return packing.unsort(concatenate<T>({z, zeros<T>({packing.batch() - sizes[0]})}));
+  const Variable<T> none = zeros<T>({packing.batch(), tags_}), counts = packing.unpack(ones<T>({packing.rows()}));
+  return where(sum(counts, 0), logsumexp(packing.final_state(alpha, none, false) + parts[2], 1), 0);
 }
 
 template <class T>

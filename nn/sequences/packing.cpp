@@ -37,14 +37,9 @@ Packing::Packing(std::size_t time, std::size_t batch, const std::optional<Indice
   }
   if (sizes_.empty()) sizes_.push_back(0);
   rows_ = rows.size();
-  rows_of_padded_ = Indices::from_shape({rows.size()});
-  std::copy(rows.begin(), rows.end(), rows_of_padded_.begin());
-  order_ = Indices::from_shape({batch});
-  inverse_ = Indices::from_shape({batch});
-  for (std::size_t k = 0; k < batch; ++k) {
-    order_(k) = static_cast<std::int64_t>(order[k]);
-    inverse_(order[k]) = static_cast<std::int64_t>(k);
-  }
+  rows_of_padded_ = indices(rows);
+  order_ = inverse_ = indices(order);
+  for (std::size_t k = 0; k < batch; ++k) inverse_(order[k]) = static_cast<std::int64_t>(k);
 }
 
 void Packing::require_not_moved() const {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../autograd/tape.hpp"
 #include "../cells/elman.hpp"
 #include "../cells/gru.hpp"
 #include "../cells/lstm.hpp"
@@ -84,9 +85,9 @@ template <class Cell> class Recurrent : public Module<typename detail::Checked<C
     Variable<T> operator()(const Variable<T>& x) {
       require(x.shape().size() == 2, "recurrent", "x has shape ", x.shape(), " for one step; it must be (batch, ",
               layer_->options_.input, ")");
-      Result result = layer_->run(reshape(x, {1, x.shape()[0], x.shape()[1]}), {}, state, streams_);
+      Result result = layer_->run(unsqueeze(x, 0), {}, state, streams_);
       state = std::move(result.state);
-      return reshape(result.output, {x.shape()[0], layer_->state_size(0)});
+      return squeeze(result.output, 0);
     }
     std::optional<State> state;  ///< after the last step, to be read and changed; none if a run would begin without one
 
@@ -176,7 +177,8 @@ auto Recurrent<Cell>::operator()(const Variable<T>& x, const std::optional<Indic
 }
 
 template <class Cell> auto Recurrent<Cell>::streams() const -> Streams {
-  Random* const random = detail::stream<T>();
+  const Tape<T>* const tape = Tape<T>::innermost();
+  Random* const random = tape ? tape->random() : nullptr;
   const bool draws = (options_.dropout > 0 && options_.layers > 1) ||
                      std::ranges::any_of(options_.zoneout, [](double rate) { return rate > 0; });
   Streams streams;
@@ -204,7 +206,7 @@ auto Recurrent<Cell>::run(const Variable<T>& x, const std::optional<Indices>& le
       const Scope inner(suffix(k).substr(1));
       const bool reverse = direction == 1;
       const State start = initial_state(k, packing, initial);
-      const Innermost<Random> stream(streams.empty() ? nullptr : &streams[k][1]);
+      const Innermost<Random> stream(streams.empty() ? Innermost<Random>::object() : &streams[k][1]);
       const auto steps =
           detail::unroll<T>(detail::AnyCell<T>(cells_[k]), inputs, packing.sizes(), start, reverse, options_.zoneout);
       outputs.push_back(concatenate(steps[0]));
@@ -246,14 +248,10 @@ auto Recurrent<Cell>::initial_state(std::size_t cell, const Packing& packing, co
 template <class Cell>
 auto Recurrent<Cell>::dropped(const Variable<T>& rows, const Packing& packing, Streams& streams,
                               std::size_t layer) const -> Variable<T> {
-  Random* const own = streams.empty() ? nullptr : &streams[layer * directions()][0];
-  if (!options_.variational_dropout) {
-    const Innermost<Random> stream(own);
-    return dropout(rows, options_.dropout);
-  }
-  std::optional<Random> same;
-  if (own) same = *own;
-  const Innermost<Random> stream(same ? &*same : nullptr);
+  if (streams.empty()) return rows;
+  Random &own = streams[layer * directions()][0], same = own;
+  const Innermost<Random> stream(options_.variational_dropout ? &same : &own);
+  if (!options_.variational_dropout) return dropout(rows, options_.dropout);
   return packing.pack(dropout(packing.unpack(rows), options_.dropout, 0));
 }
 

@@ -61,9 +61,7 @@ inline Indices advance(std::vector<Hypothesis>& running, std::vector<Hypothesis>
     if (token != options.end) origins.push_back(place / vocabulary);
     (token == options.end ? ended : running).push_back(std::move(h));
   }
-  Indices result = Indices::from_shape({origins.size()});
-  std::ranges::copy(origins, result.begin());
-  return result;
+  return indices(origins);
 }
 
 }  // namespace detail

@@ -7,12 +7,6 @@ namespace unroll::nn {
 
 namespace {
 
-Indices indices_of(const std::vector<std::size_t>& numbers) {
-  Indices result = Indices::from_shape({numbers.size()});
-  std::transform(numbers.begin(), numbers.end(), result.begin(), [](std::size_t x) { return std::int64_t(x); });
-  return result;
-}
-
 template <class T> Array<T> array_of(const std::vector<T>& numbers) {
   Array<T> result = Array<T>::from_shape({numbers.size()});
   std::copy(numbers.begin(), numbers.end(), result.begin());
@@ -66,11 +60,7 @@ template <class T> void Checkpoint::add(const std::string& name, const Module<T>
 }
 
 void Checkpoint::add(const std::string& name, Random& random) {
-  add_entry({name, false,
-             [&] {
-               const Random::State state = random.state();
-               return StoredTensor(indices_of({state.begin(), state.end()}));
-             },
+  add_entry({name, false, [&] { return StoredTensor(indices(random.state())); },
              [&](const StoredTensor& tensor) {
                const Indices words = tensor.to_indices();
                Random::State state;
@@ -81,7 +71,7 @@ void Checkpoint::add(const std::string& name, Random& random) {
 }
 
 void Checkpoint::add(const std::string& name, std::size_t& number) {
-  add_entry({name, false, [&] { return StoredTensor(indices_of({number})); },
+  add_entry({name, false, [&] { return StoredTensor(indices(std::vector{number})); },
              [&](const StoredTensor& tensor) {
                return [&, value = tensor.to_indices()(0)] { number = static_cast<std::size_t>(value); };
              }});
@@ -93,7 +83,7 @@ void Checkpoint::add(const std::string& name, double& number) {
 }
 
 void Checkpoint::add(const std::string& name, std::vector<std::size_t>& numbers) {
-  add_entry({name, true, [&] { return StoredTensor(indices_of(numbers)); },
+  add_entry({name, true, [&] { return StoredTensor(indices(numbers)); },
              [&](const StoredTensor& tensor) {
                const Indices loaded = tensor.to_indices();
                return [&, values = std::vector<std::size_t>(loaded.begin(), loaded.end())]() mutable {

@@ -16,20 +16,16 @@ struct Counted {
 };
 
 Counted counted(const Indices& labels, std::int64_t ignore, std::size_t classes) {
-  std::vector<std::int64_t> places;
+  std::vector<std::int64_t> places, chosen;
   for (std::size_t k = 0; k < labels.size(); ++k) {
     const std::int64_t label = labels.flat(k);
     if (label == ignore) continue;
     require(0 <= label && label < static_cast<std::int64_t>(classes), "cross_entropy", "label ", label, " at position ",
             Shape(labels.shape()).position(k), "; there are ", classes, " classes");
     places.push_back(static_cast<std::int64_t>(k));
+    chosen.push_back(label);
   }
-  Counted result{Indices::from_shape({places.size()}), Indices::from_shape({places.size()})};
-  for (std::size_t k = 0; k < places.size(); ++k) {
-    result.places(k) = places[k];
-    result.labels(k) = labels.flat(static_cast<std::size_t>(places[k]));
-  }
-  return result;
+  return {indices(places), indices(chosen)};
 }
 
 // w ⊙ x for logarithms x, of which −∞ does not count where w is 0.

@@ -1,7 +1,0 @@
-#include "version.hpp"
-
-namespace unroll {
-
-std::string_view version() { return UNROLL_VERSION; }
-
-}  // namespace unroll
