@@ -169,7 +169,8 @@ struct TaggerVocabulary {
         tags(nn::Vocabulary::from_words(lines_of(metadata.at("tags")), {.padding = "", .unknown = ""})),
         column(of_tags),
         also_column(of_also) {
-    if (also_column) also = nn::Vocabulary::from_words(lines_of(metadata.at("also_tags")), {.padding = "", .unknown = ""});
+    if (also_column)
+      also = nn::Vocabulary::from_words(lines_of(metadata.at("also_tags")), {.padding = "", .unknown = ""});
     frequent.overall = metadata.at("frequent_tag");
     for (const std::string& line : lines_of(metadata.at("frequent_tags"))) {
       const auto tab = std::min(line.find('\t'), line.size() - 1);
