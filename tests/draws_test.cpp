@@ -96,6 +96,13 @@ TEST_CASE("what is masked may be anything, and a line that is masked throughout 
         }) == "masked_softmax: x has shape (2, 3), the mask (2, 1, 3); the latter must broadcast to the former");
 }
 
+TEST_CASE("a line that is masked throughout makes no NaN on the way") {
+  const P x(A{{1, 2}}, "x");
+  const AnomalyMode<double> anomalies;
+  Tape<double> tape;
+  CHECK(masked_softmax(x, A{0, 0}).value() == A{{0, 0}});
+}
+
 TEST_CASE("a sign is a constant, and a NaN stays one") {
   const P x(A{-2, -0.0, 0, 3, not_a_number, infinity}, "x");
   Tape<double> tape;
