@@ -26,23 +26,6 @@ constexpr std::uint8_t recorded = 1, reached = 2, complete = 4;
 // A scalar is one row.
 std::size_t count_of_rows(const Shape& shape) { return shape.empty() ? 1 : shape[0]; }
 
-// Calls f(parameter, its bits, the rows that an outline has of it) for each.
-template <class T, class F>
-void for_each_part(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline, const F& f) {
-  std::size_t size = 0;
-  for (const Parameter<T>& p : parameters) size += 1 + count_of_rows(p.shape());
-  require(outline.size() == size, "flat gradients", "an outline of ", outline.size(), " bytes; ", parameters.size(),
-          " such parameters have ", size);
-  auto byte = outline.begin();
-  for (const Parameter<T>& p : parameters) {
-    const std::uint8_t bits = *byte++;
-    std::vector<std::size_t> rows;
-    for (std::size_t row = 0; row < count_of_rows(p.shape()); ++row)
-      if (*byte++) rows.push_back(row);
-    f(p, bits, rows);
-  }
-}
-
 }  // namespace
 
 template <class T> void Gradients<T>::add(const Variable<T>& of, Adjoint<T>& adjoint) {
@@ -140,41 +123,49 @@ template <class T> std::vector<std::uint8_t> Gradients<T>::outline(const std::ve
 }
 
 template <class T>
+Gradients<T> Gradients<T>::nothing(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline) {
+  std::size_t size = parameters.size();
+  for (const Parameter<T>& p : parameters) size += count_of_rows(p.shape());
+  require(outline.size() == size, "flat gradients", "an outline of ", outline.size(), " bytes; ", parameters.size(),
+          " such parameters have ", size);
+  Gradients gradients;
+  auto byte = outline.begin();
+  for (const Parameter<T>& p : parameters) {
+    const std::uint8_t bits = *byte++;
+    Shape shape = p.shape();
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < count_of_rows(p.shape()); ++row)
+      if (*byte++) rows.push_back(row);
+    if (!(bits & recorded)) continue;
+    if (!(bits & complete)) shape[0] = rows.size();
+    gradients.entries_.push_back({p, full<T>(shape, T(-0.0)), (bits & reached) != 0});
+    if (!(bits & complete)) gradients.entries_.back().rows = indices(rows);
+  }
+  return gradients;
+}
+
+template <class T>
 std::vector<T> Gradients<T>::flat(const std::vector<Parameter<T>>& parameters,
                                   std::span<const std::uint8_t> outline) const {
-  const bool joined =
-      std::ranges::equal(this->outline(parameters), outline, [](int own, int all) { return !(own & ~all); });
-  require(joined, "flat gradients", "an outline that lacks a part of them; join it with that of these gradients");
+  const Gradients all = nothing(parameters, outline) += *this;
+  require(std::ranges::equal(all.outline(parameters), outline), "flat gradients",
+          "an outline that lacks a part of them; join it with that of these gradients");
   std::vector<T> flat;
-  for_each_part(parameters, outline, [&](const Parameter<T>& p, std::uint8_t, const auto& rows) {
-    const Entry* const entry = find(p);
-    const Variable<T> g = entry ? whole(*entry) : full<T>(rows.empty() ? Shape{0} : p.shape(), T(-0.0));
-    const std::size_t length = p.size() / std::max<std::size_t>(count_of_rows(p.shape()), 1);
-    for (const std::size_t row : rows)
-      flat.insert(flat.end(), g.value().data() + row * length, g.value().data() + (row + 1) * length);
-  });
+  for (const Entry& entry : all.entries_)
+    flat.insert(flat.end(), entry.gradient.value().begin(), entry.gradient.value().end());
   return flat;
 }
 
 template <class T>
 Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
                                      std::span<const T> flat) {
-  Gradients gradients;
+  Gradients gradients = nothing(parameters, outline);
   std::size_t size = 0;
-  for_each_part(parameters, outline, [&](const Parameter<T>& p, std::uint8_t bits, const auto& rows) {
-    if (!(bits & recorded)) return;
-    Entry entry{p, {}, (bits & reached) != 0};
-    Shape shape = p.shape();
-    if (!(bits & complete)) {
-      shape[0] = rows.size();
-      entry.rows = indices(rows);
-    }
-    entry.gradient = zeros<T>(shape);
-    const std::size_t begin = std::exchange(size, size + entry.gradient.size());
-    if (size <= flat.size()) std::copy_n(flat.data() + begin, size - begin, entry.gradient.shared()->buffer.begin());
-    gradients.entries_.push_back(std::move(entry));
-  });
+  for (const Entry& entry : gradients.entries_) size += entry.gradient.size();
   require(flat.size() == size, "flat gradients", flat.size(), " elements; the outline has ", size);
+  const T* from = flat.data();
+  for (const Entry& entry : gradients.entries_)
+    for (T& element : entry.gradient.shared()->buffer) element = *from++;
   return gradients;
 }
 

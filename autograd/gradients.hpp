@@ -70,6 +70,8 @@ template <class T> class Gradients {
  private:
   friend class Tape<T>;
   void add(const Variable<T>& of, Adjoint<T>& adjoint);
+  // −0 for all that an outline has.
+  static Gradients nothing(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline);
   std::vector<Entry> entries_;
 };
 

@@ -32,7 +32,6 @@
 #include "training/losses.hpp"
 #include "training/optimizers.hpp"
 #include "training/parallel.hpp"
-#include "training/ranks.hpp"
 #include "training/schedules.hpp"
 #include "training/windows.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <unroll/nn/training/ranks.hpp>
+#include <unroll/nn/training/parallel.hpp>
 
 namespace unroll::examples {
 

@@ -2,7 +2,7 @@
 
 #include <mpi.h>
 
-#include "ranks.hpp"
+#include "parallel.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {

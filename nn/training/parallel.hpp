@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -10,10 +12,39 @@
 #include "../../autograd/kernels/threads.hpp"
 #include "../../autograd/random.hpp"
 #include "../../autograd/tape.hpp"
-#include "ranks.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 namespace nn {
+
+/// The processes that train one model together, each of which calls the same in the same order. This is one alone;
+/// MPIRanks has those that mpirun started. At most 2³¹ − 1 bytes go at once.
+class Ranks {
+ public:
+  Ranks() = default;
+  Ranks(const Ranks&) = delete;
+  virtual ~Ranks() = default;
+  virtual std::size_t rank() const { return 0; }   ///< of this process
+  virtual std::size_t count() const { return 1; }  ///< of all
+  /// The rank that computes a share of so many; those of a rank are neighbours.
+  std::size_t owner(std::size_t share, std::size_t shares) const { return ((share + 1) * count() - 1) / shares; }
+
+  ///@{
+  /// Each element becomes that of all ranks, joined by | or added up in an order that they do not say.
+  virtual void join(std::span<std::uint8_t>) {}
+  virtual void sum(std::span<float>) {}
+  virtual void sum(std::span<double>) {}
+  ///@}
+  ///@{
+  /// To or from one other rank; what is sent must stay until wait().
+  virtual void send(std::span<const std::byte>, std::size_t) {}
+  virtual void receive(std::span<std::byte>, std::size_t) {}
+  virtual void wait() {}
+  ///@}
+  /// What one rank has goes to all.
+  virtual void broadcast(std::span<std::byte>, std::size_t) {}
+  /// Ends the others: what went wrong here would let them wait for ever.
+  virtual void abort() {}
+};
 
 /// Options of parallel_gradients.
 struct ParallelOptions {
@@ -37,31 +68,38 @@ template <class Loss> struct OfShare {
   using T = typename Given::value_type;
 };
 
-/// The losses and gradients of the shares first, ..., last − 1 of all `shares`.
-template <class T, class Loss>
-std::vector<LossAndGradients<T>> of_shares(std::size_t first, std::size_t last, std::size_t shares, const Loss& loss,
-                                           const ParallelOptions& options) {
-  require(shares > 0, "parallel_gradients", "0 shares; there must be at least one");
-  std::vector<LossAndGradients<T>> results;
-  require(shares <= results.max_size(), "parallel_gradients", shares, " shares; there is no memory for so many");
-  results.resize(last - first);
-  std::optional<Random> after;  // the stream from which those of the shares are split, if they succeed
-  if (options.random) after = *options.random;
-  std::vector<Random> streams;
-  for (std::size_t k = 0; after && k < shares; ++k) streams.push_back(after->split());
-  in_parallel(results.size(), options.threads, [&](std::size_t k) {
-    std::optional<unroll::detail::SingleThreaded> one;  // however many shares this rank has
-    if (shares > 1) one.emplace();
-    std::optional<Random> random;  // of its own: threads that write to neighbouring memory wait for each other
-    if (options.random) random = streams[first + k];
-    const Innermost<Tape<T>> alone(nullptr);
-    Tape<T> tape(random ? &*random : nullptr);
-    const auto of_share = loss(first + k);
-    results[k].gradients = tape.backward(of_share);
-    results[k].loss = of_share.item();
-  });
-  if (after) *options.random = *after;
-  return results;
+/// Adds to `total`, which is −0, what the ranks have: if `ordered`, one share after the other, for the same bits
+/// however many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in pieces that follow
+/// each other.
+template <class T> void add_up(Ranks& ranks, const std::vector<std::vector<T>>& own, std::span<T> total, bool ordered) {
+  constexpr std::size_t limit = std::numeric_limits<std::int32_t>::max() / sizeof(T), most = (1 << 15) / sizeof(T);
+  require(total.size() <= limit, "ranks", total.size(), " elements of gradients; at most ", limit, " can be sent");
+  if (!ordered) {
+    for (const std::vector<T>& share : own) std::ranges::transform(total, share, total.begin(), std::plus());
+    return ranks.sum(total);
+  }
+  const std::size_t rank = ranks.rank(), last = ranks.count() - 1, pieces = (total.size() + most - 1) / most,
+                    later = 8 * (last - rank);  // that go up before the first comes down, enough to be on their way
+  std::vector<T> sums(total.begin(), total.end());
+  for (std::size_t k = 0; k < pieces + later; ++k) {
+    const auto piece = [&](std::span<T> of, std::size_t number) {
+      return of.subspan(number * most, std::min(most, of.size() - number * most));
+    };
+    if (k < pieces) {
+      const std::span<T> sum = piece(sums, k);
+      if (rank > 0) ranks.receive(std::as_writable_bytes(sum), rank - 1);
+      for (const std::vector<T>& share : own)
+        std::transform(sum.begin(), sum.end(), &share[k * most], sum.begin(), std::plus());
+      if (rank < last) ranks.send(std::as_bytes(sum), rank + 1);
+      if (rank == last) std::ranges::copy(sum, piece(total, k).begin());
+    }
+    if (k >= later) {
+      const std::span<T> whole = piece(total, k - later);
+      if (rank < last) ranks.receive(std::as_writable_bytes(whole), rank + 1);
+      if (rank > 0) ranks.send(std::as_bytes(whole), rank - 1);
+    }
+  }
+  ranks.wait();
 }
 
 }  // namespace detail
@@ -76,13 +114,8 @@ std::vector<LossAndGradients<T>> of_shares(std::size_t first, std::size_t last, 
 ///     });
 template <class Loss, class T = typename detail::OfShare<Loss>::T>
 LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss, const ParallelOptions& options = {}) {
-  std::vector<LossAndGradients<T>> results = detail::of_shares<T>(0, shares, shares, loss, options);
-  LossAndGradients<T> total = std::move(results[0]);
-  for (std::size_t k = 1; k < shares; ++k) {
-    total.loss += results[k].loss;
-    total.gradients += results[k].gradients;
-  }
-  return total;
+  Ranks alone;
+  return parallel_gradients(shares, loss, std::vector<Parameter<T>>(), alone, options);
 }
 
 /// The same by some parameters, where each rank computes the shares that it owns. All get the same result, whose bits
@@ -91,9 +124,36 @@ template <class Loss, class T = typename detail::OfShare<Loss>::T>
 LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss,
                                        const std::vector<Parameter<T>>& parameters, Ranks& ranks,
                                        const ParallelOptions& options = {}) {
-  if (ranks.count() == 1) return parallel_gradients(shares, loss, options);
-  const auto begin = [&](std::size_t rank) { return shares * rank / ranks.count(); };
-  const auto own = detail::of_shares<T>(begin(ranks.rank()), begin(ranks.rank() + 1), shares, loss, options);
+  require(shares > 0, "parallel_gradients", "0 shares; there must be at least one");
+  std::vector<LossAndGradients<T>> own;
+  require(shares <= own.max_size(), "parallel_gradients", shares, " shares; there is no memory for so many");
+  const std::size_t first = shares * ranks.rank() / ranks.count();
+  own.resize(shares * (ranks.rank() + 1) / ranks.count() - first);
+  std::optional<Random> after;  // the stream from which those of the shares are split, if they succeed
+  if (options.random) after = *options.random;
+  std::vector<Random> streams;
+  for (std::size_t k = 0; after && k < shares; ++k) streams.push_back(after->split());
+  in_parallel(own.size(), options.threads, [&](std::size_t k) {
+    std::optional<unroll::detail::SingleThreaded> one;  // however many shares this rank has
+    if (shares > 1) one.emplace();
+    std::optional<Random> random;  // of its own: threads that write to neighbouring memory wait for each other
+    if (options.random) random = streams[first + k];
+    const Innermost<Tape<T>> alone(nullptr);
+    Tape<T> tape(random ? &*random : nullptr);
+    const auto of_share = loss(first + k);
+    own[k].gradients = tape.backward(of_share);
+    own[k].loss = of_share.item();
+  });
+  if (after) *options.random = *after;
+
+  if (ranks.count() == 1) {
+    LossAndGradients<T> total = std::move(own[0]);
+    for (std::size_t k = 1; k < shares; ++k) {
+      total.loss += own[k].loss;
+      total.gradients += own[k].gradients;
+    }
+    return total;
+  }
   const Gradients<T> none;
   std::vector<std::uint8_t> outline = none.outline(parameters);
   for (const auto& [of_share, gradients] : own)
