@@ -393,8 +393,8 @@ std::vector<std::string> refuse_all() {
     masked_softmax(x, of({2, 2, 3}));
   });
   says("indices: 2 values for the shape (3,); they must be as many", [&] { indices({1, 2}, {3}); });
-  says("take: an array of no axes has no rows", [&] { take(Indices(1), pair); });
-  says("take: index 2 of 1 rows", [&] { take(matrix, Indices{2}); });
+  says("take: the table has no axes; it must have rows", [&] { take(Indices(1), pair); });
+  says("take: index 2 at position (0,); the table has 1 rows", [&] { take(matrix, Indices{2}); });
   says("uniform_like: there are no random numbers; record on a tape that has some: Tape<T> tape(random)",
        [&] { uniform_like(x); });
   says("bernoulli: a probability of 2; it must be in [0, 1]", [&] { bernoulli(V(2)); });

@@ -125,8 +125,8 @@ TEST_CASE("indices are made of lists, vectors, ranges and rows of others") {
   CHECK(take(table, Indices{2, 0, 2}) == Indices{{5, 6}, {1, 2}, {5, 6}});
   CHECK(take(Indices{7, 8, 9}, indices({2, 0}, {2, 1})) == indices({9, 7}, {2, 1}));
   CHECK(take(table, indices(std::vector<int>{})).shape()[1] == 2);
-  CHECK(error_of([&] { take(table, Indices{3}); }) == "take: index 3 of 3 rows");
-  CHECK(error_of([&] { take(Indices(5), Indices{0}); }) == "take: an array of no axes has no rows");
+  CHECK(error_of([&] { take(table, Indices{3}); }) == "take: index 3 at position (0,); the table has 3 rows");
+  CHECK(error_of([&] { take(Indices(5), Indices{0}); }) == "take: the table has no axes; it must have rows");
 }
 
 }  // namespace unroll::primitives

@@ -248,24 +248,19 @@ std::vector<Variable<T>> split(const Variable<T>& x, const std::vector<std::size
 
 template <class T> std::vector<Variable<T>> unstack(const Variable<T>& x, Axis axis) {
   const Scope scope("unstack");
-  const std::size_t k = normal_axis("unstack", axis, x.shape().size());
-  Shape shape = x.shape();
-  shape.erase(k);
-  std::vector<Variable<T>> parts = split(x, std::vector<std::size_t>(x.shape()[k], 1), axis);
-  for (Variable<T>& part : parts) part = reshape(part, shape);
+  const std::size_t size = x.shape()[normal_axis("unstack", axis, x.shape().size())];
+  std::vector<Variable<T>> parts = split(x, std::vector<std::size_t>(size, 1), axis);
+  for (Variable<T>& part : parts) part = squeeze(part, axis);
   return parts;
 }
 
 template <class T> Variable<T> select(const Variable<T>& x, Axis axis, std::int64_t index) {
   const Scope scope("select");
-  Shape shape = x.shape();
-  const std::size_t k = normal_axis("select", axis, shape.size());
-  const auto size = static_cast<std::int64_t>(shape[k]);
+  const auto size = static_cast<std::int64_t>(x.shape()[normal_axis("select", axis, x.shape().size())]);
   require(-size <= index && index < size, "select", "index ", index, " of an axis of size ", size,
           "; it must be less, or negative and counted from the end");
-  shape.erase(k);
   const std::int64_t begin = index < 0 ? index + size : index;
-  return reshape(slice(x, axis, begin, begin + 1), shape);
+  return squeeze(slice(x, axis, begin, begin + 1), axis);
 }
 
 template <class T> Variable<T> squeeze(const Variable<T>& x, const Axes& axes) {
@@ -316,12 +311,11 @@ template <class T> Variable<T> concatenate(const std::vector<Variable<T>>& xs, A
 template <class T> Variable<T> stack(const std::vector<Variable<T>>& xs, Axis axis) {
   const Scope scope("stack");
   require(!xs.empty(), "stack", "there are no arrays; there must be at least one");
-  Shape shape = xs[0].shape();
-  shape.insert(normal_axis("stack", axis, shape.size() + 1, "a result"), 1);
+  normal_axis("stack", axis, xs[0].shape().size() + 1, "a result");
   std::vector<Variable<T>> rows;
   for (const Variable<T>& x : xs) {
     require(x.shape() == xs[0].shape(), "stack", xs[0].shape(), " and ", x.shape(), ": the shapes must be equal");
-    rows.push_back(reshape(x, shape));
+    rows.push_back(unsqueeze(x, axis));
   }
   return concatenate(rows, axis);
 }

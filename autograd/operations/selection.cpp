@@ -21,6 +21,20 @@ void check(const char* where, const Indices& indices, std::size_t rows, const ch
   }
 }
 
+// The shape of the rows of a table with these indices.
+Shape shape_of_rows(const char* where, const Shape& table, const Indices& indices) {
+  require(!table.empty(), where, "the table has no axes; it must have rows");
+  check(where, indices, table[0], "table");
+  Shape shape(indices.shape());
+  for (std::size_t k = 1; k < table.size(); ++k) shape.push_back(table[k]);
+  return shape;
+}
+
+template <class X> void copy_rows(const X* from, std::size_t length, const Indices& indices, X* to) {
+  for (const std::int64_t index : indices.storage())
+    to = std::copy_n(from + static_cast<std::size_t>(index) * length, length, to);
+}
+
 // Rows of a table that are added as one, or stay what they are.
 template <class T> class RowTerms final : public Postponed<T> {
  public:
@@ -52,17 +66,10 @@ template <class T> struct Scatter {
 
 /// y[k] = x[i_k]                                 x̄[i_k] += ȳ[k], from zeros
 template <class T> Variable<T> take(const Variable<T>& x, const Indices& indices, const char* where) {
-  require(!x.shape().empty(), where, "the table has no axes; it must have rows");
   const Shape table = x.shape();
-  const std::size_t row = table.product(1, table.size());
-  check(where, indices, table[0], "table");
-  Shape shape(indices.shape());
-  for (std::size_t k = 1; k < table.size(); ++k) shape.push_back(table[k]);
+  Shared<Tensor<T>> y(new Tensor<T>(shape_of_rows(where, table, indices)));
   const Variable<T> rows = detach(x);
-  Shared<Tensor<T>> y(new Tensor<T>(shape));
-  for (std::size_t k = 0; k < indices.size(); ++k)
-    std::copy_n(rows.tensor().data() + static_cast<std::size_t>(indices.storage()[k]) * row, row,
-                y->buffer.data() + k * row);
+  copy_rows(rows.tensor().data(), table.product(1, table.size()), indices, y->buffer.data());
   return primitive("take", {x}, Variable<T>(y),
                    [all = std::make_shared<Indices>(indices), table](const Variable<T>& g) {
                      return Scatter<T>{{g, all}, table};
@@ -172,6 +179,13 @@ template <class T> Variable<T> one_hot(const Indices& indices, std::size_t count
   return scatter_along(marks, column, -1, shape);
 }
 
+namespace {
+
+// The larger one stands before the other, NaN before all.
+template <class T> bool before(T a, T b) { return a > b || (a != a && b == b); }
+
+}  // namespace
+
 template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis) {
   const std::size_t along = normal_axis("top_k", axis, x.shape().size()), size = x.shape()[along];
   require(k <= size, "top_k", k, " of an axis of size ", size, "; there are not so many");
@@ -179,20 +193,17 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis)
   const Variable<T> values = detach(x);
   Shape shape = x.shape();
   shape[along] = k;
-  Indices chosen = Indices::from_shape(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
+  Indices chosen = uninitialised<std::int64_t>(shape);
   std::vector<std::int64_t> order(size);
   for (std::size_t line = 0; line < shape.elements() / std::max<std::size_t>(k, 1); ++line) {
-    const std::size_t outer = line / inner, first = outer * size * inner + line % inner;
-    const auto element = [&](std::int64_t i) {
-      return values.tensor().data()[first + static_cast<std::size_t>(i) * inner];
-    };
+    const std::size_t outer = line / inner;
+    const T* const first = values.tensor().data() + outer * size * inner + line % inner;
+    const auto element = [&](std::int64_t i) { return first[static_cast<std::size_t>(i) * inner]; };
     std::iota(order.begin(), order.end(), 0);
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), order.end(),
                       [&](std::int64_t i, std::int64_t j) {
                         const T a = element(i), b = element(j);
-                        const bool a_is_number = a == a, b_is_number = b == b;
-                        if (a_is_number != b_is_number) return b_is_number;
-                        return a_is_number && a != b ? a > b : i < j;
+                        return before(a, b) || (i < j && !before(b, a));
                       });
     for (std::size_t i = 0; i < k; ++i) chosen.storage()[(outer * k + i) * inner + line % inner] = order[i];
   }
@@ -201,46 +212,23 @@ template <class T> TopK<T> top_k(const Variable<T>& x, std::size_t k, Axis axis)
 
 namespace {
 
-template <class T> Indices of_largest(const char* where, const Variable<T>& x, Axis axis) {
+template <class T> Indices of_first(const char* where, const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
-  const std::size_t along = normal_axis(where, axis, x.shape().size()), size = x.shape()[along];
-  require(size > 0, where, "the shape is ", x.shape(), "; there is nothing to choose from");
-  const std::size_t inner = x.shape().product(along + 1, x.shape().size());
+  const std::size_t along = normal_axis(where, axis, shape.size());
+  require(shape[along] > 0, where, "the shape is ", shape, "; there is nothing to choose from");
   shape.erase(along);
-  const xt::dynamic_shape<std::size_t> sizes(shape.begin(), shape.end());
-  const Variable<T> values = detach(x), largest = max(values, axis);
-  Indices chosen = Indices::from_shape(sizes);
-  for (std::size_t line = 0; line < shape.elements(); ++line) {
-    const T most = largest.tensor().data()[line];
-    if (most != most) {  // numbers come before NaN
-      chosen = top_k(values, 1, axis).indices;
-      chosen.reshape(sizes);
-      return chosen;
-    }
-    const T* const first = values.tensor().data() + line / inner * size * inner + line % inner;
-    std::size_t i = 0;
-    while (first[i * inner] != most) ++i;
-    chosen.storage()[line] = static_cast<std::int64_t>(i);
-  }
-  return chosen;
+  return indices(top_k(x, 1, axis).indices, shape);
 }
 
 }  // namespace
 
-template <class T> Indices argmax(const Variable<T>& x, Axis axis) { return of_largest("argmax", x, axis); }
-template <class T> Indices argmin(const Variable<T>& x, Axis axis) { return of_largest("argmin", -detach(x), axis); }
+template <class T> Indices argmax(const Variable<T>& x, Axis axis) { return of_first("argmax", detach(x), axis); }
+template <class T> Indices argmin(const Variable<T>& x, Axis axis) { return of_first("argmin", -detach(x), axis); }
 
 Indices take(const Indices& x, const Indices& indices) {
-  require(x.dimension() > 0, "take", "an array of no axes has no rows");
-  const std::size_t count = x.shape()[0], row = count ? x.size() / count : 0;
-  xt::dynamic_shape<std::size_t> shape(indices.shape().begin(), indices.shape().end());
-  shape.insert(shape.end(), x.shape().begin() + 1, x.shape().end());
-  Indices rows = Indices::from_shape(shape);
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    const std::int64_t index = indices.flat(k);
-    require(0 <= index && index < std::int64_t(count), "take", "index ", index, " of ", count, " rows");
-    std::copy_n(x.data() + std::size_t(index) * row, row, rows.data() + k * row);
-  }
+  const Shape table(x.shape());
+  Indices rows = uninitialised<std::int64_t>(shape_of_rows("take", table, indices));
+  copy_rows(x.data(), table.product(1, table.size()), indices, rows.data());
   return rows;
 }
 
