@@ -57,6 +57,8 @@ template <class T> class Tape {
   }
   /// The tape that records now, or null.
   static Tape* innermost() { return Innermost<Tape>::object(); }
+  /// The stream of that one, or null.
+  static Random* stream() { return innermost() ? innermost()->random() : nullptr; }
 
   // What primitives are made of:
 

@@ -10,10 +10,9 @@ namespace UNROLL_PUBLIC unroll {
 namespace detail {
 
 template <class T> Random& stream(const char* where) {
-  const Tape<T>* const tape = Tape<T>::innermost();
-  require(tape && tape->random(), where,
-          "there are no random numbers; record on a tape that has some: Tape<T> tape(random)");
-  return *tape->random();
+  Random* const random = Tape<T>::stream();
+  require(random, where, "there are no random numbers; record on a tape that has some: Tape<T> tape(random)");
+  return *random;
 }
 
 }  // namespace detail

@@ -1,22 +1,14 @@
 #include "dropout.hpp"
 
+#include "../../autograd/instantiate.hpp"
 #include "../../autograd/random.hpp"
 #include "../../autograd/tape.hpp"
 
 namespace unroll::nn {
 
-namespace {
-
-template <class T> Random* stream() {
-  const Tape<T>* const tape = Tape<T>::innermost();
-  return tape ? tape->random() : nullptr;
-}
-
-}  // namespace
-
 template <class T> Variable<T> dropout(const Variable<T>& x, double rate, const Axes& same_along) {
   require(0 <= rate && rate < 1, "dropout", "a rate of ", rate, "; it must be in [0, 1)");
-  Random* const random = stream<T>();
+  Random* const random = Tape<T>::stream();
   if (rate == 0 || !random) return x;
   const Scope scope("dropout");
   const Variable<T> drawn = random->uniform<T>(same_along.kept("dropout", x.shape()), 0, 1);
@@ -29,15 +21,13 @@ template <class T> Variable<T> zoneout(const Variable<T>& before, const Variable
           " after; they must be equal");
   if (rate == 0) return after;
   const Scope scope("zoneout");
-  Random* const random = stream<T>();
+  Random* const random = Tape<T>::stream();
   if (!random) return rate * before + (1 - rate) * after;  // whose differences may be ∞ − ∞
   const Variable<T> drawn = random->uniform<T>(after.shape(), 0, 1);
   return where(drawn < rate, before, after);
 }
 
-template Variable<float> dropout(const Variable<float>&, double, const Axes&);
-template Variable<double> dropout(const Variable<double>&, double, const Axes&);
-template Variable<float> zoneout(const Variable<float>&, const Variable<float>&, double);
-template Variable<double> zoneout(const Variable<double>&, const Variable<double>&, double);
+extern const auto dropouts =
+    unroll::detail::for_float_and_double([]<class T>() { return std::tuple(&dropout<T>, &zoneout<T>); });
 
 }  // namespace unroll::nn

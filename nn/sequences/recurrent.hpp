@@ -18,10 +18,10 @@ namespace UNROLL_PUBLIC unroll {
 namespace nn {
 namespace detail {
 
-/// Stands for the options of a cell that has none.
-struct NoOptions {};
-
-template <class Cell> struct OptionsOf { using type = NoOptions; };
+/// The options of a cell, which may have none.
+template <class Cell> struct OptionsOf {
+  struct type {};
+};
 template <class Cell>
 requires requires { typename Cell::Options; }
 struct OptionsOf<Cell> {
@@ -132,8 +132,6 @@ template <class Cell> class Recurrent : public Module<typename detail::Checked<C
       return options_.hidden;
   }
 
-  void add_cell(std::size_t input, Random& random);
-  void check(const State& initial, std::size_t batch) const;
   State initial_state(std::size_t cell, const Packing& packing, const std::optional<State>& given) const;
   Variable<T> dropped(const Variable<T>& rows, const Packing& packing, Streams& streams, std::size_t layer) const;
 
@@ -151,22 +149,19 @@ template <class Cell> Recurrent<Cell>::Recurrent(const Options& options, Random&
           " layers; there is no memory for so many");
   cells_.reserve(options.layers * directions());  // a cell that can only be copied must never move
   for (std::size_t layer = 0; layer < options.layers; ++layer)
-    for (std::size_t direction = 0; direction < directions(); ++direction)
-      add_cell(layer ? directions() * state_size(0) : options.input, random);
+    for (std::size_t direction = 0; direction < directions(); ++direction) {
+      const CellSizes sizes{layer ? directions() * state_size(0) : options.input, options.hidden, options.bias};
+      if constexpr (requires { typename Cell::Options; })
+        cells_.emplace_back(sizes, options.cell, random);
+      else
+        cells_.emplace_back(sizes, random);
+      for (auto [name, parameter] : cells_.back().named_parameters())
+        this->add(name + suffix(cells_.size() - 1), parameter);
+    }
   for (std::size_t k = 0; options.learned_initial && k < cells_.size() * states; ++k) {
     initial_.emplace_back(Array<T>(zeros<T>({state_size(k % states)}).value()));
     this->add("initial_" + std::to_string(k % states) + suffix(k / states), initial_.back());
   }
-}
-
-template <class Cell> void Recurrent<Cell>::add_cell(std::size_t input, Random& random) {
-  const CellSizes sizes{input, options_.hidden, options_.bias};
-  if constexpr (requires { typename Cell::Options; })
-    cells_.emplace_back(sizes, options_.cell, random);
-  else
-    cells_.emplace_back(sizes, random);
-  for (auto [name, parameter] : cells_.back().named_parameters())
-    this->add(name + suffix(cells_.size() - 1), parameter);
 }
 
 template <class Cell>
@@ -177,8 +172,7 @@ auto Recurrent<Cell>::operator()(const Variable<T>& x, const std::optional<Indic
 }
 
 template <class Cell> auto Recurrent<Cell>::streams() const -> Streams {
-  const Tape<T>* const tape = Tape<T>::innermost();
-  Random* const random = tape ? tape->random() : nullptr;
+  Random* const random = Tape<T>::stream();
   const bool draws = (options_.dropout > 0 && options_.layers > 1) ||
                      std::ranges::any_of(options_.zoneout, [](double rate) { return rate > 0; });
   Streams streams;
@@ -195,7 +189,10 @@ auto Recurrent<Cell>::run(const Variable<T>& x, const std::optional<Indices>& le
   require(x.shape().size() == 3 && x.shape()[2] == options_.input, "recurrent", "x has shape ", x.shape(),
           "; it must be (time, batch, ", options_.input, ")");
   const Packing packing(x.shape()[0], x.shape()[1], lengths);
-  if (initial) check(*initial, packing.batch());
+  for (std::size_t n = 0; initial && n < states; ++n) {
+    const Shape shape{cells_.size(), packing.batch(), state_size(n)}, &given = (*initial)[n].shape();
+    require(given == shape, "recurrent", "an initial state of shape ", given, "; it must be ", shape);
+  }
   Variable<T> rows = packing.pack(x);
   std::array<std::vector<Variable<T>>, states> finals;
   for (std::size_t layer = 0; layer < options_.layers; ++layer) {
@@ -218,14 +215,6 @@ auto Recurrent<Cell>::run(const Variable<T>& x, const std::optional<Indices>& le
   Result result{packing.unpack(rows), {}};
   for (std::size_t n = 0; n < states; ++n) result.state[n] = stack(finals[n]);
   return result;
-}
-
-template <class Cell> void Recurrent<Cell>::check(const State& initial, std::size_t batch) const {
-  for (std::size_t n = 0; n < states; ++n) {
-    const Shape shape{cells_.size(), batch, state_size(n)};
-    require(initial[n].shape() == shape, "recurrent", "an initial state of shape ", initial[n].shape(), "; it must be ",
-            shape);
-  }
 }
 
 // The state of the sequences before a cell's first step, the longest first.
