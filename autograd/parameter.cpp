@@ -1,5 +1,6 @@
 #include "parameter.hpp"
 
+#include <tuple>
 #include <unordered_map>
 
 namespace unroll {
@@ -8,13 +9,12 @@ using namespace detail;
 
 // The clones made so far by this thread, by their originals.
 struct Clones {
-  std::unordered_map<const Tensor<float>*, Parameter<float>> of_float;
-  std::unordered_map<const Tensor<double>*, Parameter<double>> of_double;
-  std::unordered_map<std::shared_ptr<void>, std::shared_ptr<void>> of_other;
+  template <class T> using Map = std::unordered_map<const Tensor<T>*, Parameter<T>>;
+  std::tuple<Map<float>, Map<double>> parameters;
+  std::unordered_map<std::shared_ptr<void>, std::shared_ptr<void>> others;
   Clones* outer = nullptr;
 
-  auto& of(const Tensor<float>*) { return of_float; }
-  auto& of(const Tensor<double>*) { return of_double; }
+  template <class T> Parameter<T>& of(const Tensor<T>* original) { return std::get<Map<T>>(parameters)[original]; }
 };
 
 namespace {
@@ -32,14 +32,14 @@ Cloning::Cloning(const std::vector<Parameter<T>>& parameters, const std::vector<
     const Parameter<T>& parameter = parameters[k];
     require(variables[k].shape() == parameter.shape(), "with", "a variable of shape ", variables[k].shape(),
             " for parameter ", k, ", '", parameter.name(), "'; it must be ", parameter.shape());
-    clones_->of(parameter.shared().get())[parameter.shared().get()] = Parameter<T>(variables[k]);
+    clones_->of<T>(parameter.shared().get()) = Parameter<T>(variables[k]);
   }
 }
 
 bool Cloning::active() { return clones != nullptr; }
 
 std::shared_ptr<void> Cloning::counterpart(const std::shared_ptr<void>& original) {
-  std::shared_ptr<void>& clone = clones->of_other[original];
+  std::shared_ptr<void>& clone = clones->others[original];
   if (!clone) clone = std::make_shared<char>();
   return clone;
 }
@@ -52,7 +52,7 @@ template <class T> Parameter<T>::Parameter(Array<T> array, std::string name) : V
 template <class T> Parameter<T>::Parameter(const Parameter& other) : Variable<T>(other) {
   this->kind_ = clones ? other.kind_ : HandleKind::parameter;
   if (!clones || !other.has_value()) return;
-  Parameter& clone = clones->of(other.tensor_.get())[other.tensor_.get()];
+  Parameter& clone = clones->of<T>(other.tensor_.get());
   if (!clone.has_value()) {
     const ParameterState* const original = other.tensor().parameter.get();
     clone = Parameter(Array<T>(other.value()), original ? original->name : std::string());

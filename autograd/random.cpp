@@ -16,17 +16,7 @@ namespace {
 std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
-struct Halves {
-  std::uint64_t high, low;
-};
-
-// All 128 bits of a b.
-Halves product(std::uint64_t a, std::uint64_t b) {
-  const std::uint64_t low_low = std::uint64_t{low(a)} * low(b);
-  const std::uint64_t high_low = std::uint64_t{high(a)} * low(b) + high(low_low);
-  const std::uint64_t low_high = std::uint64_t{low(a)} * high(b) + low(high_low);
-  return {std::uint64_t{high(a)} * high(b) + high(high_low) + high(low_high), a * b};
-}
+__extension__ using Wide = unsigned __int128;
 
 // ln x for a normal x > 0, to an ulp or two: x = m 2ⁿ and ln m = 2 artanh t = 2 Σ t²ᵏ⁺¹ / (2k + 1), t = (m − 1) / (m +
 // 1).
@@ -95,12 +85,12 @@ double Random::normal() {
 // Lemire (2019), Fast random integer generation in an interval.
 std::uint64_t Random::below(std::uint64_t n) {
   require(n > 0, "below", "the bound is 0; it must be at least 1");
-  Halves scaled = product((*this)(), n);
-  if (scaled.low < n) {
+  Wide scaled = Wide{(*this)()} * n;
+  if (std::uint64_t(scaled) < n) {
     const std::uint64_t excess = (0 - n) % n;
-    while (scaled.low < excess) scaled = product((*this)(), n);
+    while (std::uint64_t(scaled) < excess) scaled = Wide{(*this)()} * n;
   }
-  return scaled.high;
+  return std::uint64_t(scaled >> 64);
 }
 
 std::vector<std::size_t> Random::permutation(std::size_t n) {

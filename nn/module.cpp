@@ -29,13 +29,12 @@ template <class T> auto Module<T>::named_parameters() const -> const Named& {
 }
 
 template <class T> void Module<T>::add_named(const std::string& name, Parameter<T> parameter) {
-  const auto same_name = [&](const auto& entry) { return entry.first == name; };
-  const auto same_parameter = [&](const auto& entry) {
-    return entry.second.shared().get() == parameter.shared().get();
-  };
-  require(std::none_of(named_.begin(), named_.end(), same_name), "module", "'", name,
-          "' is added twice; names must be different");
-  if (std::none_of(named_.begin(), named_.end(), same_parameter)) parameter.rename(name);
+  bool known = false;
+  for (const auto& [other, its] : named_) {
+    require(other != name, "module", "'", name, "' is added twice; names must be different");
+    known |= its.shared().get() == parameter.shared().get();
+  }
+  if (!known) parameter.rename(name);
   named_.emplace_back(name, std::move(parameter));
 }
 

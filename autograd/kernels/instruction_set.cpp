@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
-#include <iterator>
 #include <xsimd/xsimd.hpp>
 
 #include "../error.hpp"
@@ -27,15 +26,10 @@ const std::vector<InstructionSet>& built() {
   return sets;
 }
 
-std::vector<InstructionSet> usable(const std::vector<InstructionSet>& built) {
-  std::vector<InstructionSet> sets;
-  std::copy_if(built.begin(), built.end(), std::back_inserter(sets), [](const auto& set) { return set.usable; });
-  return sets;
-}
-
-std::string names(const std::vector<InstructionSet>& sets) {
+std::string names(const std::vector<InstructionSet>& sets, bool all) {
   std::string text;
-  for (const InstructionSet& set : sets) text += (text.empty() ? "" : ", ") + set.name;
+  for (const InstructionSet& set : sets)
+    if (all || set.usable) text += (text.empty() ? "" : ", ") + set.name;
   return text;
 }
 
@@ -62,13 +56,13 @@ template <class T, class Get> const auto& chosen(const Get& get) {
 const InstructionSet& choose(const std::vector<InstructionSet>& built, const std::string& wanted) {
   const auto has_it = [&](const auto& set) { return wanted.empty() ? set.usable : set.name == wanted; };
   const auto found = std::find_if(built.rbegin(), built.rend(), has_it);
-  require(found != built.rend(), "UNROLL_INSTRUCTION_SET", wanted, "; the kernels are built for ", names(built));
+  require(found != built.rend(), "UNROLL_INSTRUCTION_SET", wanted, "; the kernels are built for ", names(built, true));
   require(found->usable, "UNROLL_INSTRUCTION_SET", wanted, "; this processor and its operating system have ",
-          names(usable(built)));
+          names(built, false));
   return *found;
 }
 
-std::string about_kernels() { return instruction_set().name + ", of " + names(usable(built())); }
+std::string about_kernels() { return instruction_set().name + ", of " + names(built(), false); }
 
 template <class T> const Kernels<T>& kernels() {
   static const Kernels<T>& widest = chosen<T>([](auto bytes) -> const auto& { return kernels_for<T, bytes>(); });

@@ -2,9 +2,8 @@
 
 #include <cstddef>
 #include <functional>
-#include <utility>
 
-#include "../visibility.hpp"
+#include "../innermost.hpp"
 
 namespace UNROLL_PUBLIC unroll {
 
@@ -18,15 +17,11 @@ namespace detail {
 /// While it lives, all that this thread calls runs on it alone: others have work of their own.
 class SingleThreaded {
  public:
-  SingleThreaded() : outer_(std::exchange(here_, true)) {}
-  ~SingleThreaded() { here_ = outer_; }
-  SingleThreaded(const SingleThreaded&) = delete;
   /// Whether there is one on this thread.
-  static bool here() { return here_; }
+  static bool here() { return Innermost<SingleThreaded>::object(); }
 
  private:
-  static inline constinit thread_local bool here_ = false;
-  const bool outer_;
+  Innermost<SingleThreaded> place_{this};
 };
 
 /// As many as OpenBLAS was given at the start, whose file says so; one within SingleThreaded.

@@ -283,15 +283,11 @@ struct Transposed {
 /// them.
 class RepeatedProducts {
  public:
-  RepeatedProducts() : outer_(std::exchange(here_, true)) {}
-  ~RepeatedProducts() { here_ = outer_; }
-  RepeatedProducts(const RepeatedProducts&) = delete;
   /// Whether there is one on this thread.
-  static bool here() { return here_; }
+  static bool here() { return Innermost<RepeatedProducts>::object(); }
 
  private:
-  static inline constinit thread_local bool here_ = false;
-  const bool outer_;
+  Innermost<RepeatedProducts> place_{this};
 };
 
 /// y = a b. Vectors are rows on the left and columns on the right; leading axes are batches, which broadcast.

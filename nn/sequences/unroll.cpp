@@ -1,5 +1,6 @@
 #include "unroll.hpp"
 
+#include "../../autograd/instantiate.hpp"
 #include "../../autograd/operations/ops.hpp"
 #include "../layers/dropout.hpp"
 #include "../options.hpp"
@@ -107,13 +108,7 @@ std::vector<std::vector<Variable<T>>> unroll(const AnyCell<T>& cell, const Varia
   return states;
 }
 
-template std::vector<std::vector<Variable<float>>> unroll(const AnyCell<float>&, const Variable<float>&,
-                                                          const std::vector<std::size_t>&,
-                                                          std::span<const Variable<float>>, bool,
-                                                          std::span<const double>);
-template std::vector<std::vector<Variable<double>>> unroll(const AnyCell<double>&, const Variable<double>&,
-                                                           const std::vector<std::size_t>&,
-                                                           std::span<const Variable<double>>, bool,
-                                                           std::span<const double>);
+extern const auto unrollings =
+    unroll::detail::for_float_and_double([]<class T>() { return std::tuple(&nn::detail::unroll<T>); });
 
 }  // namespace unroll::nn::detail
