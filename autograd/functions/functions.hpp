@@ -80,27 +80,14 @@ inline constexpr auto log = function<keep::first>(
 
 /// y = tanh x                                    x̄ = ȳ ⊙ (1 − y²)
 inline constexpr auto tanh = function<keep::result>(
-    "tanh",
-    [](const auto& x) {
-      using std::tanh;
-      return tanh(x);
-    },
-    [](const auto& g, const auto& y) { return g * (1 - y * y); });
+    "tanh", [](const auto& x) { return maths::tanh(x); }, [](const auto& g, const auto& y) { return g * (1 - y * y); });
 
 /// y = w ⊙ tanh x                                w̄ = ȳ ⊙ tanh x,  x̄ = ȳ ⊙ w ⊙ (1 − tanh² x)
 inline constexpr auto scaled_tanh = function<keep::first | keep::second>(
-    "scaled_tanh",
-    [](const auto& w, const auto& x) {
-      using std::tanh;
-      return w * tanh(x);
-    },
-    [](const auto& g, const auto&, const auto& x) {
-      using std::tanh;
-      return g * tanh(x);
-    },
+    "scaled_tanh", [](const auto& w, const auto& x) { return w * maths::tanh(x); },
+    [](const auto& g, const auto&, const auto& x) { return g * maths::tanh(x); },
     [](const auto& g, const auto& w, const auto& x) {
-      using std::tanh;
-      const auto y = tanh(x);
+      const auto y = maths::tanh(x);
       return g * w * (1 - y * y);
     });
 
@@ -128,10 +115,7 @@ inline constexpr auto gelu = function<keep::first>(
 /// y = ln(1 + eˣ)                                x̄ = ȳ ⊙ σ(x)
 inline constexpr auto softplus = function<keep::first>(
     "softplus",
-    []<class X>(const X& x) {
-      using std::abs;
-      return select(x <= X(0), X(0), x) + maths::log1p(maths::exp(X(-abs(x))));
-    },
+    []<class X>(const X& x) { return select(x <= X(0), X(0), x) + maths::log1p(maths::exp(X(-maths::abs(x)))); },
     [](const auto& g, const auto& x) { return g * maths::logistic(x); });
 
 /// y = ln(1 + x)                                 x̄ = ȳ / (1 + x)
@@ -145,25 +129,20 @@ inline constexpr auto expm1 = function<keep::first>(
 
 /// y = √x                                        x̄ = ȳ / 2y
 inline constexpr auto sqrt = function<keep::result>(
-    "sqrt",
-    [](const auto& x) {
-      using std::sqrt;
-      return sqrt(x);
-    },
-    [](const auto& g, const auto& y) { return g / (2 * y); });
+    "sqrt", [](const auto& x) { return maths::sqrt(x); }, [](const auto& g, const auto& y) { return g / (2 * y); });
 
 /// y = aᵇ                                        ā = ȳ ⊙ b ⊙ aᵇ⁻¹,  b̄ = ȳ ⊙ y ⊙ ln a, but 0 where y or a and b are 0
 inline constexpr auto pow = function<keep::result | keep::first | keep::second>(
     "pow", [](const auto& a, const auto& b) { return maths::pow(a, b); },
     []<class X>(const X& g, const X&, const X& a, const X& b) {
-      using std::abs;
       // b − 1 may round to an even number as b is, but the power of a negative a changes its sign; so there it is aᵇ by
       // a. So large a power is 0 or ∞ but about −1, and −1 will do for other a.
-      const X sign = select(a < X(0), select(abs(X(a + 1)) < maths::number<X>(0.25), a, X(-1)), X(1));
-      const X divisor = select(abs(b) < X(10000000), X(1), sign);
+      const X sign = select(a < X(0), select(maths::abs(X(a + 1)) < maths::number<X>(0.25), a, X(-1)), X(1));
+      const X divisor = select(maths::abs(b) < X(10000000), X(1), sign);
       const X exponent = select(divisor < X(0), b, X(b - 1));
       const X power = maths::pow(a, select(nonzero(b), exponent, X(0))) / divisor;
-      const X factor = select(abs(b) < maths::number<X>(INFINITY), b, select(nonzero(power), b, X(0)));  // ∞ · 0 = 0
+      const X factor =
+          select(maths::abs(b) < maths::number<X>(INFINITY), b, select(nonzero(power), b, X(0)));  // ∞ · 0 = 0
       return g * select(nonzero(b), X(factor * power), X(select(nonzero(b), X(0), b) / nonzero_or_one(a)));
     },
     []<class X>(const X& g, const X& y, const X& a, const X& b) {
@@ -172,11 +151,7 @@ inline constexpr auto pow = function<keep::result | keep::first | keep::second>(
 
 /// y = |x|                                       x̄ = ȳ where x > 0, −ȳ where x < 0, else 0
 inline constexpr auto abs = function<keep::first>(
-    "abs",
-    [](const auto& x) {
-      using std::abs;
-      return abs(x);
-    },
+    "abs", [](const auto& x) { return maths::abs(x); },
     []<class X>(const X& g, const X& x) { return select(x > X(0), g, select(x < X(0), X(-g), X(0 * x))); });
 
 /// y = erf x                                     x̄ = ȳ ⊙ 2/√π e^(−x²)

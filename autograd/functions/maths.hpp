@@ -45,13 +45,33 @@ template <class X, class... Lower> inline X polynomial(const X& x, double highes
   return y;
 }
 
-/// f(a, b) of numbers, lane by lane.
-template <class X, class F> inline X each_lane(const X& a, const X& b, const F& f) {
+/// f(a, b) of numbers, lane by lane, in the version for float or for double.
+template <class X, class Single, class Twofold>
+inline X each_lane(const X& a, const X& b, const Single& of_float, const Twofold& of_double) {
   typename X::value_type x[X::size], y[X::size];
   a.store_unaligned(x);
   b.store_unaligned(y);
-  for (std::size_t k = 0; k < X::size; ++k) x[k] = f(x[k], y[k]);
+  for (std::size_t k = 0; k < X::size; ++k)
+    if constexpr (sizeof(x[k]) == sizeof(float))
+      x[k] = of_float(x[k], y[k]);
+    else
+      x[k] = of_double(x[k], y[k]);
   return X::load_unaligned(x);
+}
+
+template <class X> inline X abs(const X& x) {
+  using std::abs;
+  return abs(x);
+}
+
+template <class X> inline X sqrt(const X& x) {
+  using std::sqrt;
+  return sqrt(x);
+}
+
+template <class X> inline X tanh(const X& x) {
+  using std::tanh;
+  return tanh(x);
 }
 
 /// eˣ of a vector as (e^(x/2))², where eˣ is infinite or subnormal; out of line, since it is seldom needed.
@@ -103,12 +123,8 @@ template <class X> inline X expm1(const X& x) {
 template <class X> inline X pow(const X& a, const X& b) {
   using std::pow;
   if constexpr (VectorLike<X>)
-    return each_lane(a, b, [](auto x, auto y) {
-      if constexpr (sizeof(x) == sizeof(float))
-        return ::powf(x, y);
-      else
-        return ::pow(x, y);
-    });
+    return each_lane(
+        a, b, [](float x, float y) { return ::powf(x, y); }, [](double x, double y) { return ::pow(x, y); });
   else
     return pow(a, b);
 }
@@ -117,12 +133,8 @@ template <class X> inline X pow(const X& a, const X& b) {
 template <class X> inline X sin(const X& x) {
   using std::sin;
   if constexpr (VectorLike<X>)
-    return each_lane(x, x, [](auto number, auto) {
-      if constexpr (sizeof(number) == sizeof(float))
-        return ::sinf(number);
-      else
-        return ::sin(number);
-    });
+    return each_lane(
+        x, x, [](float number, float) { return ::sinf(number); }, [](double number, double) { return ::sin(number); });
   else
     return sin(x);
 }
@@ -130,12 +142,8 @@ template <class X> inline X sin(const X& x) {
 template <class X> inline X cos(const X& x) {
   using std::cos;
   if constexpr (VectorLike<X>)
-    return each_lane(x, x, [](auto number, auto) {
-      if constexpr (sizeof(number) == sizeof(float))
-        return ::cosf(number);
-      else
-        return ::cos(number);
-    });
+    return each_lane(
+        x, x, [](float number, float) { return ::cosf(number); }, [](double number, double) { return ::cos(number); });
   else
     return cos(x);
 }
