@@ -75,10 +75,6 @@ std::vector<Array<T>> hessian_times(Tape<T>& tape, const Variable<T>& y, const M
   return values(slopes(tape, contracted("hessian_vector", slopes(tape, y, xs), vs), xs));
 }
 
-template <class T> MapOfMany<T> of_many(const Map<T>& f) {
-  return [&f](const Many<T>& xs) { return f(xs[0]); };
-}
-
 }  // namespace
 
 template <class T>
@@ -125,34 +121,14 @@ Array<T> jacobian_vector(const std::type_identity_t<MapOfMany<T>>& f, const std:
   return slopes(on.tape, contracted("jacobian_vector", slopes(on.tape, y, on.xs, u), vs), {u})[0].value();
 }
 
-template <class T> Array<T> jacobian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
-  return jacobian<T>(of_many<T>(f), std::vector{x})[0];
-}
-template <class T> Array<T> hessian(const std::type_identity_t<Map<T>>& f, const Array<T>& x) {
-  return hessian<T>(of_many<T>(f), std::vector{x})[0][0];
-}
-template <class T>
-Array<T> hessian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
-                        const std::type_identity_t<Array<T>>& v) {
-  return hessian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v})[0];
-}
-template <class T>
-Array<T> jacobian_vector(const std::type_identity_t<Map<T>>& f, const Array<T>& x,
-                         const std::type_identity_t<Array<T>>& v) {
-  return jacobian_vector<T>(of_many<T>(f), std::vector{x}, std::vector{v});
-}
-
 template <class Result, class... Given> using Overload = Result (*)(const Given&...);
 
 extern const auto derivatives = detail::for_float_and_double([]<class T>() {
-  using One = Array<T>;
-  using All = std::vector<One>;
-  return std::tuple(
-      Overload<One, Map<T>, One>(jacobian), Overload<All, MapOfMany<T>, All>(jacobian),
-      Overload<One, Map<T>, One>(hessian), Overload<std::vector<All>, MapOfMany<T>, All>(hessian),
-      Overload<One, Map<T>, One, One>(hessian_vector), Overload<All, MapOfMany<T>, All, All>(hessian_vector),
-      Overload<All, detail::Returning<Variable<T>>, std::vector<Parameter<T>>, All>(hessian_vector),
-      Overload<One, Map<T>, One, One>(jacobian_vector), Overload<One, MapOfMany<T>, All, All>(jacobian_vector));
+  using All = std::vector<Array<T>>;
+  return std::tuple(Overload<All, MapOfMany<T>, All>(jacobian), Overload<std::vector<All>, MapOfMany<T>, All>(hessian),
+                    Overload<All, MapOfMany<T>, All, All>(hessian_vector),
+                    Overload<All, detail::Returning<Variable<T>>, std::vector<Parameter<T>>, All>(hessian_vector),
+                    Overload<Array<T>, MapOfMany<T>, All, All>(jacobian_vector));
 });
 
 }  // namespace unroll
