@@ -17,10 +17,9 @@ template <class T> std::string summary(const Module<T>& model) {
   std::map<const void*, std::string> known;
   for (const auto& [name, parameter] : model.named_parameters()) {
     const auto [first, fresh] = known.try_emplace(parameter.shared().get(), name);
-    std::ostringstream shape;
-    shape << parameter.shape();
-    out << std::left << std::setw(width) << name << "  " << std::setw(14) << shape.str() << std::right << std::setw(11)
-        << parameter.size() << (parameter.frozen() ? "  frozen" : "") << (fresh ? "" : "  is " + first->second) << "\n";
+    out << std::left << std::setw(width) << name << "  " << std::setw(14) << unroll::detail::text_of(parameter.shape())
+        << std::right << std::setw(11) << parameter.size() << (parameter.frozen() ? "  frozen" : "")
+        << (fresh ? "" : "  is " + first->second) << "\n";
     if (!fresh) continue;
     total += parameter.size();
     trained += parameter.frozen() ? 0 : parameter.size();

@@ -84,13 +84,14 @@ void refuse_ctc(Refusals& says) {
   says("ctc_loss: labels of shape (2,) for a batch of 2; it must be (labels, 2)", [&] {
     nn::ctc_loss(x, Indices{1, 2});
   });
-  says("ctc_loss: label 0 at position (2, 0); it must not be the blank", [&] { nn::ctc_loss(x, labels); });
-  says("ctc_loss: label 1 at position (0, 0); it must not be the blank",
+  says("ctc_loss: label 0 at position (2, 0); it must be in [0, 3), and not the blank 0",
+       [&] { nn::ctc_loss(x, labels); });
+  says("ctc_loss: label 1 at position (0, 0); it must be in [0, 3), and not the blank 1",
        [&] { nn::ctc_loss(x, labels, lengths, counts, {.blank = 1}); });
-  says("ctc_loss: label 2 at position (1, 0); there are 2 classes", [&] {
+  says("ctc_loss: label 2 at position (1, 0); it must be in [0, 2), and not the blank 0", [&] {
     nn::ctc_loss(of({4, 2, 2}), labels, lengths, counts);
   });
-  says("ctc_loss: label -1 at position (1, 0); there are 3 classes", [&] {
+  says("ctc_loss: label -1 at position (1, 0); it must be in [0, 3), and not the blank 0", [&] {
     nn::ctc_loss(x, Indices{{1, 2}, {-1, 1}});
   });
   for (const std::int64_t blank : {-1, 3})

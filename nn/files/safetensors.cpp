@@ -12,14 +12,13 @@
 #include <tuple>
 #include <utility>
 
+#include "../../autograd/instantiate.hpp"
 #include "../text/utf8.hpp"
 #include "atomic_file.hpp"
 #include "crc32c.hpp"
 #include "safetensors_header.hpp"
 
 namespace unroll::nn {
-
-using detail::Header, detail::longest_header, detail::metadata_key, detail::printable;
 
 namespace {
 
@@ -249,9 +248,7 @@ template <class T> void save_safetensors(const std::string& path, const Module<T
   write_safetensors(path, tensors, metadata);
 }
 
-template Metadata load_safetensors(const std::string&, Module<float>&, Unmatched*);
-template Metadata load_safetensors(const std::string&, Module<double>&, Unmatched*);
-template void save_safetensors(const std::string&, const Module<float>&, const Metadata&);
-template void save_safetensors(const std::string&, const Module<double>&, const Metadata&);
+extern const auto models = unroll::detail::for_float_and_double(
+    []<class T>() { return std::tuple(&load_safetensors<T>, &save_safetensors<T>); });
 
 }  // namespace unroll::nn

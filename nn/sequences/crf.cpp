@@ -70,12 +70,9 @@ template <class T> CRF<T>::CRF(const CRFOptions& options, Random& random) : tags
       concatenate<T>({flat<T>("transitions", allowed.transitions, {tags_, tags_}),
                       flat<T>("the start", allowed.start, {tags_}), flat<T>("the end", allowed.end, {tags_})});
   if (min(all).item() == 0) allowed_ = all;
-  transitions = Parameter<T>(random.uniform<T>({tags_, tags_}, -0.1, 0.1));
-  start = Parameter<T>(random.uniform<T>({tags_}, -0.1, 0.1));
-  end = Parameter<T>(random.uniform<T>({tags_}, -0.1, 0.1));
-  this->add("transitions", transitions);
-  this->add("start", start);
-  this->add("end", end);
+  this->add("transitions", transitions, random.uniform<T>({tags_, tags_}, -0.1, 0.1));
+  this->add("start", start, random.uniform<T>({tags_}, -0.1, 0.1));
+  this->add("end", end, random.uniform<T>({tags_}, -0.1, 0.1));
 }
 
 template <class T> Packing CRF<T>::packed(const Variable<T>& emissions, const std::optional<Indices>& lengths) const {
@@ -103,12 +100,11 @@ Variable<T> CRF<T>::path_score(const Variable<T>& emissions, const Indices& labe
     const std::size_t length = packing.length(k);
     for (std::size_t t = 0, before = 0; t < length; ++t) {
       const auto label = static_cast<std::size_t>(labels(t, k));
-      const auto position = [&] { return Shape{time, batch}.position(t * batch + k); };
-      require(label < tags_, "crf", "label ", labels(t, k), " at position ", position(), "; there are ", tags_,
-              " tags");
+      const Shape position{t, k};
+      require(label < tags_, "crf", "label ", labels(t, k), " at position ", position, "; there are ", tags_, " tags");
       const auto pass = [&](std::size_t entry) {
         require(entry < moves || !allowed_.has_value() || allowed_.value()(entry - moves) != 0, "crf", "label ", label,
-                " at position ", position(), "; the constraints do not allow it there");
+                " at position ", position, "; the constraints do not allow it there");
         entries.push_back(entry);
         sequences.push_back(k);
       };

@@ -41,29 +41,6 @@ template <class State> void choose(State& state, const Indices& which, std::size
   }
 }
 
-/// Continues the running hypotheses by the best of n × vocabulary tokens; what ends leaves them. Gives the one that
-/// each continues.
-inline Indices advance(std::vector<Hypothesis>& running, std::vector<Hypothesis>& ended, const TopK<double>& best,
-                       std::size_t vocabulary, const BeamSearchOptions& options) {
-  const std::vector<Hypothesis> before = std::exchange(running, {});
-  std::vector<std::size_t> origins;
-  for (std::size_t k = 0; k < best.indices.size(); ++k) {
-    const auto place = static_cast<std::size_t>(best.indices(k));
-    const auto token = static_cast<std::int64_t>(place % vocabulary);
-    const double log_probability = best.values.value()(k);
-    require(log_probability < std::numeric_limits<double>::infinity(), "beam_search", "log-probability ",
-            log_probability, " of token ", token, "; it must be less than inf");
-    if (std::isinf(log_probability)) break;
-    Hypothesis h = before[place / vocabulary];
-    h.tokens.push_back(token);
-    h.log_probability = log_probability;
-    h.score = log_probability / std::pow((5 + double(h.tokens.size())) / 6, options.length_penalty);
-    if (token != options.end) origins.push_back(place / vocabulary);
-    (token == options.end ? ended : running).push_back(std::move(h));
-  }
-  return indices(origins);
-}
-
 }  // namespace detail
 
 /// Beam search over any model: step(state, tokens) has the state, of one hypothesis at first, and the last tokens (n,),
@@ -79,22 +56,37 @@ std::vector<Hypothesis> beam_search(State state, const Step& step, const BeamSea
   detail::require_not_negative("beam_search", "length_penalty", options.length_penalty);
   std::vector<Hypothesis> running(1), ended;
   for (std::size_t t = 0; t < options.length && !running.empty(); ++t) {
-    const std::size_t n = running.size();
-    Indices tokens = Indices::from_shape({n});
-    Array<double> before = Array<double>::from_shape({n, std::size_t(1)});
-    for (std::size_t k = 0; k < n; ++k) {
-      tokens(k) = t ? running[k].tokens.back() : options.start;
-      before(k, 0) = running[k].log_probability;
+    const std::vector<Hypothesis> before = std::exchange(running, {});
+    const std::size_t n = before.size();
+    std::vector<std::int64_t> tokens;
+    std::vector<Variable<double>> so_far;
+    for (const Hypothesis& h : before) {
+      tokens.push_back(t ? h.tokens.back() : options.start);
+      so_far.push_back(h.log_probability);
     }
-    auto [log_p, next] = step(std::as_const(state), tokens);
+    auto [log_p, next] = step(std::as_const(state), indices(tokens));
     const Shape& shape = log_p.shape();
     require(shape.size() == 2 && shape[0] == n && options.end < static_cast<std::int64_t>(shape[1]), "beam_search",
             "log-probabilities of shape ", shape, "; it must be (", n, ", vocabulary), the vocabulary with the end ",
             options.end);
-    const Variable<double> all = reshape(before + Variable<double>(log_p.value()), {-1});
+    const Variable<double> all = reshape(unsqueeze(stack(so_far), -1) + Variable<double>(log_p.value()), {-1});
     const TopK<double> best = top_k(all, std::min(options.width - ended.size(), all.size()));
-    const Indices origins = detail::advance(running, ended, best, shape[1], options);
-    detail::choose(next, origins, n, options.axis);
+    std::vector<std::size_t> origins;  // of those that go on
+    for (std::size_t k = 0; k < best.indices.size(); ++k) {
+      const auto place = static_cast<std::size_t>(best.indices(k)), origin = place / shape[1];
+      const auto token = static_cast<std::int64_t>(place % shape[1]);
+      const double log_probability = best.values.value()(k);
+      require(log_probability < std::numeric_limits<double>::infinity(), "beam_search", "log-probability ",
+              log_probability, " of token ", token, "; it must be less than inf");
+      if (std::isinf(log_probability)) break;
+      const bool ends = token == options.end;
+      Hypothesis& h = (ends ? ended : running).emplace_back(before[origin]);
+      h.tokens.push_back(token);
+      h.log_probability = log_probability;
+      h.score = log_probability / std::pow((5 + double(h.tokens.size())) / 6, options.length_penalty);
+      if (!ends) origins.push_back(origin);
+    }
+    detail::choose(next, indices(origins), n, options.axis);
     state = std::move(next);
   }
   ended.insert(ended.end(), running.begin(), running.end());

@@ -6,24 +6,23 @@
 
 namespace unroll::nn {
 
-// Table 3-7 of the Unicode standard, well-formed byte sequences.
 std::size_t length_of_first(std::string_view text) {
-  const auto within = [&](std::size_t k, unsigned low, unsigned high) {
-    const auto byte = k < text.size() ? static_cast<unsigned char>(text[k]) : 0u;
-    return low <= byte && byte <= high;
+  // Table 3-7 of the Unicode standard: the first byte, the second one, and how many there are.
+  struct Form {
+    unsigned char low, high, low2, high2;
+    std::size_t length;
   };
-  const auto continues = [&](std::size_t k) { return within(k, 0x80, 0xBF); };
-  if (within(0, 0x00, 0x7F)) return 1;
-  if (within(0, 0xC2, 0xDF)) return continues(1) ? 2 : 0;
-  if (within(0, 0xE0, 0xEF)) {
-    const unsigned low = within(0, 0xE0, 0xE0) ? 0xA0 : 0x80;   // no overlong forms
-    const unsigned high = within(0, 0xED, 0xED) ? 0x9F : 0xBF;  // no surrogates
-    return within(1, low, high) && continues(2) ? 3 : 0;
-  }
-  if (within(0, 0xF0, 0xF4)) {
-    const unsigned low = within(0, 0xF0, 0xF0) ? 0x90 : 0x80;
-    const unsigned high = within(0, 0xF4, 0xF4) ? 0x8F : 0xBF;  // nothing above U+10FFFF
-    return within(1, low, high) && continues(2) && continues(3) ? 4 : 0;
+  constexpr Form forms[] = {{0x00, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+                            {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+                            {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+  const auto within = [&](std::size_t k, unsigned char low, unsigned char high) {
+    return k < text.size() && low <= static_cast<unsigned char>(text[k]) && static_cast<unsigned char>(text[k]) <= high;
+  };
+  for (const auto& [low, high, low2, high2, length] : forms) {
+    if (!within(0, low, high)) continue;
+    bool valid = length < 2 || within(1, low2, high2);
+    for (std::size_t k = 2; k < length; ++k) valid = valid && within(k, 0x80, 0xBF);
+    return valid ? length : 0;
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <unordered_set>
@@ -16,7 +17,7 @@ namespace unroll::nn {
 
 namespace {
 
-bool is_separator(char c) { return c == ' ' || c == '\t'; }
+constexpr std::string_view separators = " \t";
 
 // As std::from_chars, but the whole field must be the number, which may have a plus sign.
 template <class Number> std::errc parse(std::string_view field, Number& number) {
@@ -26,52 +27,25 @@ template <class Number> std::errc parse(std::string_view field, Number& number) 
   return stop == end ? error : std::errc::invalid_argument;
 }
 
-std::size_t fields_in(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, is_separator)) + 1;
+// What stands between separators.
+std::vector<std::string_view> fields_of(std::string_view text) {
+  std::vector<std::string_view> fields;
+  for (std::size_t begin = 0, end = 0; end != text.npos; begin = end + 1) {
+    end = text.find_first_of(separators, begin);
+    fields.push_back(text.substr(begin, end - begin));
+  }
+  return fields;
 }
 
-std::string_view first_field(std::string_view text) { return {text.begin(), std::ranges::find_if(text, is_separator)}; }
-
-// Takes the first field from a text.
-std::string_view take_field(std::string_view& text) {
-  const std::string_view field = first_field(text);
-  text.remove_prefix(std::min(field.size() + 1, text.size()));
-  return field;
-}
-
-// So many as a text has at least.
-std::string_view last_fields(std::string_view text, std::size_t count) {
-  auto begin = text.rbegin();
-  for (; count > 0; --count) begin = std::find_if(begin, text.rend(), is_separator) + 1;
-  return {begin.base() + 1, text.end()};
-}
-
-std::string_view without_spaces_after(std::string_view text) {
-  const auto last = std::find_if_not(text.rbegin(), text.rend(), is_separator);
-  return text.substr(0, static_cast<std::size_t>(text.rend() - last));
-}
-
-std::string_view without_spaces_around(std::string_view text) {
-  text.remove_prefix(static_cast<std::size_t>(std::ranges::find_if_not(text, is_separator) - text.begin()));
-  return without_spaces_after(text);
-}
-
-struct FirstLine {
-  std::size_t words = 0, size = 0;
-};
-
-bool read_header(std::string_view text, FirstLine& header) {
-  return parse(take_field(text), header.words) == std::errc() && parse(text, header.size) == std::errc();
-}
+std::string_view without_end(std::string_view text) { return text.substr(0, text.find_last_not_of(separators) + 1); }
 
 // How many numbers a first line ends with. If another stands before them, nobody could tell the word from the vector.
-std::size_t size_of(std::string_view text, const Lines& lines) {
-  std::size_t size = 0, others = fields_in(text) - 1;
-  for (take_field(text); others > 0; --others) {
-    const std::string_view field = take_field(text);
+std::size_t size_of(const std::vector<std::string_view>& fields, const Lines& lines) {
+  std::size_t size = 0;
+  for (std::size_t k = 1; k < fields.size(); ++k) {
     double number;
-    const bool is_number = parse(field, number) != std::errc::invalid_argument;
-    lines.require(is_number || size == 0, "'", field, "' is not a number");
+    const bool is_number = parse(fields[k], number) != std::errc::invalid_argument;
+    lines.require(is_number || size == 0, "'", fields[k], "' is not a number");
     size += is_number;
   }
   return size;
@@ -98,36 +72,38 @@ template <class T> WordVectors<T> read_word_vectors(std::istream& in, const std:
   WordVectors<T> vectors;
   std::deque<T> values;  // a vector that grows is held three times
   std::unordered_set<std::string> seen;
-  FirstLine header;
   bool has_header = false;
+  std::size_t words = 0, size = 0;  // as a header tells
   std::size_t first = 0, read = 0;  // the line that tells the size; how many lines tell of a word
   while (lines.next()) {
-    const std::string_view text = without_spaces_after(lines.line());
+    const std::string_view text = without_end(lines.line());
     if (text.empty()) continue;
+    const std::vector<std::string_view> fields = fields_of(text);
     if (first == 0) {
       first = lines.number();
-      has_header = read_header(text, header);
-      if (!has_header) header.size = size_of(text, lines);
-      lines.require(header.size > 0, "vectors of size 0; a line is a word and its numbers");
+      has_header =
+          fields.size() == 2 && parse(fields[0], words) == std::errc() && parse(fields[1], size) == std::errc();
+      if (!has_header) size = size_of(fields, lines);
+      lines.require(size > 0, "vectors of size 0; a line is a word and its numbers");
       if (has_header) continue;
     }
-    const std::size_t count = fields_in(text) - 1;
-    lines.require(count >= header.size, "a vector of size ", count, "; by line ", first, " its size must be ",
-                  header.size);
-    std::string_view numbers = last_fields(text, header.size);
-    const std::string_view word = without_spaces_around(text.substr(0, text.size() - numbers.size()));
+    const std::size_t count = fields.size() - 1;
+    lines.require(count >= size, "a vector of size ", count, "; by line ", first, " its size must be ", size);
+    const auto numbers = fields.end() - std::ptrdiff_t(size);
+    std::string_view word = without_end({text.begin(), numbers->begin()});
+    word.remove_prefix(std::min(word.find_first_not_of(separators), word.size()));
     lines.require(!word.empty(), "the word is empty; a line is a word and its numbers");
     const bool is_new = seen.emplace(word).second;
     if (is_new) vectors.words.emplace_back(word);
-    for (std::size_t k = 0; k < header.size; ++k) {
-      const T value = read_number<T>(take_field(numbers), lines);
+    for (const std::string_view field : std::span(numbers, size)) {
+      const T value = read_number<T>(field, lines);
       if (is_new) values.push_back(value);
     }
     ++read;
   }
   require(read > 0, name, "no word; a file of word vectors has at least one");
-  require(!has_header || read == header.words, name, "the header says ", header.words, " words; there are ", read);
-  vectors.table = uninitialised<T>({vectors.words.size(), header.size});
+  require(!has_header || read == words, name, "the header says ", words, " words; there are ", read);
+  vectors.table = uninitialised<T>({vectors.words.size(), size});
   std::ranges::copy(values, vectors.table.data());
   return vectors;
 }

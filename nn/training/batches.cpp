@@ -7,16 +7,6 @@
 
 namespace unroll::nn {
 
-namespace {
-
-std::vector<std::size_t> lengths_of(const Sequences& sequences) {
-  std::vector<std::size_t> lengths;
-  for (const auto& sequence : sequences) lengths.push_back(sequence.size());
-  return lengths;
-}
-
-}  // namespace
-
 std::vector<std::vector<std::size_t>> batches_of_similar_length(const std::vector<std::size_t>& lengths,
                                                                 std::size_t size, Random* random) {
   require(size > 0, "batches", "the batch size is 0; it must be at least 1");
@@ -51,13 +41,15 @@ Indices pad(const Sequences& sequences, const std::vector<std::size_t>& rows, st
 }
 
 std::vector<Batch> make_batches(const Sequences& tokens, const BatchOptions& options, Random* random) {
+  std::vector<std::size_t> lengths;
+  for (const auto& sequence : tokens) lengths.push_back(sequence.size());
   std::vector<Batch> batches;
-  for (auto& rows : batches_of_similar_length(lengths_of(tokens), options.size, random)) {
+  for (auto& rows : batches_of_similar_length(lengths, options.size, random)) {
     Batch batch;
     batch.tokens = pad(tokens, rows, options.padding);
     batch.labels = uninitialised<std::int64_t>({0, 0});
     batch.lengths = uninitialised<std::int64_t>({rows.size()});
-    std::ranges::transform(rows, batch.lengths.data(), [&](std::size_t row) { return std::ssize(tokens[row]); });
+    std::ranges::transform(rows, batch.lengths.data(), [&](std::size_t row) { return lengths[row]; });
     batch.rows = std::move(rows);
     batches.push_back(std::move(batch));
   }

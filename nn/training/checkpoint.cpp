@@ -1,16 +1,41 @@
 #include "checkpoint.hpp"
 
 #include <algorithm>
-#include <bit>
+#include <type_traits>
 
 namespace unroll::nn {
 
 namespace {
 
-template <class T> Array<T> array_of(const std::vector<T>& numbers) {
-  Array<T> result = Array<T>::from_shape({numbers.size()});
-  std::copy(numbers.begin(), numbers.end(), result.begin());
+// What a value is in a file, and back.
+Indices stored(const Random& random) { return indices(random.state()); }
+Indices stored(std::size_t number) { return indices({static_cast<std::int64_t>(number)}); }
+Indices stored(const std::vector<std::size_t>& numbers) { return indices(numbers); }
+Array<double> stored(double number) { return {number}; }
+Array<double> stored(const std::vector<double>& numbers) {
+  Array<double> result = uninitialised<double>({numbers.size()});
+  std::ranges::copy(numbers, result.begin());
   return result;
+}
+template <class T> const Array<T>& stored(const Array<T>& array) { return array; }
+
+template <class Value> Value loaded(const StoredTensor& tensor) {
+  if constexpr (std::is_same_v<Value, Random>) {
+    const Indices words = tensor.to_indices();
+    return Random::from_state({std::uint64_t(words(0)), std::uint64_t(words(1)), std::uint64_t(words(2))});
+  } else if constexpr (std::is_same_v<Value, std::size_t>) {
+    return static_cast<std::size_t>(tensor.to_indices()(0));
+  } else if constexpr (std::is_same_v<Value, double>) {
+    return tensor.to<double>()(0);
+  } else if constexpr (std::is_same_v<Value, std::vector<std::size_t>>) {
+    const Indices numbers = tensor.to_indices();
+    return {numbers.begin(), numbers.end()};
+  } else if constexpr (std::is_same_v<Value, std::vector<double>>) {
+    const Array<double> numbers = tensor.to<double>();
+    return {numbers.begin(), numbers.end()};
+  } else {
+    return tensor.to<typename Value::value_type>();
+  }
 }
 
 // A value, or the part of a long one around the place where it first differs from another.
@@ -59,54 +84,18 @@ template <class T> void Checkpoint::add(const std::string& name, const Module<T>
                }});
 }
 
-void Checkpoint::add(const std::string& name, Random& random) {
-  add_entry({name, false, [&] { return StoredTensor(indices(random.state())); },
+template <class Value> void Checkpoint::add_value(const std::string& name, Value& value, bool any_length) {
+  add_entry({name, any_length, [&] { return StoredTensor(stored(value)); },
              [&](const StoredTensor& tensor) {
-               const Indices words = tensor.to_indices();
-               Random::State state;
-               std::transform(words.begin(), words.end(), state.begin(),
-                              [](std::int64_t x) { return std::uint64_t(x); });
-               return [&, state] { random = Random::from_state(state); };
+               return [&, there = loaded<Value>(tensor)]() mutable { value = std::move(there); };
              }});
 }
-
-void Checkpoint::add(const std::string& name, std::size_t& number) {
-  add_entry({name, false, [&] { return StoredTensor(indices(std::vector{number})); },
-             [&](const StoredTensor& tensor) {
-               return [&, value = tensor.to_indices()(0)] { number = static_cast<std::size_t>(value); };
-             }});
-}
-
-void Checkpoint::add(const std::string& name, double& number) {
-  add_entry({name, false, [&] { return StoredTensor(array_of<double>({number})); },
-             [&](const StoredTensor& tensor) { return [&, value = tensor.to<double>()(0)] { number = value; }; }});
-}
-
-void Checkpoint::add(const std::string& name, std::vector<std::size_t>& numbers) {
-  add_entry({name, true, [&] { return StoredTensor(indices(numbers)); },
-             [&](const StoredTensor& tensor) {
-               const Indices loaded = tensor.to_indices();
-               return [&, values = std::vector<std::size_t>(loaded.begin(), loaded.end())]() mutable {
-                 numbers.swap(values);
-               };
-             }});
-}
-
-void Checkpoint::add(const std::string& name, std::vector<double>& numbers) {
-  add_entry({name, true, [&] { return StoredTensor(array_of(numbers)); },
-             [&](const StoredTensor& tensor) {
-               const Array<double> loaded = tensor.to<double>();
-               return
-                   [&, values = std::vector<double>(loaded.begin(), loaded.end())]() mutable { numbers.swap(values); };
-             }});
-}
-
-template <class T> void Checkpoint::add(const std::string& name, Array<T>& array) {
-  add_entry({name, false, [&] { return StoredTensor(array); },
-             [&](const StoredTensor& tensor) {
-               return [&, values = tensor.to<T>()]() mutable { array = std::move(values); };
-             }});
-}
+void Checkpoint::add(const std::string& name, Random& random) { add_value(name, random); }
+void Checkpoint::add(const std::string& name, std::size_t& number) { add_value(name, number); }
+void Checkpoint::add(const std::string& name, double& number) { add_value(name, number); }
+void Checkpoint::add(const std::string& name, std::vector<std::size_t>& numbers) { add_value(name, numbers, true); }
+void Checkpoint::add(const std::string& name, std::vector<double>& numbers) { add_value(name, numbers, true); }
+template <class T> void Checkpoint::add(const std::string& name, Array<T>& array) { add_value(name, array); }
 
 void Checkpoint::save(const std::string& path) const {
   require_not_moved();

@@ -68,6 +68,7 @@ class Checkpoint {
   };
   void require_not_moved() const;
   void add_entry(Entry entry);
+  template <class Value> void add_value(const std::string& name, Value& value, bool any_length = false);
 
   std::vector<std::pair<std::string, std::string>> fixed_;
   Metadata notes_;

@@ -18,10 +18,8 @@ Indices states_of(const Indices& labels, const Packing& lengths, std::size_t cla
   for (std::size_t k = 0; k < shape[1]; ++k)
     for (std::size_t i = 0; i < lengths.length(k); ++i) {
       const std::int64_t label = labels(i, k);
-      const Shape position = shape.position(i * shape[1] + k);
-      require(0 <= label && label < static_cast<std::int64_t>(classes), "ctc_loss", "label ", label, " at position ",
-              position, "; there are ", classes, " classes");
-      require(label != blank, "ctc_loss", "label ", label, " at position ", position, "; it must not be the blank");
+      require(0 <= label && label < static_cast<std::int64_t>(classes) && label != blank, "ctc_loss", "label ", label,
+              " at position ", Shape{i, k}, "; it must be in [0, ", classes, "), and not the blank ", blank);
       states(k, 2 * i + 1) = label;
     }
   return states;

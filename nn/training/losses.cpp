@@ -103,12 +103,13 @@ Variable<T> cross_entropy(const Variable<T>& logits, const Indices& labels,
 
 namespace {
 
-template <class T> void check_targets(const char* where, const Variable<T>& x, const Variable<T>& targets) {
-  require(x.shape() == targets.shape(), where, "shape ", x.shape(), " with targets of shape ", targets.shape(),
+// The losses f() of each element of x, reduced.
+template <class T, class F>
+Variable<T> loss(const char* name, const Variable<T>& x, const Variable<T>& targets, Reduction reduction, const F& f) {
+  const Scope scope(name);
+  require(x.shape() == targets.shape(), name, "shape ", x.shape(), " with targets of shape ", targets.shape(),
           "; they must be equal");
-}
-
-template <class T> Variable<T> reduced(const Variable<T>& losses, Reduction reduction) {
+  const Variable<T> losses = f();
   return reduction == Reduction::mean ? mean(losses) : reduction == Reduction::sum ? sum(losses) : losses;
 }
 
@@ -117,37 +118,31 @@ template <class T> Variable<T> reduced(const Variable<T>& losses, Reduction redu
 template <class T>
 Variable<T> binary_cross_entropy(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
                                  const LossOptions& options) {
-  const Scope scope("binary_cross_entropy");
-  check_targets("binary_cross_entropy", x, t);
-  return reduced(-weighted(t, log_sigmoid(x)) - weighted<T>(1 - t, log_sigmoid(-x)), options.reduction);
+  return loss("binary_cross_entropy", x, t, options.reduction,
+              [&] { return -weighted(t, log_sigmoid(x)) - weighted<T>(1 - t, log_sigmoid(-x)); });
 }
 
 template <class T>
 Variable<T> mean_squared_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
                                const LossOptions& options) {
-  const Scope scope("mean_squared_error");
-  check_targets("mean_squared_error", x, t);
-  return reduced(square(x - t), options.reduction);
+  return loss("mean_squared_error", x, t, options.reduction, [&] { return square(x - t); });
 }
 
 template <class T>
 Variable<T> mean_absolute_error(const Variable<T>& x, const std::type_identity_t<Variable<T>>& t,
                                 const LossOptions& options) {
-  const Scope scope("mean_absolute_error");
-  check_targets("mean_absolute_error", x, t);
-  return reduced(abs(x - t), options.reduction);
+  return loss("mean_absolute_error", x, t, options.reduction, [&] { return abs(x - t); });
 }
 
 template <class T>
 Variable<T> kl_divergence(const Variable<T>& log_p, const std::type_identity_t<Variable<T>>& t,
                           const LossOptions& options) {
-  const Scope scope("kl_divergence");
-  check_targets("kl_divergence", log_p, t);
-  require(!log_p.shape().empty(), "kl_divergence", "shape (); the last axis must be that of the classes");
-  // Where t = 0, neither logarithm is multiplied: they may be −∞, though not NaN.
-  const Variable<T> none = equal(t, 0) * equal(log_p, log_p);
-  const Variable<T> difference = log(where(none, 1, t)) - where(none, 0, log_p);
-  return reduced(sum(t * difference, -1), options.reduction);
+  return loss("kl_divergence", log_p, t, options.reduction, [&] {
+    require(!log_p.shape().empty(), "kl_divergence", "shape (); the last axis must be that of the classes");
+    // Where t = 0, neither logarithm is multiplied: they may be −∞, though not NaN.
+    const Variable<T> none = equal(t, 0) * equal(log_p, log_p);
+    return sum(t * (log(where(none, 1, t)) - where(none, 0, log_p)), -1);
+  });
 }
 
 extern const auto losses = unroll::detail::for_float_and_double([]<class T>() {

@@ -171,8 +171,6 @@ template class SGD<float>;
 template class SGD<double>;
 template class Adam<float>;
 template class Adam<double>;
-template class AdamW<float>;
-template class AdamW<double>;
 template class RMSprop<float>;
 template class RMSprop<double>;
 template class Adagrad<float>;
