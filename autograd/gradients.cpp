@@ -145,27 +145,30 @@ Gradients<T> Gradients<T>::nothing(const std::vector<Parameter<T>>& parameters, 
 }
 
 template <class T>
-std::vector<T> Gradients<T>::flat(const std::vector<Parameter<T>>& parameters,
-                                  std::span<const std::uint8_t> outline) const {
+Variable<T> Gradients<T>::flat(const std::vector<Parameter<T>>& parameters,
+                               std::span<const std::uint8_t> outline) const {
   const Gradients all = nothing(parameters, outline) += *this;
   require(std::ranges::equal(all.outline(parameters), outline), "flat gradients",
           "an outline that lacks a part of them; join it with that of these gradients");
-  std::vector<T> flat;
-  for (const Entry& entry : all.entries_)
-    flat.insert(flat.end(), entry.gradient.value().begin(), entry.gradient.value().end());
-  return flat;
+  std::vector<Variable<T>> parts{zeros<T>({0})};
+  for (const Entry& entry : all.entries_) parts.push_back(reshape(entry.gradient, {-1}));
+  return concatenate(parts);
 }
 
 template <class T>
 Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
-                                     std::span<const T> flat) {
+                                     const Variable<T>& flat) {
   Gradients gradients = nothing(parameters, outline);
-  std::size_t size = 0;
-  for (const Entry& entry : gradients.entries_) size += entry.gradient.size();
-  require(flat.size() == size, "flat gradients", flat.size(), " elements; the outline has ", size);
-  const T* from = flat.data();
-  for (const Entry& entry : gradients.entries_)
-    for (T& element : entry.gradient.shared()->buffer) element = *from++;
+  std::vector<std::size_t> sizes;
+  for (const Entry& entry : gradients.entries_) sizes.push_back(entry.gradient.size());
+  const std::size_t size = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0));
+  require(flat.shape() == Shape{size}, "flat gradients", "shape ", flat.shape(), "; by the outline it must be ",
+          Shape{size});
+  const std::vector<Variable<T>> parts = split(flat, sizes, 0);
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    Variable<T>& gradient = gradients.entries_[k].gradient;
+    gradient = reshape(parts[k], gradient.shape());
+  }
   return gradients;
 }
 

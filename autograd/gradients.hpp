@@ -62,10 +62,10 @@ template <class T> class Gradients {
   std::vector<std::uint8_t> outline(const std::vector<Parameter<T>>& parameters) const;
   /// The elements of all that an outline has, which was joined with the own one, in the order of the parameters; −0,
   /// which adds nothing, for what there is not.
-  std::vector<T> flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline) const;
+  Variable<T> flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline) const;
   /// The gradients of which that is the flat form: what `+=` gives, if flat ones were added.
   static Gradients from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
-                             std::span<const T> flat);
+                             const Variable<T>& flat);
 
  private:
   friend class Tape<T>;

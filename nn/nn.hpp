@@ -28,7 +28,6 @@
 #include "training/batches.hpp"
 #include "training/checkpoint.hpp"
 #include "training/clipping.hpp"
-#include "training/ctc.hpp"
 #include "training/losses.hpp"
 #include "training/optimizers.hpp"
 #include "training/parallel.hpp"

@@ -227,8 +227,8 @@ std::vector<std::string> refuse_all() {
          [&] { static_cast<void>(Tape<double>().backward(sum(held)).outline({})); });
     says("flat gradients: an outline of 0 bytes; 2 such parameters have 8",
          [&] { Gradients<double>::from_flat(parameters, {}, {}); });
-    says("flat gradients: 1 elements; the outline has 0",
-         [&] { Gradients<double>::from_flat(parameters, outline, std::vector{1.0}); });
+    says("flat gradients: shape (1,); by the outline it must be (0,)",
+         [&] { Gradients<double>::from_flat(parameters, outline, ones<double>({1})); });
     says("flat gradients: an outline that lacks a part of them; join it with that of these gradients", [&] {
       Tape<double> inner;
       static_cast<void>(inner.backward(sum(held)).flat(parameters, outline));

@@ -195,11 +195,8 @@ TEST_CASE_TEMPLATE("flat gradients that are added give what += gives, bit by bit
       const auto its = terms.back().outline(parameters);
       for (std::size_t k = 0; k < its.size(); ++k) outline[k] |= its[k];
     }
-    std::vector<T> flat = Gradients<T>().flat(parameters, outline);
-    for (const Gradients<T>& term : terms) {
-      const auto of_term = term.flat(parameters, outline);
-      for (std::size_t k = 0; k < flat.size(); ++k) flat[k] += of_term[k];
-    }
+    Variable<T> flat = Gradients<T>().flat(parameters, outline);
+    for (const Gradients<T>& term : terms) flat += term.flat(parameters, outline);
     CHECK(same(sum, Gradients<T>::from_flat(parameters, outline, flat)));
   }
 }
@@ -217,8 +214,10 @@ TEST_CASE("what does not fit to be flat is refused") {
   for (const Gradients<double>& other : {whole, gradients_of(model, 3), gradients_of(model, 1)})
     CHECK(error_of([&] { static_cast<void>(other.flat(parameters, outline)); }) ==
           "flat gradients: an outline that lacks a part of them; join it with that of these gradients");
-  CHECK(error_of([&] { Gradients<double>::from_flat(parameters, outline, std::span(flat).subspan(1)); }) ==
-        detail::text_of("flat gradients: ", flat.size() - 1, " elements; the outline has ", flat.size()));
+  CHECK(error_of([&] {
+          Gradients<double>::from_flat(parameters, outline, slice(flat, 0, 1, std::int64_t(flat.size())));
+        }) == detail::text_of("flat gradients: shape ", Shape{flat.size() - 1}, "; by the outline it must be ",
+                              flat.shape()));
   outline.pop_back();
   CHECK(error_of([&] { Gradients<double>::from_flat(parameters, outline, flat); }) ==
         "flat gradients: an outline of 128 bytes; 13 such parameters have 129");
@@ -284,13 +283,11 @@ TEST_CASE("many pieces of a sum are on their way at once") {
   for (std::size_t count = 1; count <= 5; ++count)
     for (const bool ordered : {true, false}) {
       const auto results = on_ranks(count, [&](nn::Ranks& ranks) {
-        std::vector<double> own(size), total(size, -0.0);
-        for (std::size_t k = 0; k < size; ++k) own[k] = double(k * (ranks.rank() + 1));
-        nn::detail::add_up<double>(ranks, {own, own}, total, ordered);
-        return total;
+        const Variable<double> own = xt::arange<double>(double(size)) * double(ranks.rank() + 1);
+        return nn::detail::add_up<double>(ranks, {own, own}, full<double>({size}, -0.0), ordered);
       });
       for (const auto& result : results)
-        for (std::size_t k = 0; k < size; k += 977) CHECK((*result)[k] == double(k * count * (count + 1)));
+        for (std::size_t k = 0; k < size; k += 977) CHECK(result->value()(k) == double(k * count * (count + 1)));
     }
 }
 

@@ -1,10 +1,9 @@
-#include "ctc.hpp"
-
 #include <limits>
 
 #include "../../autograd/instantiate.hpp"
 #include "../../autograd/scope.hpp"
 #include "../sequences/packing.hpp"
+#include "losses.hpp"
 
 namespace unroll::nn {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -68,28 +69,35 @@ template <class Loss> struct OfShare {
   using T = typename Given::value_type;
 };
 
-/// Adds to `total`, which is −0, what the ranks have: if `ordered`, one share after the other, for the same bits
-/// however many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in pieces that follow
-/// each other.
-template <class T> void add_up(Ranks& ranks, const std::vector<std::vector<T>>& own, std::span<T> total, bool ordered) {
+/// Adds to `sums`, which is −0, what the ranks have: if `ordered`, one share after the other, for the same bits however
+/// many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in pieces that follow each
+/// other.
+template <class T>
+Variable<T> add_up(Ranks& ranks, const std::vector<Variable<T>>& own, const Variable<T>& sums, bool ordered) {
   constexpr std::size_t limit = std::numeric_limits<std::int32_t>::max() / sizeof(T), most = (1 << 15) / sizeof(T);
-  require(total.size() <= limit, "ranks", total.size(), " elements of gradients; at most ", limit, " can be sent");
+  const std::size_t size = sums.size();
+  require(size <= limit, "ranks", size, " elements of gradients; at most ", limit, " can be sent");
+  const auto add = [&](std::size_t first, std::size_t last) {
+    T* const sum = sums.shared()->buffer.data();
+    for (const Variable<T>& share : own)
+      std::transform(sum + first, sum + last, share.tensor().data() + first, sum + first, std::plus());
+  };
   if (!ordered) {
-    for (const std::vector<T>& share : own) std::ranges::transform(total, share, total.begin(), std::plus());
-    return ranks.sum(total);
+    add(0, size);
+    ranks.sum(std::span(sums.shared()->buffer));
+    return sums;
   }
-  const std::size_t rank = ranks.rank(), last = ranks.count() - 1, pieces = (total.size() + most - 1) / most,
+  const Variable<T> total = copy_of(sums);
+  const std::size_t rank = ranks.rank(), last = ranks.count() - 1, pieces = (size + most - 1) / most,
                     later = 8 * (last - rank);  // that go up before the first comes down, enough to be on their way
-  std::vector<T> sums(total.begin(), total.end());
+  const auto piece = [&](const Variable<T>& of, std::size_t number) {
+    return std::span(of.shared()->buffer).subspan(number * most, std::min(most, size - number * most));
+  };
   for (std::size_t k = 0; k < pieces + later; ++k) {
-    const auto piece = [&](std::span<T> of, std::size_t number) {
-      return of.subspan(number * most, std::min(most, of.size() - number * most));
-    };
     if (k < pieces) {
       const std::span<T> sum = piece(sums, k);
       if (rank > 0) ranks.receive(std::as_writable_bytes(sum), rank - 1);
-      for (const std::vector<T>& share : own)
-        std::transform(sum.begin(), sum.end(), &share[k * most], sum.begin(), std::plus());
+      add(k * most, k * most + sum.size());
       if (rank < last) ranks.send(std::as_bytes(sum), rank + 1);
       if (rank == last) std::ranges::copy(sum, piece(total, k).begin());
     }
@@ -100,6 +108,7 @@ template <class T> void add_up(Ranks& ranks, const std::vector<std::vector<T>>& 
     }
   }
   ranks.wait();
+  return total;
 }
 
 }  // namespace detail
@@ -146,28 +155,24 @@ LossAndGradients<T> parallel_gradients(std::size_t shares, const Loss& loss,
   });
   if (after) *options.random = *after;
 
+  std::vector<T> losses(shares, T(-0.0));
+  for (std::size_t k = 0; k < own.size(); ++k) losses[first + k] = own[k].loss;
+  ranks.sum(losses);
+  LossAndGradients<T> total{std::accumulate(losses.begin() + 1, losses.end(), losses[0]), {}};
   if (ranks.count() == 1) {
-    LossAndGradients<T> total = std::move(own[0]);
-    for (std::size_t k = 1; k < shares; ++k) {
-      total.loss += own[k].loss;
-      total.gradients += own[k].gradients;
-    }
+    total.gradients = std::move(own[0].gradients);
+    for (std::size_t k = 1; k < shares; ++k) total.gradients += own[k].gradients;
     return total;
   }
-  const Gradients<T> none;
-  std::vector<std::uint8_t> outline = none.outline(parameters);
+  std::vector<std::uint8_t> outline = total.gradients.outline(parameters);
   for (const auto& [of_share, gradients] : own)
     std::ranges::transform(outline, gradients.outline(parameters), outline.begin(), std::bit_or());
   ranks.join(outline);
-  std::vector<std::vector<T>> flat;
-  for (const auto& [of_share, gradients] : own) {
-    flat.push_back(gradients.flat(parameters, outline));
-    flat.back().push_back(of_share);
-  }
-  std::vector<T> total = none.flat(parameters, outline);
-  total.push_back(T(-0.0));
-  detail::add_up<T>(ranks, flat, total, options.ordered);
-  return {total.back(), Gradients<T>::from_flat(parameters, outline, std::span(total).first(total.size() - 1))};
+  std::vector<Variable<T>> flat;
+  for (const auto& [of_share, gradients] : own) flat.push_back(gradients.flat(parameters, outline));
+  const Variable<T> none = total.gradients.flat(parameters, outline);
+  total.gradients = Gradients<T>::from_flat(parameters, outline, detail::add_up<T>(ranks, flat, none, options.ordered));
+  return total;
 }
 
 }  // namespace nn

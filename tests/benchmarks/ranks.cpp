@@ -41,12 +41,13 @@ int main() {
     std::printf("%12s %12s %12s %12s %12s\n", "floats", "there, back", "broadcast", "ordered sum", "all-reduce");
   for (std::size_t size = 1; size <= 1 << 20; size *= 16) {
     std::vector<float> numbers(size);
-    const std::vector<std::vector<float>> own{numbers};
+    const Variable<float> zero = zeros<float>({size});
+    const std::vector<Variable<float>> own{zero};
     const auto bytes = std::as_writable_bytes(std::span(numbers));
     const double there = ranks.count() < 2 ? 0 : microseconds(ranks, [&] { ping_pong(ranks, bytes); });
     const double broadcast = microseconds(ranks, [&] { ranks.broadcast(bytes, 0); });
-    const double ordered = microseconds(ranks, [&] { nn::detail::add_up<float>(ranks, own, numbers, true); });
-    const double reduced = microseconds(ranks, [&] { nn::detail::add_up<float>(ranks, own, numbers, false); });
+    const double ordered = microseconds(ranks, [&] { nn::detail::add_up<float>(ranks, own, zero, true); });
+    const double reduced = microseconds(ranks, [&] { nn::detail::add_up<float>(ranks, own, zero, false); });
     if (prints) std::printf("%12zu %12.1f %12.1f %12.1f %12.1f\n", size, there, broadcast, ordered, reduced);
   }
 }

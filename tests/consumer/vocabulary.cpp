@@ -71,7 +71,7 @@ bool vocabulary() {
   const auto start = [&](std::size_t) { return sum(square(crf.start)); };
   const auto shared = nn::parallel_gradients(2, start, parameters, ranks, {.ordered = false}).gradients;
   const std::vector<std::uint8_t> outline = shared.outline(parameters);
-  const std::vector<double> flat = shared.flat(parameters, outline);
+  const Variable<double> flat = shared.flat(parameters, outline);
   good &= Gradients<double>::from_flat(parameters, outline, flat).contains(crf.start) && ranks.rank() < ranks.count() &&
           ranks.owner(1, 2) == 0;
   const nn::CosineSchedule schedule({.start = 1e-2, .steps = 100, .warm_up = 10});
