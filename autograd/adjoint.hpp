@@ -66,7 +66,6 @@ template <class T> class Adjoint {
     else
       term.add_to(*this);
   }
-
   ///@}
   /// That of the value.
   const Shape& shape() const { return shape_; }

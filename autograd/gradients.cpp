@@ -97,11 +97,7 @@ template <class T> Gradients<T>& Gradients<T>::operator+=(const Gradients& other
 template <class T> Gradients<T>& Gradients<T>::operator*=(double factor) {
   require(std::abs(factor) <= std::numeric_limits<T>::max(), "gradients", "a factor of ", factor,
           "; it must be finite");
-  transform([factor](const Variable<T>& g) {
-    const Variable<T> scaled = copy_of(g);
-    for (T& x : scaled.shared()->buffer) x *= T(factor);
-    return scaled;
-  });
+  transform([factor](const Variable<T>& g) { return g * factor; });
   return *this;
 }
 
@@ -137,9 +133,10 @@ Gradients<T> Gradients<T>::nothing(const std::vector<Parameter<T>>& parameters, 
     for (std::size_t row = 0; row < count_of_rows(p.shape()); ++row)
       if (*byte++) rows.push_back(row);
     if (!(bits & recorded)) continue;
-    if (!(bits & complete)) shape[0] = rows.size();
+    const bool of_rows = !(bits & complete) && !shape.empty();
+    if (of_rows) shape[0] = rows.size();
     gradients.entries_.push_back({p, full<T>(shape, T(-0.0)), (bits & reached) != 0});
-    if (!(bits & complete)) gradients.entries_.back().rows = indices(rows);
+    if (of_rows) gradients.entries_.back().rows = indices(rows);
   }
   return gradients;
 }
@@ -158,13 +155,11 @@ Variable<T> Gradients<T>::flat(const std::vector<Parameter<T>>& parameters,
 template <class T>
 Gradients<T> Gradients<T>::from_flat(const std::vector<Parameter<T>>& parameters, std::span<const std::uint8_t> outline,
                                      const Variable<T>& flat) {
+  const Scope scope("flat gradients");
   Gradients gradients = nothing(parameters, outline);
   std::vector<std::size_t> sizes;
   for (const Entry& entry : gradients.entries_) sizes.push_back(entry.gradient.size());
-  const std::size_t size = std::accumulate(sizes.begin(), sizes.end(), std::size_t(0));
-  require(flat.shape() == Shape{size}, "flat gradients", "shape ", flat.shape(), "; by the outline it must be ",
-          Shape{size});
-  const std::vector<Variable<T>> parts = split(flat, sizes, 0);
+  const std::vector<Variable<T>> parts = split(detach(flat), sizes, 0);
   for (std::size_t k = 0; k < parts.size(); ++k) {
     Variable<T>& gradient = gradients.entries_[k].gradient;
     gradient = reshape(parts[k], gradient.shape());

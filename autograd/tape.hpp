@@ -159,9 +159,8 @@ template <class T> class Tape {
 
 /// While it lives, this thread records nothing, and what it computes is a constant to tapes; a tape made within it
 /// records.
-template <class T> class Pause {
- private:
-  Innermost<Tape<T>> none_{nullptr};
+template <class T> struct Pause : private Innermost<Tape<T>> {
+  Pause() : Innermost<Tape<T>>(nullptr) {}
 };
 
 }  // namespace unroll

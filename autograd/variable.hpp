@@ -55,13 +55,16 @@ template <class T> class Variable {
       : tensor_(other.kind_ == detail::HandleKind::variable ? std::move(other.tensor_) : other.tensor_),
         tape_(other.tape_),
         index_(other.index_) {}
+  ///@{
   /// Throws where this is the base of a Parameter, whose values change by assign() alone.
-  Variable& operator=(Variable other) {
+  Variable& operator=(const Variable& other) { return *this = Variable(other); }
+  Variable& operator=(Variable&& other) {
     if (kind_ != detail::HandleKind::variable) [[unlikely]]
       refuse_assignment();
-    refer_to(std::move(other.tensor_), other.slot());
+    refer_to(other.kind_ == detail::HandleKind::variable ? std::move(other.tensor_) : other.tensor_, other.slot());
     return *this;
   }
+  ///@}
   ///@{
   /// A constant; from an xtensor expression, which is evaluated at once.
   template <Scalar S> Variable(S scalar) : tensor_(new detail::Tensor<T>(Shape{})) {

@@ -227,7 +227,7 @@ std::vector<std::string> refuse_all() {
          [&] { static_cast<void>(Tape<double>().backward(sum(held)).outline({})); });
     says("flat gradients: an outline of 0 bytes; 2 such parameters have 8",
          [&] { Gradients<double>::from_flat(parameters, {}, {}); });
-    says("flat gradients: shape (1,); by the outline it must be (0,)",
+    says("split: the parts add up to 0; the axis has size 1 (in flat gradients)",
          [&] { Gradients<double>::from_flat(parameters, outline, ones<double>({1})); });
     says("flat gradients: an outline that lacks a part of them; join it with that of these gradients", [&] {
       Tape<double> inner;

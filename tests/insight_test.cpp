@@ -176,4 +176,18 @@ TEST_CASE("a drawing of many steps folds all but some, and every arrow that is l
   CHECK(count(drawn(40, {.steps = 3}), " -> ") == count(drawn(50, {.steps = 3}), " -> "));
   CHECK(drawn(3, {.steps = 3}) == drawn(3, {}));
   CHECK(count(drawn(40, {.steps = 1}), "label=\"step ") == 1);
+
+  // Of two values that all steps use, one has a part in the last; so the sweep comes back to it alone.
+  Tape<float> tape;
+  const Variable<float> used = tape.watch(1), aside = tape.watch(1);
+  Variable<float> h = used;
+  for (std::int64_t t = 0; t < 5; ++t) {
+    const Scope step("step", t);
+    static_cast<void>(tanh(aside));
+    h = h * used;
+  }
+  const std::string both = to_dot(tape, {.backward = true, .steps = 2});
+  CHECK(both.find("\n  0 -> 12 [dir=back") != std::string::npos);
+  CHECK(count(both, "\n  1 -> ") == 3);  // two steps, and the node for the others
+  CHECK(both.find("\n  1 -> 12 [dir=back") == std::string::npos);
 }

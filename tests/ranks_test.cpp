@@ -79,10 +79,10 @@ class ThreadRanks : public nn::Ranks {
   }
   template <class Element, class F> void reduce(std::span<Element> elements, const F& f) {
     meet(elements);
-    std::vector<Element> result(elements.size());
-    for (void* const there : meeting_.there)
-      for (std::size_t k = 0; k < result.size(); ++k)
-        result[k] = static_cast<Element>(f(result[k], static_cast<Element*>(there)[k]));
+    const auto of = [&](std::size_t rank) { return static_cast<Element*>(meeting_.there[rank]); };
+    std::vector<Element> result(of(0), of(0) + elements.size());
+    for (std::size_t rank = 1; rank < count(); ++rank)
+      for (std::size_t k = 0; k < result.size(); ++k) result[k] = static_cast<Element>(f(result[k], of(rank)[k]));
     meeting_.barrier.arrive_and_wait();
     std::ranges::copy(result, elements.begin());
   }
@@ -216,8 +216,8 @@ TEST_CASE("what does not fit to be flat is refused") {
           "flat gradients: an outline that lacks a part of them; join it with that of these gradients");
   CHECK(error_of([&] {
           Gradients<double>::from_flat(parameters, outline, slice(flat, 0, 1, std::int64_t(flat.size())));
-        }) == detail::text_of("flat gradients: shape ", Shape{flat.size() - 1}, "; by the outline it must be ",
-                              flat.shape()));
+        }) == detail::text_of("split: the parts add up to ", flat.size(), "; the axis has size ", flat.size() - 1,
+                              " (in flat gradients)"));
   outline.pop_back();
   CHECK(error_of([&] { Gradients<double>::from_flat(parameters, outline, flat); }) ==
         "flat gradients: an outline of 128 bytes; 13 such parameters have 129");

@@ -281,8 +281,11 @@ void refuse_rest(Refusals& says) {
   says("backward: the loss was not recorded on this tape; make it with tape.watch() or use a Parameter",
        [&] { nn::parallel_gradients(2, constant, {.random = &random_numbers}); });
   nn::Ranks ranks;
-  says("ranks: 268435456 elements of gradients; at most 268435455 can be sent",
-       [&] { nn::detail::add_up<double>(ranks, {}, uninitialised<double>({std::size_t(1) << 28}), true); });
+  says("ranks: 268435456 elements of gradients; at most 268435455 can be sent", [&] {
+    const Shape many{std::size_t(1) << 28};  // more than its memory has
+    const Variable<double> sums(detail::Shared(new detail::Tensor<double>(many, detail::Buffer<double>(1))));
+    nn::detail::add_up<double>(ranks, {}, sums, true);
+  });
   says("batches: the batch size is 0; it must be at least 1",
        [] { nn::make_batches({{1}}, {.size = 0}, &random_numbers); });
   says("batches: the batch size is 0; it must be at least 1", [] {

@@ -46,8 +46,8 @@ template <class X, class... Lower> inline X polynomial(const X& x, double highes
 }
 
 /// f(a, b) of numbers, lane by lane, in the version for float or for double.
-template <class X, class Single, class Twofold>
-inline X each_lane(const X& a, const X& b, const Single& of_float, const Twofold& of_double) {
+template <class X, class Float, class Double>
+inline X each_lane(const X& a, const X& b, const Float& of_float, const Double& of_double) {
   typename X::value_type x[X::size], y[X::size];
   a.store_unaligned(x);
   b.store_unaligned(y);

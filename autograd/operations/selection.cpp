@@ -214,10 +214,19 @@ namespace {
 
 template <class T> Indices of_first(const char* where, const Variable<T>& x, Axis axis) {
   Shape shape = x.shape();
-  const std::size_t along = normal_axis(where, axis, shape.size());
-  require(shape[along] > 0, where, "the shape is ", shape, "; there is nothing to choose from");
+  const std::size_t along = normal_axis(where, axis, shape.size()), size = shape[along];
+  require(size > 0, where, "the shape is ", shape, "; there is nothing to choose from");
+  const std::size_t inner = shape.product(along + 1, shape.size());
   shape.erase(along);
-  return indices(top_k(x, 1, axis).indices, shape);
+  Indices chosen = uninitialised<std::int64_t>(shape);
+  for (std::size_t line = 0; line < chosen.size(); ++line) {
+    const T* const first = x.tensor().data() + line / inner * size * inner + line % inner;
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < size; ++i)
+      if (before(first[i * inner], first[best * inner])) best = i;
+    chosen.storage()[line] = static_cast<std::int64_t>(best);
+  }
+  return chosen;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace detail {
 
 /// f as a function of several arrays, of which it takes the first.
 template <class T> MapOfMany<T> of_many(const Map<T>& f) {
-  return [&f](const std::vector<Variable<T>>& xs) { return f(xs[0]); };
+  return [f](const std::vector<Variable<T>>& xs) { return f(xs[0]); };
 }
 
 }  // namespace detail

@@ -149,14 +149,20 @@ void draw_cluster(std::ostream& out, const Tape<T>& tape, Clusters& clusters, co
   }
 }
 
-// The nodes to which a sweep from the last value takes a gradient, and what stands for one of them.
-template <class T> std::vector<bool> swept(const Tape<T>& tape, const std::vector<std::size_t>& shown) {
-  std::vector<bool> result(shown.empty() ? 0 : std::ranges::max(shown) + 1);
-  if (!shown.empty()) result[tape.size() - 1] = result[shown.back()] = true;
+using Arrows = std::set<std::pair<std::size_t, std::size_t>>;
+
+// Those along which a sweep from the last value takes a gradient.
+template <class T> Arrows swept(const Tape<T>& tape, const std::vector<std::size_t>& shown) {
+  Arrows arrows;
+  std::vector<bool> reached(tape.size());
+  if (!reached.empty()) reached.back() = true;
   for (auto k = static_cast<std::uint32_t>(tape.size()); k-- > 0;)
-    for (const auto [operand, rule] : tape.node(k).operands())
-      if (result[k] && operand != Node<T>::constant) result[operand] = result[shown[operand]] = true;
-  return result;
+    for (const auto [operand, rule] : tape.node(k).operands()) {
+      if (!reached[k] || operand == Node<T>::constant) continue;
+      reached[operand] = true;
+      arrows.emplace(shown[operand], shown[k]);
+    }
+  return arrows;
 }
 
 // The way of a gradient, which has no part in the layout.
@@ -197,10 +203,10 @@ template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions&
   std::size_t boxes = 0, forks = tape.size();
   if (options.steps) fold_steps(clusters, nullptr, options.steps, forks);
   const std::vector<std::size_t> shown = shown_nodes(tape, clusters);
-  std::map<std::uint32_t, std::size_t> ends;                // of the lines of parameters
-  std::set<std::pair<std::size_t, std::size_t>> connected;  // what has an arrow
+  std::map<std::uint32_t, std::size_t> ends;  // of the lines of parameters
+  Arrows connected;
   draw_cluster(out, tape, clusters, shown, nullptr, "  ", boxes);
-  const std::vector<bool> reached = options.backward ? swept(tape, shown) : std::vector<bool>(forks);
+  const Arrows back = options.backward ? swept(tape, shown) : Arrows();
   for (std::uint32_t k = 0; k < tape.size(); ++k) {
     const Node<T>& node = tape.node(k);
     const Path* const step = is_parameter(node) ? nullptr : step_of(node.path);
@@ -212,7 +218,7 @@ template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions&
       const bool folded = to != k || source != operand;
       const bool known = folded && (source == to || !connected.emplace(source, to).second);
       if (is_parameter(tape.node(operand))) {
-        if (!known) draw_use(out, ends, forks, operand, to, reached[to]);
+        if (!known) draw_use(out, ends, forks, operand, to, back.contains({source, to}));
         continue;
       }
       begins = false;
@@ -224,7 +230,8 @@ template <class T> std::string to_dot(const Tape<T>& tape, const DrawingOptions&
       else if (step && ((from && from != step) || continues_state(tape, operand, k)))
         out << " [weight=8]";  // the state: as straight as can be
       out << ";\n";
-      if (reached[to]) draw_back(out, source, to, is_fork(tape.node(operand)) ? ", arrowtail=none" : "");
+      if (back.contains({source, to}))
+        draw_back(out, source, to, is_fork(tape.node(operand)) ? ", arrowtail=none" : "");
     }
     // What a step does not have from another one stands behind that all the same: time runs from left to right.
     if (begins && step && clusters[step].before)

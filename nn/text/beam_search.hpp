@@ -64,7 +64,8 @@ std::vector<Hypothesis> beam_search(State state, const Step& step, const BeamSea
       tokens.push_back(t ? h.tokens.back() : options.start);
       so_far.push_back(h.log_probability);
     }
-    auto [log_p, next] = step(std::as_const(state), indices(tokens));
+    const Indices last = indices(tokens);
+    auto [log_p, next] = step(std::as_const(state), last);
     const Shape& shape = log_p.shape();
     require(shape.size() == 2 && shape[0] == n && options.end < static_cast<std::int64_t>(shape[1]), "beam_search",
             "log-probabilities of shape ", shape, "; it must be (", n, ", vocabulary), the vocabulary with the end ",

@@ -15,16 +15,13 @@ template <class T> std::int64_t sample(const Array<T>& scores, const SamplingOpt
   require(0 <= options.top_p && options.top_p <= 1, "sample", "top_p is ", options.top_p, "; it must be in [0, 1]");
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const T* const s = scores.data();
-  bool possible = false;
-  for (std::size_t k = 0; k < scores.size(); ++k) {
+  for (std::size_t k = 0; k < scores.size(); ++k)
     require(s[k] < infinity, "sample", "score ", k, " is ", s[k], "; it must be less than inf");
-    possible = possible || s[k] > -infinity;
-  }
-  require(possible, "sample", scores.size(), " scores, none of them above -inf; there must be one");
-
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return s[a] > s[b]; });
+  require(!order.empty() && s[order[0]] > -infinity, "sample", scores.size(),
+          " scores, none of them above -inf; there must be one");
   if (options.temperature == 0) return static_cast<std::int64_t>(order[0]);
   if (options.top_k) order.resize(std::min(options.top_k, order.size()));
   std::vector<double> weights;

@@ -12,15 +12,17 @@ std::size_t length_of_first(std::string_view text) {
     unsigned char low, high, low2, high2;
     std::size_t length;
   };
-  constexpr Form forms[] = {{0x00, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-                            {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-                            {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+  static constexpr Form forms[] = {{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+                                   {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3},
+                                   {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+                                   {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
   const auto within = [&](std::size_t k, unsigned char low, unsigned char high) {
     return k < text.size() && low <= static_cast<unsigned char>(text[k]) && static_cast<unsigned char>(text[k]) <= high;
   };
+  if (within(0, 0x00, 0x7F)) return 1;
   for (const auto& [low, high, low2, high2, length] : forms) {
     if (!within(0, low, high)) continue;
-    bool valid = length < 2 || within(1, low2, high2);
+    bool valid = within(1, low2, high2);
     for (std::size_t k = 2; k < length; ++k) valid = valid && within(k, 0x80, 0xBF);
     return valid ? length : 0;
   }

@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::string_view separators = " \t";
 
+bool is_separator(char c) { return c == ' ' || c == '\t'; }
+
 // As std::from_chars, but the whole field must be the number, which may have a plus sign.
 template <class Number> std::errc parse(std::string_view field, Number& number) {
   if (field.starts_with('+') && !field.starts_with("+-")) field.remove_prefix(1);
@@ -30,11 +32,11 @@ template <class Number> std::errc parse(std::string_view field, Number& number) 
 // What stands between separators.
 std::vector<std::string_view> fields_of(std::string_view text) {
   std::vector<std::string_view> fields;
-  for (std::size_t begin = 0, end = 0; end != text.npos; begin = end + 1) {
-    end = text.find_first_of(separators, begin);
-    fields.push_back(text.substr(begin, end - begin));
+  for (auto begin = text.begin();; ++begin) {
+    const auto end = std::find_if(begin, text.end(), is_separator);
+    fields.emplace_back(begin, end);
+    if ((begin = end) == text.end()) return fields;
   }
-  return fields;
 }
 
 std::string_view without_end(std::string_view text) { return text.substr(0, text.find_last_not_of(separators) + 1); }
@@ -73,8 +75,8 @@ template <class T> WordVectors<T> read_word_vectors(std::istream& in, const std:
   std::deque<T> values;  // a vector that grows is held three times
   std::unordered_set<std::string> seen;
   bool has_header = false;
-  std::size_t words = 0, size = 0;  // as a header tells
-  std::size_t first = 0, read = 0;  // the line that tells the size; how many lines tell of a word
+  std::size_t words = 0, size = 0;  // as the first line tells
+  std::size_t first = 0, read = 0;  // its number; how many lines tell of a word
   while (lines.next()) {
     const std::string_view text = without_end(lines.line());
     if (text.empty()) continue;

@@ -29,22 +29,14 @@ class Ranks {
   /// The rank that computes a share of so many; those of a rank are neighbours.
   std::size_t owner(std::size_t share, std::size_t shares) const { return ((share + 1) * count() - 1) / shares; }
 
-  ///@{
-  /// Each element becomes that of all ranks, joined by | or added up in an order that they do not say.
-  virtual void join(std::span<std::uint8_t>) {}
-  virtual void sum(std::span<float>) {}
-  virtual void sum(std::span<double>) {}
-  ///@}
-  ///@{
-  /// To or from one other rank; what is sent must stay until wait().
-  virtual void send(std::span<const std::byte>, std::size_t) {}
-  virtual void receive(std::span<std::byte>, std::size_t) {}
-  virtual void wait() {}
-  ///@}
-  /// What one rank has goes to all.
-  virtual void broadcast(std::span<std::byte>, std::size_t) {}
-  /// Ends the others: what went wrong here would let them wait for ever.
-  virtual void abort() {}
+  virtual void join(std::span<std::uint8_t>) {}  ///< each byte becomes those of all ranks, joined by |
+  virtual void sum(std::span<float>) {}          ///< each element becomes the sum of theirs, in any order
+  virtual void sum(std::span<double>) {}         ///< the same
+  virtual void send(std::span<const std::byte>, std::size_t) {}  ///< to another rank; it must stay until wait()
+  virtual void receive(std::span<std::byte>, std::size_t) {}     ///< from another rank
+  virtual void wait() {}                                         ///< until all is sent
+  virtual void broadcast(std::span<std::byte>, std::size_t) {}   ///< what one rank has goes to all
+  virtual void abort() {}  ///< ends the others, whom what went wrong here would let wait for ever
 };
 
 /// Options of parallel_gradients.
@@ -69,9 +61,9 @@ template <class Loss> struct OfShare {
   using T = typename Given::value_type;
 };
 
-/// Adds to `sums`, which is −0, what the ranks have: if `ordered`, one share after the other, for the same bits however
-/// many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in pieces that follow each
-/// other.
+/// What the ranks have, added to −0, which is in `sums`, and in memory for it: if `ordered`, one share after the other,
+/// for the same bits however many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in
+/// pieces that follow each other.
 template <class T>
 Variable<T> add_up(Ranks& ranks, const std::vector<Variable<T>>& own, const Variable<T>& sums, bool ordered) {
   constexpr std::size_t limit = std::numeric_limits<std::int32_t>::max() / sizeof(T), most = (1 << 15) / sizeof(T);

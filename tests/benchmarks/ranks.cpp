@@ -42,7 +42,7 @@ int main() {
   for (std::size_t size = 1; size <= 1 << 20; size *= 16) {
     std::vector<float> numbers(size);
     const Variable<float> zero = zeros<float>({size});
-    const std::vector<Variable<float>> own{zero};
+    const std::vector<Variable<float>> own{zeros<float>({size})};
     const auto bytes = std::as_writable_bytes(std::span(numbers));
     const double there = ranks.count() < 2 ? 0 : microseconds(ranks, [&] { ping_pong(ranks, bytes); });
     const double broadcast = microseconds(ranks, [&] { ranks.broadcast(bytes, 0); });
