@@ -61,8 +61,8 @@ template <class Loss> struct OfShare {
   using T = typename Given::value_type;
 };
 
-/// What the ranks have, added to −0, which is in `sums`, and in memory for it: if `ordered`, one share after the other,
-/// for the same bits however many ranks there are. Sums pass up from rank to rank, and the whole one comes down, in
+/// The sum of what the ranks have; `sums` is −0, and memory for it. If `ordered`, one share is added after the other,
+/// for the same bits however many ranks there are: sums pass up from rank to rank, and the whole one comes down, in
 /// pieces that follow each other.
 template <class T>
 Variable<T> add_up(Ranks& ranks, const std::vector<Variable<T>>& own, const Variable<T>& sums, bool ordered) {
