@@ -12,9 +12,9 @@ TEST_CASE("constants are drawn from the stream of the tape, as dropout's are") {
   Random random(1), same(1);
   const V x = numbers({2, 3});
   Tape<double> tape(random);
-  const V z = normal_like(x, 1, 2), u = uniform_like(x, -1, 1);
+  const V z = normal_like(x, 1, 2), u = uniform_like(x, -1, 2);
   CHECK(difference(z, V(same.normal<double>({2, 3}, 1, 2))) == 0);
-  CHECK(difference(u, V(same.uniform<double>({2, 3}, -1, 1))) == 0);
+  CHECK(difference(u, V(same.uniform<double>({2, 3}, -1, 2))) == 0);
   CHECK(tape.size() == 0);
   CHECK(random.state() == same.state());
 }
@@ -29,6 +29,16 @@ TEST_CASE("bernoulli and categorical draw what is as probable as is said") {
   CHECK(shares(1) == doctest::Approx(0.3).epsilon(0.03));
   CHECK(shares(2) == 1);
   CHECK(sum(bernoulli(ones<float>({1 << 22}))).item() == 1 << 22);  // though a float of U(0, 1) may be rounded to 1
+
+  // The first number of this stream is 0, the least there is.
+  Random least = Random::from_state({0, 0xd9f19ce4d942a9da, 0xb1bae4950db3999c}), again = least;
+  CHECK(again.uniform() == 0);
+  {
+    Tape<float> with_least(least);
+    CHECK(bernoulli(zeros<float>({1})).item() == 0);
+  }
+  CHECK(error_of([&] { bernoulli(Variable<float>(not_a_number)); }) ==
+        "bernoulli: a probability of nan; it must be in [0, 1]");
 
   const float impossible = -std::numeric_limits<float>::infinity();
   const Array<float> logits{1, impossible, 3, 2};

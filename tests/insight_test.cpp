@@ -85,9 +85,12 @@ TEST_CASE("a profile charges no operation with what a program does before its ta
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     tape.backward(loss);
   }
-  const auto& entry = profile.entries().at({"", "multiply"});
-  CHECK(entry.seconds < 0.05);
-  CHECK(entry.sweep_seconds < 0.05);
+  CHECK(profile.entries().contains({"", "multiply"}));
+  for (const auto& [key, entry] : profile.entries()) {
+    CAPTURE(key.second);
+    CHECK(entry.seconds < 0.1);
+    CHECK(entry.sweep_seconds < 0.1);
+  }
 }
 
 TEST_CASE("a trace has what a gate did at a step, and its gradient") {
@@ -176,6 +179,22 @@ TEST_CASE("a drawing of many steps folds all but some, and every arrow that is l
   CHECK(count(drawn(40, {.steps = 3}), " -> ") == count(drawn(50, {.steps = 3}), " -> "));
   CHECK(drawn(3, {.steps = 3}) == drawn(3, {}));
   CHECK(count(drawn(40, {.steps = 1}), "label=\"step ") == 1);
+
+  // Steps within steps are folded with the outer ones.
+  const auto arrows = [](std::int64_t sentences) {
+    const P w(A{2}, "w");
+    Tape<double> tape;
+    V h = tape.watch(A{1});
+    for (std::int64_t k = 0; k < sentences; ++k) {
+      const Scope sentence("sentence", k);
+      for (std::int64_t t = 0; t < 4; ++t) {
+        const Scope step("step", t);
+        h = tanh(h * w);
+      }
+    }
+    return count(to_dot(tape, {.steps = 2}), " -> ");
+  };
+  CHECK(arrows(5) == arrows(7));
 
   // Of two values that all steps use, one has a part in the last; so the sweep comes back to it alone.
   Tape<float> tape;

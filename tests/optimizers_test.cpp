@@ -403,6 +403,15 @@ TEST_CASE("an optimizer and an average are of several modules, each parameter on
   adam.step(tape.backward(sum(a(A{{1, 2}}) * b(A{{3, 4}}))));
   average.update();
   CHECK(b.weight.value()(0, 0) != before);
+  nn::Average<double> halves(nn::parameters(a, b), 0.5);
+  std::vector<A> means;
+  for (Parameter<double> p : nn::parameters(a, b)) {
+    means.push_back(p.value() + 0.9);  // the first step counts nine tenths
+    p.assign(p.value() + 1);
+  }
+  halves.update();
+  halves.swap();
+  for (std::size_t k = 0; k < means.size(); ++k) CHECK(difference(V(nn::parameters(a, b)[k]), V(means[k])) < 1e-15);
   std::set<std::string> names;
   std::size_t count = 0;
   adam.visit_state([&](const std::string& name, auto&) { names.insert(name), ++count; });

@@ -167,6 +167,10 @@ TEST_CASE("a tensor of an unknown dtype is in the way of nobody who does not ask
     Model<float> model(1);
     nn::load_safetensors(file("scale", dtype), model);
     CHECK(model.weight.value()(0, 0) != 1);
+    nn::Unmatched unmatched;
+    nn::load_safetensors(file("scale", dtype), model, &unmatched);
+    CHECK(unmatched.missing.empty());
+    CHECK(unmatched.unexpected == std::vector<std::string>{"scale"});
   }
   struct Scaled : Model<float> {
     Parameter<float> scale{Array<float>{{1, 2, 3}, {4, 5, 6}}};
@@ -179,6 +183,13 @@ TEST_CASE("a tensor of an unknown dtype is in the way of nobody who does not ask
 TEST_CASE("a file that does not fit the model is refused before anything is assigned") {
   const Directory directory;
   const std::string path = directory.file("model.safetensors");
+  Model<double> twice(1);
+  Model<float> single(5);
+  twice.bias.assign(Array<double>{1, 1e300});  // the second parameter
+  nn::save_safetensors(path, twice);
+  CHECK(refusal_by([&] { nn::load_safetensors(path, single); }) ==
+        "model.safetensors: 'scores.bias': 1e+300 at (1,); a float is at most 3.40282e+38");
+  CHECK(single.weight.value()(0, 0) == 5);
   const Array<float> weight = {{9, 9, 9}, {9, 9, 9}}, bias = {9, 9};
   Model<float> model(1);
   const auto refused = [&](const std::map<std::string, StoredTensor>& tensors) {

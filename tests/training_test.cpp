@@ -143,6 +143,13 @@ TEST_CASE("a clone has the same values and nothing else in common; ties within i
 }
 
 TEST_CASE("copy_from takes over a model's values, in float or double") {
+  Random start(1);
+  nn::Linear<double> large({.input = 2, .output = 1}, start);
+  nn::Linear<float> small({.input = 2, .output = 1}, start);
+  const Array<float> weight = small.weight.value();
+  large.bias.assign(Array<double>{1e300});
+  CHECK(error_of([&] { small.copy_from(large); }) == "copy_from: 'bias' holds 1e+300; it must fit a float");
+  CHECK(small.weight.value() == weight);
   Random random(44), other(45);
   Tagger<float> model(random);
   Tagger<double> same(other);
